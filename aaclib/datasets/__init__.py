@@ -1,0 +1,84 @@
+"""Data sets: clips with captions, split into train, validation and evaluation; one module a data set.
+
+`load(name, data)` gives a `Dataset`. `dataset.split("train")` gives captions alone and touches no audio: nothing is
+rendered, downloaded or looked for, which is what training from text only means. `dataset.split("evaluation",
+audio=True)` makes the audio be there first.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from aaclib.config import Data
+from aaclib.store import Store, digest
+
+SPLITS = ("train", "validation", "evaluation")
+
+# data set -> (module, what it is); `soundscapes-<world>` are the worlds of the synthetic data set
+MODULES = {
+    "soundscapes": "aaclib.datasets.soundscapes",
+    "clotho": "aaclib.datasets.clotho",
+    "audiocaps": "aaclib.datasets.audiocaps",
+    "wavcaps": "aaclib.datasets.wavcaps",
+    "fsd50k": "aaclib.datasets.fsd50k",
+    "folder": "aaclib.datasets.folder",
+}
+
+
+class DatasetError(RuntimeError):
+    """A data set that is not there or not as it should be; the message names the file and what to do."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    id: str                            # unique in its data set; the official file name where there is one
+    captions: tuple[str, ...]          # as published, not normalised; may be empty for recordings without captions
+    audio: Path | None = None          # None where the split was asked for without audio, or where the file is missing
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    dataset: str
+    name: str                          # train | validation | evaluation
+    clips: tuple[Clip, ...]
+    missing: tuple[str, ...] = ()      # ids of published clips left out because their audio is not here
+    notes: tuple[str, ...] = ()        # what a reader of the table should know, one sentence each
+    digest: str = field(default="")    # of ids and captions; filled in when left empty
+
+    def __post_init__(self) -> None:
+        if not self.digest:
+            object.__setattr__(self, "digest", digest([[c.id, *c.captions] for c in self.clips]))
+
+    @property
+    def captions(self) -> list[str]:
+        """All captions, clip after clip."""
+        return [caption for clip in self.clips for caption in clip.captions]
+
+    @property
+    def references(self) -> list[list[str]]:
+        return [list(clip.captions) for clip in self.clips]
+
+    @property
+    def paths(self) -> list[Path]:
+        return [clip.audio for clip in self.clips if clip.audio is not None]
+
+
+class Dataset(Protocol):
+    name: str                          # soundscapes-long, clotho, ...
+    title: str                         # as it is called in tables
+    synthetic: bool                    # figures and tables then say so
+
+    def split(self, name: str, audio: bool = False) -> Split:
+        """One split; with `audio`, every clip's file is there and clips without one are listed as missing."""
+
+
+def load(name: str, data: Data, store: Store | None = None) -> Dataset:
+    """The data set of this name. Raises DatasetError for an unknown name or unusable files."""
+    family = name.split("-")[0]
+    if family not in MODULES:
+        raise DatasetError(f"There is no data set '{name}'. Known: {', '.join(MODULES)} (soundscapes-<world>).")
+    return importlib.import_module(MODULES[family]).load(name, data, store or Store())
