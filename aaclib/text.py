@@ -1,0 +1,183 @@
+"""Text: normalisation policies by name, and the two kinds of tokenizer a decoder can have.
+
+A profile names one policy, and training captions, the memory and the vocabulary all go through it; metrics apply the
+PTB tokenizer of the field on top, as every published number does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import tokenizers
+from tokenizers import models, pre_tokenizers, trainers
+
+from aaclib.store import digest, write_text
+
+PAD, UNK, BOS, EOS = "[PAD]", "[UNK]", "[BOS]", "[EOS]"
+
+
+class TextError(ValueError):
+    """Text or a tokenizer that cannot be used; the message says what and what to do."""
+
+
+# ---- normalisation ---------------------------------------------------------------------------------------------------
+
+_QUOTES = str.maketrans("\u2019\u2018`\u00b4\u201c\u201d", "''\'\'\"\"")      # typographic quotes to plain ones
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?")      # letters and digits, apostrophes inside or at the end: don't, dogs'
+
+
+def _spaces(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _lower(text: str) -> str:
+    return _spaces(text.lower())
+
+
+def _lower_nopunct(text: str) -> str:
+    return " ".join(_WORD.findall(text.lower().translate(_QUOTES)))
+
+
+def _wavcaps(text: str) -> str:
+    """`text_preprocess` of the WavCaps code (XinhaoMei/WavCaps), with which the published CLAP was trained."""
+    text = re.sub(r'\s([,.!?;:"](?:\s|$))', r"\1", text.lower())
+    return _spaces(re.sub(r'[(,.!?;:|*")]', " ", text))
+
+
+NORMALISE: dict[str, Callable[[str], str]] = {
+    "none": _spaces,                   # white space tidied, nothing else
+    "lower": _lower,                   # lower case, punctuation kept
+    "lower-nopunct": _lower_nopunct,   # lower case, words alone; hyphens part words, apostrophes stay
+    "wavcaps": _wavcaps,               # the paper's CLAP: lower case, without ( , . ! ? ; : | * " )
+}
+
+
+def normalise(captions: Iterable[str], policy: str) -> list[str]:
+    """The captions under a policy of `NORMALISE`. Raises TextError for an unknown policy, and for a caption of which
+    nothing is left, naming it: dropping one silently would shift every caption behind it."""
+    if policy not in NORMALISE:
+        raise TextError(f"There is no text policy '{policy}'. Known: {', '.join(NORMALISE)}.")
+    before = list(captions)
+    after = [NORMALISE[policy](caption) for caption in before]
+    for i, (old, new) in enumerate(zip(before, after, strict=True)):
+        if not new:
+            raise TextError(f"Caption {i} ({old!r}) is empty after '{policy}'. Remove or mend it in its file.")
+    return after
+
+
+# ---- tokenizers ------------------------------------------------------------------------------------------------------
+
+
+class Tokenizer:
+    """Captions to lists of ids and back, around a `tokenizers.Tokenizer`; padding is the caller's.
+
+    `pad`, `unk`, `bos`, `eos`: ids. `bos` begins no encoded caption: the decoder's prefix stands there.
+    """
+
+    def __init__(self, core: tokenizers.Tokenizer, pad: int, unk: int, bos: int, eos: int):
+        core.no_padding()
+        core.no_truncation()
+        self.core, self.pad, self.unk, self.bos, self.eos = core, pad, unk, bos, eos
+        self.digest = digest([core.to_str(), pad, unk, bos, eos])      # sixteen hex digits: same digest, same ids
+        self._silent = {pad, unk, bos, eos}
+
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the greatest id: the width of the decoder's output."""
+        return max(self.core.get_vocab(with_added_tokens=True).values()) + 1
+
+    def encode(self, captions: Sequence[str], max_tokens: int | None = None) -> list[list[int]]:
+        """One list of ids a caption, ending in `eos`; at most `max_tokens` ids with it (a longer caption is cut before
+        it, as the published code does). Raises TextError for a caption without a token."""
+        if max_tokens is not None and max_tokens < 2:
+            raise TextError(f"max_tokens must leave room for a word and the end: at least 2, found {max_tokens}.")
+        cut = None if max_tokens is None else max_tokens - 1
+        rows, captions = [], list(captions)
+        codes = self.core.encode_batch(captions, add_special_tokens=False)
+        for caption, code in zip(captions, codes, strict=True):
+            if not code.ids:
+                raise TextError(f"The caption {caption!r} has no tokens.")
+            rows.append([*code.ids[:cut], self.eos])
+        return rows
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text up to the first `eos`; special tokens leave no trace. "" for no words."""
+        words = [int(i) for i in ids]
+        if self.eos in words:
+            words = words[: words.index(self.eos)]
+        return _spaces(self.core.decode([i for i in words if i not in self._silent], skip_special_tokens=True))
+
+    def decode_batch(self, rows: Iterable[Sequence[int]]) -> list[str]:
+        return [self.decode(row) for row in rows]
+
+    def save(self, path: str | Path) -> None:
+        """One JSON file that `Tokenizer.load` reads without any hub or cache."""
+        ids = {"pad": self.pad, "unk": self.unk, "bos": self.bos, "eos": self.eos}
+        write_text(path, json.dumps({"ids": ids, "tokenizer": json.loads(self.core.to_str())}, ensure_ascii=False))
+
+    @staticmethod
+    def load(path: str | Path) -> Tokenizer:
+        try:
+            tree = json.loads(Path(path).read_text())
+            return Tokenizer(tokenizers.Tokenizer.from_str(json.dumps(tree["tokenizer"])), **tree["ids"])
+        except FileNotFoundError as error:
+            raise TextError(f"There is no tokenizer at {path}.") from error
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise TextError(f"{path} is no tokenizer of this suite ({error}). Delete it and run again.") from error
+
+
+class WordTokenizer(Tokenizer):
+    """Whole words (and single punctuation marks) of the training captions."""
+
+    @staticmethod
+    def train(captions: Iterable[str], vocabulary: int = 5000) -> Tokenizer:
+        """The `vocabulary` most frequent words, four special ids (pad 0, unk 1, bos 2, eos 3) included; equal counts in
+        alphabetical order, so that the same captions in any order give the same ids. Captions are used as they come:
+        normalise them first."""
+        core = tokenizers.Tokenizer(models.WordLevel(unk_token=UNK))
+        words = tokenizers.Regex(r"[\p{L}\p{N}](?:['\u2019\-]?[\p{L}\p{N}])*'?|[^\s\p{L}\p{N}]")
+        core.pre_tokenizer = pre_tokenizers.Split(words, "removed", invert=True)
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=vocabulary, min_frequency=1, show_progress=False, special_tokens=[PAD, UNK, BOS, EOS]
+        )
+        core.train_from_iterator(captions, trainer)
+        if core.get_vocab_size() <= 4:
+            raise TextError("There are no words in the training captions: no tokenizer can be trained.")
+        return WordTokenizer(core, pad=0, unk=1, bos=2, eos=3)
+
+
+def pretrained(name: str | Path) -> Tokenizer:
+    """The tokenizer of a model, by hub name (`bert-base-uncased`, the paper's) or folder.
+
+    bos and eos are the model's own, else BERT's [CLS] and [SEP]; pad is the model's own, else eos. Raises TextError
+    where its files are neither on this machine nor to be had, and for the five-token stand-in that some versions of
+    transformers hand out in that case.
+    """
+    from transformers import AutoTokenizer
+
+    mend = f"Fetch it once with network (`hf download {name}`), or give a folder that holds its tokenizer files."
+    try:
+        model = AutoTokenizer.from_pretrained(str(name), use_fast=True)
+    except (OSError, ValueError) as error:
+        raise TextError(f"The tokenizer '{name}' cannot be read: {str(error).splitlines()[0]} {mend}") from error
+    core = getattr(model, "backend_tokenizer", None)
+    if core is None:
+        raise TextError(f"The tokenizer '{name}' has no fast form (tokenizer.json), which is needed here.")
+    if len(model) < 20:
+        raise TextError(f"The tokenizer '{name}' has only {len(model)} tokens: its vocabulary file is missing. {mend}")
+    bos = model.bos_token_id if model.bos_token_id is not None else model.cls_token_id
+    eos = model.eos_token_id if model.eos_token_id is not None else model.sep_token_id
+    if eos is None:
+        raise TextError(f"The tokenizer '{name}' has no token for the end of a text (eos or sep).")
+    pad = model.pad_token_id if model.pad_token_id is not None else eos
+    unk = model.unk_token_id if model.unk_token_id is not None else eos
+    return Tokenizer(tokenizers.Tokenizer.from_str(core.to_str()), pad, unk, eos if bos is None else bos, eos)
+
+
+def make_tokenizer(spec: str, captions: Iterable[str], vocabulary: int = 5000) -> Tokenizer:
+    """The tokenizer that `decoder.tokenizer` names: 'words' is trained on `captions` (normalised), anything else is
+    the name or folder of a model's."""
+    return WordTokenizer.train(captions, vocabulary) if spec == "words" else pretrained(spec)
