@@ -1,0 +1,126 @@
+"""Cross-modal retrieval and zero-shot classification from embeddings: pure maths on arrays, blocked.
+
+The check that every use of CLAP begins with: does a caption find its clip, and a clip one of its captions? The
+conventions are those of language-based audio retrieval (Koepke et al., https://arxiv.org/abs/2112.09418): each of a
+clip's captions is a query of its own; a clip counts as found when any one of its captions is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+KS = (1, 5, 10)
+TIE = 1e-6                 # similarities closer than this are ties: float32 products differ by 1e-7 with their order
+BLOCK_CELLS = 1 << 24      # cells of the similarity matrix held at a time: 64 MiB in float32
+
+
+def text_to_audio_ranks(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    """The rank of each caption's clip among all clips, 1 = best.
+
+    audio: (n, d) unit rows; text: (m, d) unit rows; clip: (m,) int, text row -> its row of `audio`. Returns (m,) int64.
+    Ties count against the right clip, so embeddings that have collapsed to a point score as chance would at worst,
+    not as perfect. Raises ValueError for shapes that do not fit.
+    """
+    audio, text, clip = _checked(audio, text, clip)
+    ranks = np.empty(len(text), np.int64)
+    for rows in _blocks(len(text), len(audio)):
+        similarity = text[rows] @ audio.T                                          # (b, n)
+        own = np.take_along_axis(similarity, clip[rows, None], axis=1)             # (b, 1)
+        ranks[rows] = (similarity >= own - TIE).sum(axis=1)                        # the right clip itself counts: 1 = best
+    return ranks
+
+
+def audio_to_text_ranks(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    """The rank of each clip's best caption among all captions of other clips and itself, 1 = best.
+
+    Arguments as in `text_to_audio_ranks`; every clip needs a caption. Returns (n,) int64. The clip's other captions
+    never stand in its way; captions of other clips that tie with its best one do.
+    """
+    audio, text, clip = _checked(audio, text, clip)
+    if without := np.setdiff1d(np.arange(len(audio)), clip).tolist():
+        raise ValueError(f"{len(without)} clips have no caption, for example row {without[0]}: leave them out first.")
+    ranks = np.empty(len(audio), np.int64)
+    for rows in _blocks(len(audio), len(text)):
+        similarity = audio[rows] @ text.T                                          # (b, m)
+        mine = clip[None, :] == np.arange(len(audio))[rows, None]                  # (b, m)
+        best = np.where(mine, similarity, -np.inf).max(axis=1, keepdims=True)      # (b, 1)
+        ranks[rows] = 1 + ((similarity >= best - TIE) & ~mine).sum(axis=1)
+    return ranks
+
+
+def recall_at_k(audio: np.ndarray, text: np.ndarray, clip: np.ndarray, ks: Sequence[int] = KS) -> dict[str, float]:
+    """Recall at k and median rank, both ways.
+
+    Arguments as in `text_to_audio_ranks`. Returns {"text_to_audio_r@1": ..., "text_to_audio_median_rank": ...,
+    "audio_to_text_r@1": ..., "audio_to_text_median_rank": ...}; recalls are fractions.
+    """
+    scores: dict[str, float] = {}
+    for way, function in (("text_to_audio", text_to_audio_ranks), ("audio_to_text", audio_to_text_ranks)):
+        ranks = function(audio, text, clip)
+        scores |= {f"{way}_r@{k}": float(np.mean(ranks <= k)) for k in ks}
+        scores[f"{way}_median_rank"] = float(np.median(ranks))
+    return scores
+
+
+def chance(n: int, captions_per_clip: int, k: int) -> dict[str, float]:
+    """Recall at k of random embeddings, n clips with as many captions each: {"text_to_audio": ..., "audio_to_text": ...}.
+
+    Audio to text: 1 - P(none of the clip's c captions among k drawn from n * c without replacement).
+    """
+    total = n * captions_per_clip
+    missed = 1.0
+    for i in range(min(k, total)):
+        missed *= max(total - captions_per_clip - i, 0) / (total - i)
+    return {"text_to_audio": min(k / n, 1.0), "audio_to_text": 1.0 - missed}
+
+
+def class_embeddings(prompts: np.ndarray) -> np.ndarray:
+    """One unit row a class from several prompts: their mean, renormalised (prompt ensembling as in CLIP).
+
+    prompts: (classes, prompts, d) unit rows. Returns (classes, d) float32.
+    """
+    mean = np.asarray(prompts, np.float32).mean(axis=1)
+    return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+
+
+def zero_shot(audio: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The nearest class of each clip by cosine. audio: (n, d), classes: (c, d), unit rows. Returns (n,) int64."""
+    audio, classes = np.asarray(audio, np.float32), np.asarray(classes, np.float32)
+    found = np.empty(len(audio), np.int64)
+    for rows in _blocks(len(audio), len(classes)):
+        found[rows] = (audio[rows] @ classes.T).argmax(axis=1)
+    return found
+
+
+def zero_shot_accuracy(audio: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+    """Accuracy over all clips and per class. labels: (n,) int, the row of `classes` that is right.
+
+    Returns (fraction, (c,) float64 fractions; NaN for a class without clips).
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (len(audio),):
+        raise ValueError(f"Expected one label a clip, shape ({len(audio)},), found {labels.shape}.")
+    right = zero_shot(audio, classes) == labels
+    clips = np.bincount(labels, minlength=len(classes)).astype(np.float64)
+    hits = np.bincount(labels, weights=right, minlength=len(classes))
+    return float(right.mean()), np.divide(hits, clips, out=np.full(len(classes), np.nan), where=clips > 0)
+
+
+def _checked(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    audio, text, clip = np.asarray(audio, np.float32), np.asarray(text, np.float32), np.asarray(clip)
+    if audio.ndim != 2 or text.ndim != 2 or audio.shape[1] != text.shape[1]:
+        raise ValueError(f"Expected audio (n, d) and text (m, d), found {audio.shape} and {text.shape}.")
+    if clip.shape != (len(text),) or not np.issubdtype(clip.dtype, np.integer):
+        raise ValueError(f"Expected one whole number a caption, shape ({len(text)},), found {clip.dtype} {clip.shape}.")
+    if len(clip) == 0 or clip.min() < 0 or clip.max() >= len(audio):
+        raise ValueError(f"`clip` must name rows of audio, 0 to {len(audio) - 1}.")
+    if not (np.isfinite(audio).all() and np.isfinite(text).all()):
+        raise ValueError("The embeddings hold values that are not finite.")
+    return audio, text, clip
+
+
+def _blocks(rows: int, columns: int) -> list[slice]:
+    step = max(1, BLOCK_CELLS // max(columns, 1))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]

@@ -1,0 +1,109 @@
+"""Retrieval against a naive twin that sorts one query at a time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aaclib import retrieval
+
+
+def unit(x):
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def naive_text_to_audio(audio, text, clip):
+    ranks = []
+    for z, right in zip(text, clip, strict=True):
+        similarity = [float(np.dot(z.astype(np.float64), a)) for a in audio.astype(np.float64)]
+        ranks.append(sorted(similarity, reverse=True).index(similarity[right]) + 1)
+    return ranks
+
+
+def naive_audio_to_text(audio, text, clip):
+    ranks = []
+    for row, z in enumerate(audio):
+        scored = sorted(((float(np.dot(z.astype(np.float64), t)), c) for t, c in
+                         zip(text.astype(np.float64), clip, strict=True)), reverse=True)
+        ranks.append([c for _, c in scored].index(row) + 1)
+    return ranks
+
+
+@st.composite
+def worlds(draw):
+    n, each, d = draw(st.integers(1, 12)), draw(st.integers(1, 4)), draw(st.integers(4, 8))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    clip = rng.permutation(np.repeat(np.arange(n), each))
+    audio = unit(rng.normal(size=(n, d)))
+    return audio, unit(audio[clip] + rng.normal(size=(n * each, d))), clip
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(worlds(), st.integers(1, 40))
+def test_ranks_equal_the_naive_twin_in_any_blocks(world, cells):
+    block, retrieval.BLOCK_CELLS = retrieval.BLOCK_CELLS, cells
+    try:
+        assert retrieval.text_to_audio_ranks(*world).tolist() == naive_text_to_audio(*world)
+        assert retrieval.audio_to_text_ranks(*world).tolist() == naive_audio_to_text(*world)
+    finally:
+        retrieval.BLOCK_CELLS = block
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(worlds())
+def test_recall_is_the_share_of_ranks_within_k_and_grows_with_k(world):
+    scores = retrieval.recall_at_k(*world, ks=(1, 3, 1000))
+    ranks = np.array(naive_text_to_audio(*world))
+    assert scores["text_to_audio_r@3"] == np.mean(ranks <= 3)
+    assert scores["text_to_audio_median_rank"] == np.median(ranks)
+    for way in ("text_to_audio", "audio_to_text"):
+        assert scores[f"{way}_r@1"] <= scores[f"{way}_r@3"] <= scores[f"{way}_r@1000"] == 1.0
+
+
+def test_perfect_embeddings_are_found_and_shuffled_ones_are_not():
+    audio, clip = np.eye(6, dtype=np.float32), np.repeat(np.arange(6), 2)
+    assert retrieval.recall_at_k(audio, audio[clip], clip)["text_to_audio_r@1"] == 1.0
+    scores = retrieval.recall_at_k(audio, audio[(clip + 1) % 6], clip, ks=(1,))
+    assert scores["text_to_audio_r@1"] == scores["audio_to_text_r@1"] == 0.0
+
+
+def test_collapsed_embeddings_are_not_called_perfect():
+    z = unit(np.ones((30, 7)) + 0.3)
+    assert set(retrieval.text_to_audio_ranks(z, z, np.arange(30))) == {30}
+    assert set(retrieval.audio_to_text_ranks(z, z, np.arange(30))) == {30}
+
+
+def test_chance_agrees_with_random_embeddings():
+    rng = np.random.default_rng(0)
+    clip = np.repeat(np.arange(40), 5)
+    drawn = [retrieval.recall_at_k(unit(rng.normal(size=(40, 16))), unit(rng.normal(size=(200, 16))), clip)
+             for _ in range(40)]
+    expected = retrieval.chance(40, 5, 10)
+    for way in ("text_to_audio", "audio_to_text"):
+        assert np.mean([d[f"{way}_r@10"] for d in drawn]) == pytest.approx(expected[way], abs=0.03)
+
+
+def test_zero_shot_picks_the_nearest_class():
+    classes = retrieval.class_embeddings(np.stack([np.eye(3), np.roll(np.eye(3), 0, axis=0)], axis=1))
+    np.testing.assert_allclose(np.linalg.norm(classes, axis=1), 1, rtol=1e-6)
+    labels = np.array([0, 1, 1, 0])
+    accuracy, per_class = retrieval.zero_shot_accuracy(unit(np.eye(3)[[0, 1, 0, 0]] + 0.1), classes, labels)
+    assert accuracy == 0.75
+    np.testing.assert_array_equal(per_class, [1.0, 0.5, np.nan])
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ((np.eye(3), np.eye(4), np.arange(4)), "found"),
+    ((np.eye(3), np.eye(3), np.arange(2)), "one whole number"),
+    ((np.eye(3), np.eye(3), np.array([0, 1, 3])), "rows of audio"),
+    ((np.eye(3), np.eye(3), np.array([0.0, 1, 2])), "whole number"),
+    ((np.full((3, 3), np.nan), np.eye(3), np.arange(3)), "not finite"),
+])
+def test_wrong_shapes_say_what_was_expected(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        retrieval.text_to_audio_ranks(*arguments)
+
+
+def test_a_clip_without_captions_is_named():
+    with pytest.raises(ValueError, match="row 2"):
+        retrieval.audio_to_text_ranks(np.eye(3), np.eye(3)[:2], np.arange(2))
