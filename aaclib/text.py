@@ -90,17 +90,17 @@ class Tokenizer:
         return max(self.core.get_vocab(with_added_tokens=True).values()) + 1
 
     def encode(self, captions: Sequence[str], max_tokens: int | None = None) -> list[list[int]]:
-        """One list of ids a caption, ending in `eos`; at most `max_tokens` ids with it (a longer caption is cut before
-        it, as the published code does). Raises TextError for a caption without a token."""
-        if max_tokens is not None and max_tokens < 2:
-            raise TextError(f"max_tokens must leave room for a word and the end: at least 2, found {max_tokens}.")
-        cut = None if max_tokens is None else max_tokens - 1
+        """One list of ids a caption, ending in `eos`; of a caption that is longer than `max_tokens` with it, the first
+        `max_tokens` ids and no end, as in the published code: a cut teaches nobody where sentences stop. Raises
+        TextError for a caption without a token."""
+        if max_tokens is not None and max_tokens < 1:
+            raise TextError(f"max_tokens must be at least 1, found {max_tokens}.")
         rows, captions = [], list(captions)
         codes = self.core.encode_batch(captions, add_special_tokens=False)
         for caption, code in zip(captions, codes, strict=True):
             if not code.ids:
                 raise TextError(f"The caption {caption!r} has no tokens.")
-            rows.append([*code.ids[:cut], self.eos])
+            rows.append([*code.ids, self.eos][:max_tokens])
         return rows
 
     def decode(self, ids: Sequence[int]) -> str:
