@@ -148,6 +148,14 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(_plain(value), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def read_json(path: str | Path) -> Any:
+    """The value of a JSON file. Raises StoreError that names the file where it is damaged."""
+    try:
+        return json.loads(Path(path).read_text())
+    except json.JSONDecodeError as error:
+        raise StoreError(f"{path} is damaged ({error}). Delete it and run again.") from error
+
+
 def digest(value: Any) -> str:
     """Sixteen hex digits of any JSON-like value or of bytes."""
     content = value if isinstance(value, bytes) else json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,174 @@
+r"""The strategies that bridge the modality gap. This is the paper.
+
+A decoder learns to write a caption from its text embedding z_t, and is then given an audio embedding z_a. Every
+strategy is a pair: what happens to z_t while training, and what happens to z_a at inference. A name joins the parts
+with '+': any training part goes with any inference part.
+
+    strategy             training: decoder sees            inference: decoder sees
+    baseline             z_t                               z_a                       (the plain swap, audio decoding)
+    noise                z_t + n,  n ~ N(0, sigma^2 I)     z_a
+    shift                z_t + gap vector                  z_a
+    c3                   z_t - mean_t + n                  z_a - mean_a              (C3, Zhang et al. 2024)
+    nearest              z_t                               argmax_m <z_a, m>
+    projection           z_t                               softmax(<z_a, m> / tau)-weighted mean of the memory
+    supervised           z_a                               z_a                       (paired audio: the upper bound)
+
+sigma, the gap vector and mean_a come from pairs of another data set, never from the target's audio; mean_t and the
+memory come from the target's training text. With `renormalise` (the default) every half ends at unit length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from aaclib import memory as memories
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the halves may know: nothing here was measured on the target's audio."""
+
+    sigma: float = 0.0                          # of the noise, per coordinate
+    gap: np.ndarray | None = None               # (d,) mean(z_a) - mean(z_t) of the external pairs
+    audio_mean: np.ndarray | None = None        # (d,) of the external pairs
+    text_mean: np.ndarray | None = None         # (d,) of the target's training text
+    memory: np.ndarray | None = None            # (m, d) of the target's training text
+    tau: float = 0.01
+    renormalise: bool = True
+
+    def need(self, name: str) -> np.ndarray:
+        value = getattr(self, name)
+        if value is None:
+            raise ValueError(f"this strategy needs '{name}', which this run has no pairs or text to measure on")
+        return value
+
+
+Half = Callable[[np.ndarray, Context, np.random.Generator | None], np.ndarray]
+
+
+def plain(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return z
+
+
+def add_noise(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    if rng is None:
+        raise ValueError("noise needs a seeded generator: pass rng")
+    return z + context.sigma * rng.standard_normal(z.shape, dtype=np.float32)
+
+
+def add_gap(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return z + context.need("gap")
+
+
+def centre_text(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return z - context.need("text_mean")
+
+
+def centre_audio(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return z - context.need("audio_mean")
+
+
+def to_nearest(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return memories.nearest(z, context.need("memory"))
+
+
+def to_projection(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return memories.project(z, context.need("memory"), context.tau)
+
+
+# part of a strategy's name -> the steps of its two halves, in this order
+TRAINING: dict[str, tuple[tuple[Half, ...], tuple[Half, ...]]] = {
+    "supervised": ((), ()),
+    "shift": ((add_gap,), ()),
+    "noise": ((add_noise,), ()),
+    "c3": ((centre_text, add_noise), (centre_audio,)),
+}
+INFERENCE: dict[str, tuple[Half, ...]] = {"nearest": (to_nearest,), "projection": (to_projection,)}
+# rows that are no strategy but tell how to read the others
+CONTROLS = {
+    "copy": "the nearest memory caption itself, no decoder",
+    "reconstruction": "the decoder on the true caption's own text embedding",
+    "shuffled": "the decoder on another clip's audio embedding: chance",
+    "human": "each human caption scored against the others",
+}
+GROUPS = ("supervised", "baseline", "training", "inference", "both", "control")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A row of the tables. `training` names the decoder that it needs: rows of one training share one."""
+
+    name: str
+    training: str                      # "text", "noise", "shift", "noise+shift", "c3", "supervised"
+    inference: str                     # "audio", "nearest", "projection", or the control's own name
+    group: str                         # one of GROUPS
+
+    @property
+    def weakly_supervised(self) -> bool:
+        return self.training != "supervised"
+
+
+def strategy(name: str) -> Strategy:
+    """The strategy of this name. Raises ValueError with the known parts for a name that means nothing."""
+    if name in CONTROLS:
+        return Strategy(name, "text", name, "control")
+    parts = [] if name == "baseline" else name.split("+")
+    unknown = [part for part in parts if part not in TRAINING and part not in INFERENCE]
+    training = [part for part in parts if part in TRAINING]
+    inference = [part for part in parts if part in INFERENCE]
+    exclusive = len(training) > 1 and set(training) != {"noise", "shift"}
+    if unknown or len(inference) > 1 or exclusive or len(set(parts)) < len(parts):
+        raise ValueError(
+            f"There is no strategy '{name}'. Write baseline, or parts joined by '+': one training part "
+            f"({', '.join(TRAINING)}, or noise+shift) and one inference part ({', '.join(INFERENCE)}); "
+            f"or a control row: {', '.join(CONTROLS)}."
+        )
+    trained = "+".join(sorted(training)) or "text"
+    if training == ["supervised"]:
+        group = "supervised"
+    else:
+        group = {(0, 0): "baseline", (1, 0): "training", (0, 1): "inference", (1, 1): "both"}[
+            bool(training), bool(inference)]
+    return Strategy(name, trained, inference[0] if inference else "audio", group)
+
+
+def train_half(row: Strategy | str) -> Half:
+    """What the decoder sees while training: (n, d) text embeddings -> (n, d). The supervised row is given audio
+    embeddings, which pass unchanged."""
+    row = strategy(row) if isinstance(row, str) else row
+    parts = [] if row.training == "text" else row.training.split("+")
+    # as the published code: noise first, then the shift, then unit length
+    return _chain([step for part in parts for step in TRAINING[part][0]])
+
+
+def infer_half(row: Strategy | str) -> Half:
+    """What the decoder sees at inference: (n, d) audio embeddings -> (n, d)."""
+    row = strategy(row) if isinstance(row, str) else row
+    if row.inference in INFERENCE:
+        steps = list(INFERENCE[row.inference])
+        # the memory is text: what the decoder learned to read is text that passed the noiseless training half
+        steps += [s for part in _parts(row) for s in TRAINING[part][0] if s is not add_noise]
+        return _chain(steps)
+    return _chain([step for part in _parts(row) for step in TRAINING[part][1]])
+
+
+def _parts(row: Strategy) -> list[str]:
+    return [] if row.training in ("text", "supervised") else row.training.split("+")
+
+
+def _chain(steps: list[Half]) -> Half:
+    def half(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+        z = np.asarray(z, dtype=np.float32)
+        for step in steps:
+            z = step(z, context, rng)
+        return unit(z) if steps and context.renormalise else z
+
+    return half
+
+
+def unit(z: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float32; a zero row stays zero."""
+    return (z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)).astype(np.float32)

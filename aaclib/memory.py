@@ -1,0 +1,70 @@
+"""The memory: CLAP text embeddings of the training captions, to which audio embeddings are brought at inference.
+
+Both products run over blocks of the memory, so that a million captions need no (n, m) matrix.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+BLOCK = 16384                          # memory rows at a time: 64 MB of products for 1,000 queries in float32
+QUERIES = 1024
+
+
+def nearest_index(z: np.ndarray, memory: np.ndarray, block: int = BLOCK) -> np.ndarray:
+    """Index of the memory row with the largest dot product for each row of `z`, (n,) int64; the first one of equals.
+
+    z: (n, d) float32; memory: (m, d) float32, may be memory-mapped. Raises ValueError for shapes that do not fit.
+    """
+    z, memory = _check(z, memory)
+    best = np.full(len(z), -np.inf, dtype=np.float32)
+    index = np.zeros(len(z), dtype=np.int64)
+    for rows, start, products in _products(z, memory, block):
+        there = products.argmax(1)
+        value = products[np.arange(len(products)), there]
+        better = value > best[rows]
+        best[rows] = np.where(better, value, best[rows])
+        index[rows] = np.where(better, there + start, index[rows])
+    return index
+
+
+def nearest(z: np.ndarray, memory: np.ndarray, block: int = BLOCK) -> np.ndarray:
+    """Nearest-neighbour decoding: argmax_m <z, m>, (n, d) float32, rows of the memory as they are."""
+    return np.asarray(memory[nearest_index(z, memory, block)], dtype=np.float32)
+
+
+def project(z: np.ndarray, memory: np.ndarray, tau: float = 0.01, block: int = BLOCK) -> np.ndarray:
+    """Projection-based decoding (DeCap, Li et al. 2023): normalise(sum_m softmax(<z, m> / tau) m), (n, d), unit rows.
+
+    The softmax is accumulated block by block with a running maximum, so it is exact. tau > 0.
+    """
+    if not tau > 0:
+        raise ValueError(f"expected tau > 0, found {tau}")
+    z, memory = _check(z, memory)
+    top = np.full(len(z), -np.inf, dtype=np.float64)
+    total = np.zeros((len(z), z.shape[1]), dtype=np.float64)       # the weights' own sum cancels in the normalisation
+    for rows, start, products in _products(z, memory, block):
+        scaled = products.astype(np.float64) / tau
+        new_top = np.maximum(top[rows], scaled.max(1))
+        weights = np.exp(scaled - new_top[:, None])
+        total[rows] *= np.exp(top[rows] - new_top)[:, None]
+        total[rows] += weights @ memory[start:start + products.shape[1]].astype(np.float64)
+        top[rows] = new_top
+    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _products(z: np.ndarray, memory: np.ndarray, block: int):
+    """Yields (slice of z, first memory row, products (rows, block)) over all blocks."""
+    for q in range(0, len(z), QUERIES):
+        rows = slice(q, min(q + QUERIES, len(z)))
+        for start in range(0, len(memory), block):
+            yield rows, start, z[rows] @ np.asarray(memory[start:start + block], dtype=np.float32).T
+
+
+def _check(z: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    z = np.asarray(z, dtype=np.float32)
+    if z.ndim != 2 or memory.ndim != 2 or z.shape[1] != memory.shape[1]:
+        raise ValueError(f"expected z (n, d) and memory (m, d), found {z.shape} and {memory.shape}")
+    if not len(memory):
+        raise ValueError("the memory is empty: it needs at least one caption")
+    return z, memory

@@ -1,0 +1,334 @@
+"""The experiment: from a profile to captions, each step an artefact that is made once.
+
+audio, captions -> CLAP embeddings -> bridge -> decoder -> captions. Notebooks, the runner and the captioner ask an
+`Experiment` for what they show; it makes what is not there yet. Scores and tables of it are in aaclib.results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from aaclib import bridge, clap, config, datasets, embed, gap, generate, retrieval, seeds, store, text, train
+from aaclib.decoder import CaptionDecoder
+
+
+@dataclass(frozen=True)
+class Texts:
+    captions: list[str]                # normalised, clip after clip
+    clip: np.ndarray                   # (n,) index of the clip that a caption describes
+    z: np.ndarray                      # (n, d) float32 unit rows
+
+
+@dataclass(frozen=True)
+class Audio:
+    ids: list[str]
+    z: np.ndarray                      # (n, d) float32 unit rows
+
+
+@dataclass(frozen=True)
+class Pairs:
+    ids: list[str]
+    captions: list[str]                # the first caption of each clip, normalised
+    z_a: np.ndarray                    # (n, d)
+    z_t: np.ndarray                    # (n, d)
+
+
+@dataclass(frozen=True)
+class Trained:
+    model: CaptionDecoder
+    history: pd.DataFrame              # epoch, step, train_loss, validation_loss, seconds
+    artefact: store.Artefact
+
+
+class Experiment:
+    """All results of one profile. Methods that take a `seed` differ between the seeds of the profile."""
+
+    def __init__(self, settings: config.Config, store_: store.Store | None = None):
+        self.config, self.store = settings, store_ or store.Store()
+        self.seeds, self.targets = settings.seeds, tuple(settings.data.targets)
+        self.device = pick_device(settings.device)
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self._kept: dict[tuple, object] = {}
+
+    @classmethod
+    def load(cls, profile: str = "quick", overrides=()) -> Experiment:
+        return cls(config.load(profile, overrides))
+
+    # ---- where results go
+
+    @cached_property
+    def run_dir(self) -> Path:
+        return config.runs_dir() / self.config.name
+
+    @property
+    def figures(self) -> Path:
+        return self.run_dir / "figures"
+
+    @property
+    def tables(self) -> Path:
+        return self.run_dir / "tables"
+
+    # ---- data
+
+    def dataset(self, name: str) -> datasets.Dataset:
+        return self._once(("dataset", name), lambda: datasets.load(name, self.config.data, self.store))
+
+    @property
+    def synthetic(self) -> bool:
+        return any(self.dataset(name).synthetic for name in self.targets)
+
+    def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
+        """A split, cut to the size that the profile gives it (`data.sizes`)."""
+        return self._once(("split", name, part, audio), lambda: self._cut(self.dataset(name).split(part, audio)))
+
+    def _cut(self, split: datasets.Split) -> datasets.Split:
+        size = self.config.data.sizes.get(f"{split.dataset}.{split.name}")
+        if size is None or size >= len(split.clips):
+            return split
+        note = f"The first {size} of {len(split.clips)} clips ({split.name}), by the profile."
+        return replace(split, clips=split.clips[:size], notes=(*split.notes, note), digest="")
+
+    def strategies(self, target: str) -> list[bridge.Strategy]:
+        """The rows of the target's table that this run can compute, in the profile's order."""
+        return [row for row in map(bridge.strategy, self.config.data.targets[target]) if not self.left_out(target, row.name)]
+
+    def left_out(self, target: str, name: str) -> str:
+        """Why a row of the profile cannot be computed here, or ''."""
+        row = bridge.strategy(name)
+        needs_pairs = {"shift", "c3"} & set(row.training.split("+"))
+        if needs_pairs and self.gap(self.seeds[0]).vector is None:
+            return f"no audio-caption pairs to measure the gap on ({self.gap(self.seeds[0]).note})"
+        references = [len(c.captions) for c in self.split(target, "evaluation").clips]
+        if name == "human" and max(references, default=0) < 2:
+            return "one caption a clip: nothing to compare a human caption with"
+        if name == "reconstruction" and not any(references):
+            return "the recordings have no captions"
+        return ""
+
+    # ---- embeddings
+
+    def clap(self, seed: int) -> clap.Backend:
+        return self._once(("clap", seed), lambda: self._load_clap(seed))
+
+    def _load_clap(self, seed: int) -> clap.Backend:
+        backend = self.config.clap.backend
+        if backend != "tiny":
+            return clap.load(backend, self.device, long_audio=self.config.clap.long_audio)
+        from aaclib.clap import tiny
+
+        pretrain = self.config.data.pretrain
+        if not pretrain:
+            raise config.ConfigError("clap.backend = tiny trains a CLAP, and data.pretrain names no data set to train it on.")
+        trained = tiny.train(self.split(pretrain, "train", audio=True), self.config.clap, seed, self.store, self.device)
+        return clap.load(f"tiny:{trained.path}", self.device, long_audio=self.config.clap.long_audio)
+
+    def texts(self, target: str, part: str, seed: int) -> Texts:
+        """The captions of a split and their embeddings; no audio is touched."""
+        return self._once(("texts", target, part, seed), lambda: self._texts(self.split(target, part), seed))
+
+    def _texts(self, split: datasets.Split, seed: int) -> Texts:
+        captions = text.normalise(split.captions, self.config.data.normalise)
+        clip = np.repeat(np.arange(len(split.clips)), [len(c.captions) for c in split.clips])
+        return Texts(captions, clip, embed.embed_text(self.clap(seed), captions, self.store))
+
+    def audio(self, target: str, part: str, seed: int) -> Audio:
+        """The embeddings of a split's recordings, in the order of its clips."""
+        return self._once(("audio", target, part, seed), lambda: self._audio(self.split(target, part, audio=True), seed))
+
+    def _audio(self, split: datasets.Split, seed: int) -> Audio:
+        settings = self.config.clap
+        found = embed.embed_audio(
+            self.clap(seed), split.paths, self.store, batch_size=settings.batch_size or None,
+            workers=settings.workers, on_error=settings.on_error,
+        )
+        return Audio([clip.id for clip in split.clips], found)
+
+    def retrieval(self, target: str, seed: int) -> dict[str, float]:
+        """Recall at 1, 5, 10 and median rank, both ways, on the evaluation split."""
+        texts = self.texts(target, "evaluation", seed)
+        return retrieval.recall_at_k(self.audio(target, "evaluation", seed).z, texts.z, texts.clip)
+
+    # ---- the gap, measured on pairs of another data set
+
+    def pairs(self, seed: int) -> Pairs:
+        """`gap.n_pairs` clips of `data.pairs` ("<data set>.<split>"), drawn by the seed, each with its first caption."""
+        return self._once(("pairs", seed), lambda: self._pairs(seed))
+
+    def _pairs(self, seed: int) -> Pairs:
+        name, _, part = self.config.data.pairs.partition(".")
+        split = self.split(name, part or "train", audio=True)
+        n = min(self.config.gap.n_pairs, len(split.clips))
+        chosen = np.sort(seeds.rng(seed, "pairs").permutation(len(split.clips))[:n])
+        some = replace(split, clips=tuple(split.clips[i] for i in chosen), digest="")
+        first = text.normalise([clip.captions[0] for clip in some.clips], self.config.data.normalise)
+        z_t = embed.embed_text(self.clap(seed), first, self.store)
+        return Pairs([clip.id for clip in some.clips], first, self._audio(some, seed).z, z_t)
+
+    def gap(self, seed: int) -> gap.Estimate:
+        return self._once(("gap", seed), lambda: self._gap(seed))
+
+    def _gap(self, seed: int) -> gap.Estimate:
+        sigma = self.config.gap.sigma
+        if not self.config.data.pairs:
+            return gap.given(sigma, self.clap(seed).dim, "the profile names none")
+        try:
+            pairs = self.pairs(seed)
+        except datasets.DatasetError as error:
+            return gap.given(sigma, self.clap(seed).dim, str(error))
+        return gap.estimate(pairs.z_a, pairs.z_t, sigma, captions=self._caption_groups(pairs, seed))
+
+    def _caption_groups(self, pairs: Pairs, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """All captions of the pairs' clips, for the estimator that needs several a clip."""
+        name, _, part = self.config.data.pairs.partition(".")
+        chosen = set(pairs.ids)
+        clips = tuple(c for c in self.split(name, part or "train", audio=True).clips if c.id in chosen)
+        if all(len(clip.captions) < 2 for clip in clips):
+            return None
+        texts = self._texts(datasets.Split(name, part, clips), seed)
+        return texts.z, texts.clip
+
+    def context(self, target: str, seed: int) -> bridge.Context:
+        """What the halves of the strategies may know about this target: its training text, and the external pairs."""
+        return self._once(("context", target, seed), lambda: self._context(target, seed))
+
+    def _context(self, target: str, seed: int) -> bridge.Context:
+        found, z = self.gap(seed), self.texts(target, "train", seed).z
+        return bridge.Context(
+            sigma=found.sigma_value, gap=found.vector, audio_mean=found.audio_mean, text_mean=z.mean(0),
+            memory=z[self.memory_rows(target, seed)], tau=self.config.gap.tau, renormalise=self.config.gap.renormalise,
+        )
+
+    def memory_rows(self, target: str, seed: int) -> np.ndarray:
+        """Which training captions the memory holds: each different one once, or `gap.memory` of them by the seed."""
+        _, first = np.unique(self.texts(target, "train", seed).captions, return_index=True)
+        size = self.config.gap.memory
+        return np.sort(seeds.rng(seed, "memory").permutation(first)[:size] if size else first)
+
+    # ---- decoders
+
+    def decoder(self, target: str, strategy: str, seed: int, callback: train.Callback | None = None) -> Trained:
+        """The decoder of the strategy's training half; strategies of one training share it."""
+        row = bridge.strategy(strategy)
+        return self._once(("decoder", target, row.training, seed), lambda: self._decoder(target, row, seed, callback))
+
+    def _decoder(self, target: str, row: bridge.Strategy, seed: int, callback: train.Callback | None) -> Trained:
+        made = self.store.get("decoder", self.decoder_key(target, row, seed),
+                              lambda folder: self._train(folder, target, row, seed, callback))
+        return Trained(CaptionDecoder.load(made.path, self.device), pd.DataFrame(made.meta["facts"]["history"]), made)
+
+    def decoder_key(self, target: str, row: bridge.Strategy, seed: int) -> dict:
+        context, validation = self.context(target, seed), self.config.train.keep == "best"
+        used = {"noise": ("sigma",), "shift": ("gap",), "c3": ("sigma", "text_mean")}
+        parts = [name for part in row.training.split("+") for name in used.get(part, ())]
+        return {
+            "training": row.training, "decoder": self.config.decoder, "train": self.config.train, "seed": seed,
+            "examples": [examples_digest(self.examples(target, row, part, seed))
+                         for part in ("train", "validation")[: 1 + validation]],
+            "context": {name: array_digest(getattr(context, name)) for name in sorted(set(parts))},
+            "renormalise": context.renormalise, "device": self.device.type,
+        }
+
+    def examples(self, target: str, row: bridge.Strategy, part: str, seed: int) -> tuple[np.ndarray, list[str]]:
+        """What a decoder learns from: embeddings (n, d) and captions. Text embeddings for every weakly-supervised
+        row; the clip's audio embedding, once for each of its captions, for the supervised one alone."""
+        texts = self.texts(target, part, seed)
+        z = texts.z if row.weakly_supervised else self.audio(target, part, seed).z[texts.clip]
+        return z, texts.captions
+
+    def _train(self, folder: Path, target: str, row: bridge.Strategy, seed: int, callback: train.Callback | None) -> dict:
+        settings = self.config.decoder
+        z, captions = self.examples(target, row, "train", seed)
+        # one vocabulary for all rows of a target, so that they differ in the bridge alone
+        tokenizer = text.make_tokenizer(settings.tokenizer, self.texts(target, "train", seed).captions, settings.vocabulary)
+        validation = None
+        if self.config.train.keep == "best":
+            z_v, captions_v = self.examples(target, row, "validation", seed)
+            validation = train.Examples(z_v, tokenizer.encode(captions_v, settings.max_tokens))
+        seeds.seed_all(seed, "decoder")
+        model = CaptionDecoder(settings, z.shape[1], tokenizer).to(self.device)
+        history = train.train(
+            model, bridge.train_half(row), self.context(target, seed),
+            train.Examples(z, tokenizer.encode(captions, settings.max_tokens)), validation, self.config.train,
+            seeds.derive(seed, target, row.training), folder, f"{target}, {row.training}, seed {seed}", callback,
+        )
+        model.save(folder)
+        train.clear(folder)
+        return {"history": history, "target": target, "training": row.training, "seed": seed}
+
+    # ---- captions
+
+    def captions(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> list[str]:
+        """One caption a clip of the evaluation split, in its order."""
+        return self._once(("captions", target, strategy, seed, decoding),
+                          lambda: self._captions(target, bridge.strategy(strategy), seed, decoding))
+
+    def _captions(self, target: str, row: bridge.Strategy, seed: int, decoding: str) -> list[str]:
+        if row.name == "human":
+            raise ValueError("human captions are not generated: aaclib.results scores them one against the others")
+        if row.name == "shuffled":          # chance: fluent captions of the right data set on the wrong clips
+            captions = self.captions(target, "projection", seed, decoding)
+            return [captions[i] for i in derangement(len(captions), seeds.rng(seed, "shuffled"))]
+        z, context = self.evaluation_input(target, row, seed), self.context(target, seed)
+        if row.name == "copy":
+            rows, index = self.memory_rows(target, seed), bridge.memories.nearest_index(z, context.memory)
+            return [self.texts(target, "train", seed).captions[rows[i]] for i in index]
+        return self._decode(self.decoder(target, row.name, seed), bridge.infer_half(row)(z, context), decoding)
+
+    def evaluation_input(self, target: str, row: bridge.Strategy, seed: int) -> np.ndarray:
+        """(n, d): the audio embeddings; for `reconstruction` the text embedding of each clip's first caption."""
+        if row.name != "reconstruction":
+            return self.audio(target, "evaluation", seed).z
+        texts = self.texts(target, "evaluation", seed)
+        return texts.z[np.unique(texts.clip, return_index=True)[1]]
+
+    def _decode(self, trained: Trained, z: np.ndarray, decoding: str) -> list[str]:
+        settings = self.config.generate
+        beam = {"greedy": 1, "beam": settings.beam}[decoding]
+        key = {"decoder": trained.artefact, "z": array_digest(z), "beam": beam, "max_tokens": settings.max_tokens,
+               "batch_size": settings.batch_size, "device": self.device.type}
+
+        def build(folder: Path) -> None:
+            made = generate.generate(trained.model, z, beam, settings.max_tokens, settings.batch_size)
+            store.write_json(folder / "captions.json", made)
+
+        return store.read_json(self.store.get("captions", key, build) / "captions.json")
+
+    def _once(self, key: tuple, make: Callable):
+        """Kept for the life of the experiment, so that a notebook may ask for a thing as often as it likes."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+
+def pick_device(name: str = "") -> torch.device:
+    """`name`, or the first of cuda, mps and cpu that is there."""
+    if name:
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def array_digest(value: np.ndarray | float | None) -> str:
+    array = np.ascontiguousarray(value)
+    return store.digest(str((array.dtype, array.shape)).encode() + array.tobytes())
+
+
+def examples_digest(examples: tuple[np.ndarray, list[str]]) -> str:
+    return store.digest([array_digest(examples[0]), examples[1]])
+
+
+def derangement(n: int, rng: np.random.Generator) -> np.ndarray:
+    """A random order in which nobody keeps the own place (n > 1)."""
+    order = rng.permutation(n)
+    shifted = np.empty(n, dtype=np.int64)
+    shifted[order] = np.roll(order, 1)
+    return shifted
