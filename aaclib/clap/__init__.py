@@ -1,0 +1,50 @@
+"""CLAP backends behind one small protocol (`base.Backend`); each is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aaclib.clap.base import Backend
+
+# the word before the colon -> (module with `load(name, device)`, what stands after the colon)
+BACKENDS = {
+    "tiny": ("aaclib.clap.tiny", "tiny:FOLDER, a tiny CLAP trained by this package"),
+    "hf": ("aaclib.clap.hf", "hf:ID-OR-FOLDER, a transformers.ClapModel such as hf:laion/clap-htsat-unfused"),
+    "laion": ("aaclib.clap.laion", "laion:FILE-OR-NAME, a checkpoint of laion-clap such as laion:630k-best"),
+    "wavcaps": ("aaclib.clap.wavcaps", "wavcaps:FILE, a retrieval checkpoint of WavCaps"),
+    "embeddings": ("aaclib.clap.precomputed", "embeddings:FOLDER, embeddings that you computed yourself"),
+}
+
+
+def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> Backend:
+    """The CLAP that `spec` names: 'tiny:FOLDER', 'hf:...', 'laion:...', 'wavcaps:...', 'embeddings:FOLDER', or
+    'my_module:MyClass' for a class of your own (see aaclib.clap.base).
+
+    `device`: None = cuda, mps or cpu, whichever is there first. `long_audio`: what happens to recordings longer than
+    the model's window (windows, first, centre, random, fusion). Other options are the backend's own.
+    Raises ValueError for an unknown name and BackendError where the model cannot be loaded.
+    """
+    from aaclib import audio
+
+    if long_audio not in audio.POLICIES:
+        raise ValueError(f"Unknown policy for long audio '{long_audio}'. Known: {', '.join(audio.POLICIES)}.")
+    kind, _, name = spec.partition(":")
+    if kind in BACKENDS:
+        backend = importlib.import_module(BACKENDS[kind][0]).load(name, device, **options)
+    else:
+        backend = _own(kind, name, device, options, spec)
+    if long_audio == "fusion" and not getattr(backend, "fusion", False):
+        raise ValueError(f"{backend.name} has no fusion for long audio. Choose windows, first, centre or random.")
+    backend.long_audio = long_audio
+    return backend
+
+
+def _own(module: str, name: str, device, options: dict, spec: str) -> Backend:
+    try:
+        own = getattr(importlib.import_module(module), name)
+    except (ModuleNotFoundError, AttributeError, ValueError) as error:
+        known = "; ".join(text for _, text in BACKENDS.values())
+        raise ValueError(f"Unknown CLAP '{spec}' ({error}). Known: {known}; or my_module:MyClass.") from error
+    return own(device=device, **options)

@@ -1,0 +1,230 @@
+"""What every CLAP backend shares: decoding, windows, batching, averaging and unit length.
+
+Your own CLAP is ten lines. Put them in a module that Python can import and load it by `my_module:MyClap`:
+
+    class MyClap(Backend):
+        name, dim, sample_rate, window_s = "my-clap", 512, 44100, 7.0
+
+        def __init__(self, device=None):
+            super().__init__(device)
+            self.model = torch.jit.load("my_clap.pt", map_location=self.device).eval()
+            self.digest = file_digest("my_clap.pt")        # names the artefacts made with it
+
+        def audio_batch(self, waves):                      # (B, samples) float32 on the device, each one window
+            return self.model.audio(waves)                 # (B, dim), any length
+
+        def text_batch(self, texts):
+            return self.model.text(texts)                  # (B, dim)
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from aaclib import audio
+
+
+class BackendError(RuntimeError):
+    """A CLAP that cannot be loaded or gives unusable numbers; the message says which file and what to do."""
+
+
+def pick_device(device: str | torch.device | None = None) -> torch.device:
+    """The device asked for; else cuda, mps or cpu, whichever is there first."""
+    if device:
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+class Backend:
+    """A frozen CLAP. A subclass sets the attributes and implements `audio_batch` and `text_batch`.
+
+    `digest` identifies weights, front end and text treatment; with `settings()` it goes into the keys of embeddings.
+    """
+
+    name: str = ""
+    dim: int = 0
+    sample_rate: int = 48000        # Hz, of what `audio_batch` gets
+    window_s: float = 10.0          # seconds, of what `audio_batch` gets
+    digest: str = ""
+    training_data: str = "Its authors' description of the training data is not known to this package."
+    short: str = "repeatpad"        # audio.FILLINGS: what happens to audio shorter than a window
+    shortest_s: float = 0.0         # with short='keep': audio below this is repeated up to it
+    long_audio: str = "windows"     # audio.POLICIES: what happens to longer audio
+    seed: int = 0                   # of long_audio='random'
+    quantise: bool = False          # samples through 16 bits, as LAION-CLAP does
+    window_mib: float = 40.0        # device memory for one window, measured; decides the batch size
+    amp: torch.dtype | None = None  # autocast on CUDA; None = float32 throughout
+
+    def __init__(self, device: str | torch.device | None = None):
+        self.device = pick_device(device)
+
+    # --- what a subclass gives ---------------------------------------------------------------------------------
+
+    def audio_batch(self, waves: torch.Tensor) -> torch.Tensor:
+        """(B, samples) float32 on the device, each exactly one window -> (B, dim), any length."""
+        raise NotImplementedError
+
+    def text_batch(self, texts: list[str]) -> torch.Tensor:
+        """B captions -> (B, dim), any length."""
+        raise NotImplementedError
+
+    def long_batch(self, waves: list[np.ndarray]) -> torch.Tensor:
+        """Whole recordings longer than a window -> (B, dim). Only models with a fusion of their own have it."""
+        raise BackendError(f"{self.name} has no fusion for long audio. Choose windows, first, centre or random.")
+
+    # --- what everybody calls ----------------------------------------------------------------------------------
+
+    def embed_audio(self, recordings: Sequence[str | Path | np.ndarray], sample_rate: int | None = None,
+                    batch_size: int | None = None) -> np.ndarray:
+        """Files, or 1-D float arrays at `sample_rate` Hz, -> float32 (n, dim), unit rows, in the same order.
+
+        Longer and shorter recordings than a window follow `long_audio` and `short`. Several windows are embedded one
+        by one, averaged as unit vectors and brought to unit length again. Raises audio.AudioError for unusable audio.
+        """
+        if isinstance(recordings, (str, Path, np.ndarray)):
+            raise TypeError("embed_audio takes a list of files or of 1-D arrays; put a single one in brackets.")
+        return self.embed_waves((self.wave(item, sample_rate, f"recording {i}") for i, item in enumerate(recordings)),
+                                len(recordings), batch_size)
+
+    def embed_text(self, texts: Sequence[str], batch_size: int | None = None) -> np.ndarray:
+        """Captions -> float32 (n, dim), unit rows, in the same order. Equal captions are embedded once and batches
+        hold captions of similar length. Raises ValueError for an empty caption."""
+        if isinstance(texts, str):
+            raise TypeError("embed_text takes a list of captions; put a single one in brackets.")
+        for i, text in enumerate(texts):
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(f"Caption {i} is empty ({text!r}): it has no embedding.")
+        unique = sorted(set(texts), key=lambda text: (len(text), text))
+        size = batch_size or self.text_batch_size()
+        rows = np.empty((len(unique), self.dim), np.float32)
+        for start in range(0, len(unique), size):
+            batch = unique[start:start + size]
+            with self._context():
+                rows[start:start + size] = self._unit(self.text_batch(batch), len(batch))
+        place = {text: i for i, text in enumerate(unique)}
+        return rows[[place[text] for text in texts]] if texts else rows
+
+    # --- used by the extraction engine -------------------------------------------------------------------------
+
+    def wave(self, item: str | Path | np.ndarray, sample_rate: int | None = None, name: str = "audio") -> np.ndarray:
+        """One recording as float32 (samples,) at the backend's sample rate. Raises audio.AudioError."""
+        return decode(item, self.sample_rate, sample_rate, name, self.quantise)
+
+    def embed_waves(self, waves: Iterable[np.ndarray], n: int, batch_size: int | None = None) -> np.ndarray:
+        """`n` recordings at the backend's sample rate -> float32 (n, dim), unit rows. A few batches are in memory."""
+        size = batch_size or self.audio_batch_size()
+        total, counts = np.zeros((n, self.dim)), np.zeros(n, int)
+        waiting: dict[int, list[tuple[int, np.ndarray]]] = {}       # length of the window -> (recording, window)
+
+        def run(length: int) -> None:
+            batch = waiting.pop(length)
+            with self._context():
+                if length < 0:
+                    rows = self._unit(self.long_batch([window for _, window in batch]), len(batch))
+                else:
+                    tensor = torch.from_numpy(np.stack([window for _, window in batch]))
+                    if self.device.type == "cuda":
+                        tensor = tensor.pin_memory()
+                    rows = self._unit(self.audio_batch(tensor.to(self.device, non_blocking=True)), len(batch))
+            for (owner, _), row in zip(batch, rows, strict=True):
+                total[owner] += row
+                counts[owner] += 1
+
+        seen = 0
+        for owner, wave in enumerate(waves):
+            seen += 1
+            for length, window in self._windows(wave):
+                waiting.setdefault(length, []).append((owner, window))
+                if len(waiting[length]) >= size:
+                    run(length)
+            while sum(map(len, waiting.values())) >= 8 * size:      # many lengths (short='keep'): memory stays bounded
+                run(max(waiting, key=lambda key: len(waiting[key])))
+        if seen != n:
+            raise ValueError(f"Expected {n} recordings, got {seen}.")
+        for length in sorted(waiting):
+            run(length)
+        mean = total / counts[:, None].clip(1)
+        return _unit_rows(mean, self.name)
+
+    def settings(self) -> dict[str, object]:
+        """What decides the numbers beside `digest`: part of the key of embeddings."""
+        return {"digest": self.digest, "long_audio": self.long_audio, "short": self.short, "window_s": self.window_s,
+                "sample_rate": self.sample_rate, "quantise": self.quantise,
+                "seed": self.seed if self.long_audio == "random" else None, "device": self.device.type,
+                "dtype": str(self.amp or torch.float32).removeprefix("torch.")}
+
+    def describe(self) -> dict[str, str]:
+        """What notebook 02 shows of the backend."""
+        return {"name": self.name, "dimension": str(self.dim), "sample rate": f"{self.sample_rate} Hz",
+                "window": f"{self.window_s:g} s", "longer audio": self.long_audio, "shorter audio": self.short,
+                "device": str(self.device), "digest": self.digest, "what this CLAP saw in training": self.training_data}
+
+    def audio_batch_size(self) -> int:
+        """Windows a batch, from the free memory of the device (a quarter of it, 1..256; at most 16 on a CPU)."""
+        return _fitting(self.window_mib, self.device, 16)
+
+    def text_batch_size(self) -> int:
+        return _fitting(4.0, self.device, 64)
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _windows(self, wave: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        size = round(self.window_s * self.sample_rate)
+        if wave.size > size and self.long_audio == "fusion":
+            return [(-1, wave)]
+        if self.short == "keep" and wave.size < self.shortest_s * self.sample_rate:
+            wave = audio.fill(wave, round(self.shortest_s * self.sample_rate), "repeat")
+        policy = self.long_audio if wave.size > size else "windows"
+        return [(window.size, window) for window in audio.windows(wave, size, policy, self.short, self.seed)]
+
+    @contextlib.contextmanager
+    def _context(self):
+        with torch.inference_mode(), contextlib.ExitStack() as stack:
+            if self.amp and self.device.type == "cuda":
+                stack.enter_context(torch.autocast("cuda", self.amp))
+            yield
+
+    def _unit(self, rows: torch.Tensor, n: int) -> np.ndarray:
+        if rows.shape != (n, self.dim):
+            raise BackendError(f"{self.name}: expected embeddings of shape {(n, self.dim)}, found {tuple(rows.shape)}.")
+        return _unit_rows(rows.float().cpu().numpy(), self.name)
+
+
+def decode(item: str | Path | np.ndarray, to_rate: int, from_rate: int | None, name: str, quantise: bool) -> np.ndarray:
+    """A file or an array as float32 (samples,) at `to_rate` Hz; a plain function that worker processes can call."""
+    if isinstance(item, (str, Path)):
+        wave = audio.load(item, to_rate)
+    else:
+        item = item.detach().cpu().numpy() if isinstance(item, torch.Tensor) else item
+        if from_rate is None:
+            raise ValueError("Arrays need their sample_rate (Hz).")
+        wave = audio.resample(audio.check(item, from_rate, name), from_rate, to_rate, name)
+    return audio.quantise(wave) if quantise else wave
+
+
+def _unit_rows(rows: np.ndarray, name: str) -> np.ndarray:
+    norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or (norms < 1e-12).any():
+        bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] < 1e-12))
+        raise BackendError(f"{name} gave an embedding without a direction (NaN, infinite or zero) at row {bad[0]} of "
+                           f"{len(rows)}: its weights or its input are damaged.")
+    return (rows / norms).astype(np.float32)
+
+
+def _fitting(mib: float, device: torch.device, cpu_most: int) -> int:
+    if device.type == "cuda":
+        return max(1, min(256, int(torch.cuda.mem_get_info(device)[0] / 4 / (mib * 2**20))))
+    try:
+        import os
+
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):            # a system that does not tell
+        free = 2**31
+    return max(1, min(cpu_most, int(free / 4 / (mib * 2**20))))
