@@ -1,4 +1,4 @@
-"""The experiment: from a profile to captions, each step an artefact that is made once.
+"""The pipeline: from a profile to captions, each step an artefact that is made once.
 
 audio, captions -> CLAP embeddings -> bridge -> decoder -> captions. Notebooks, the runner and the captioner ask an
 `Experiment` for what they show; it makes what is not there yet. Scores and tables of it are in aaclib.results.
@@ -47,19 +47,19 @@ class Trained:
     artefact: store.Artefact
 
 
-class Experiment:
+class Pipeline:
     """All results of one profile. Methods that take a `seed` differ between the seeds of the profile."""
 
     def __init__(self, settings: config.Config, store_: store.Store | None = None):
         self.config, self.store = settings, store_ or store.Store()
         self.seeds, self.targets = settings.seeds, tuple(settings.data.targets)
-        self.device = pick_device(settings.device)
+        self.device = clap.pick_device(settings.device)
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self._kept: dict[tuple, object] = {}
 
     @classmethod
-    def load(cls, profile: str = "quick", overrides=()) -> Experiment:
+    def load(cls, profile: str = "quick", overrides=()) -> Pipeline:
         return cls(config.load(profile, overrides))
 
     # ---- where results go
@@ -306,15 +306,6 @@ class Experiment:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
-
-
-def pick_device(name: str = "") -> torch.device:
-    """`name`, or the first of cuda, mps and cpu that is there."""
-    if name:
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def array_digest(value: np.ndarray | float | None) -> str:

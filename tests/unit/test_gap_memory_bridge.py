@@ -1,0 +1,169 @@
+"""The paper's mathematics against naive twins."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aaclib import bridge, gap, memory
+
+
+def rows(n, d, seed, offset=0.0):
+    z = np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
+    z[:, 0] += offset
+    return bridge.unit(z)
+
+
+shapes = st.tuples(st.integers(1, 30), st.integers(1, 40), st.integers(2, 9), st.integers(1, 17), st.integers(0, 10**6))
+
+
+@settings(max_examples=60, deadline=None)
+@given(shapes)
+def test_nearest_equals_the_full_product(shape):
+    n, m, d, block, seed = shape
+    z, mem = rows(n, d, seed), rows(m, d, seed + 1)
+    naive = np.array([max(range(m), key=lambda j: (z[i] @ mem[j], -j)) for i in range(n)])
+    found = memory.nearest_index(z, mem, block)
+    # rounding may differ between a block and a single product, so equal up to ties
+    assert np.allclose((z * mem[found]).sum(1), (z * mem[naive]).sum(1), atol=1e-6)
+    assert np.array_equal(memory.nearest(z, mem, block), mem[found])
+
+
+@settings(max_examples=60, deadline=None)
+@given(shapes, st.sampled_from([0.003, 0.01, 0.1, 1.0]))
+def test_projection_equals_the_full_softmax(shape, tau):
+    n, m, d, block, seed = shape
+    z, mem = rows(n, d, seed), rows(m, d, seed + 1)
+    scores = z.astype(np.float64) @ mem.T.astype(np.float64) / tau
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    naive = (weights / weights.sum(1, keepdims=True)) @ mem.astype(np.float64)
+    length = np.linalg.norm(naive, axis=1, keepdims=True)
+    found = memory.project(z, mem, tau, block)
+    clear = length[:, 0] > 1e-3                       # two opposite rows can cancel: then the direction is undefined
+    assert np.allclose(found[clear], (naive / length)[clear], atol=2e-4)
+    assert np.allclose(np.linalg.norm(found[clear], axis=1), 1, atol=1e-5)
+
+
+def test_projection_tends_to_nearest_as_tau_falls_and_is_on_the_memory():
+    mem = rows(50, 8, 1)
+    assert np.allclose(memory.project(mem, mem, 1e-4), mem, atol=1e-5)
+    assert np.array_equal(memory.nearest_index(mem, mem), np.arange(50))
+
+
+def test_memory_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="empty"):
+        memory.nearest(rows(2, 4, 0), np.zeros((0, 4), np.float32))
+    with pytest.raises(ValueError, match="found"):
+        memory.project(rows(2, 4, 0), rows(2, 5, 0))
+    with pytest.raises(ValueError, match="tau"):
+        memory.project(rows(2, 4, 0), rows(2, 4, 0), tau=0)
+
+
+def test_sigma_estimators_by_hand():
+    z_a = np.array([[1, 0], [0, 1]], np.float32)
+    z_t = np.array([[0, 1], [0, 1]], np.float32)
+    assert gap.estimate_sigma(z_a, z_t, "rms") == pytest.approx(np.sqrt(2 / 4))
+    assert gap.estimate_sigma(z_a, z_t, "linf") == pytest.approx(0.5)
+    captions = np.array([[1, 0], [0.6, 0.8], [0, 1], [0, 1]], np.float32)
+    assert gap.estimate_sigma(z_a, captions, "caption", np.array([0, 0, 1, 1])) == pytest.approx((0.8 + 0) / 2)
+    with pytest.raises(ValueError, match="groups"):
+        gap.estimate_sigma(z_a, z_t, "caption")
+    with pytest.raises(ValueError, match="one shape"):
+        gap.estimate_sigma(z_a, z_t[:1])
+
+
+def test_estimate_names_what_it_chose():
+    z_a, z_t = rows(50, 16, 0, 4), rows(50, 16, 1, -4)
+    found = gap.estimate(z_a, z_t, "linf")
+    assert found.sigma_value == found.sigma["linf"] > found.sigma["rms"] > 0
+    assert found.noise_length == pytest.approx(16 * found.sigma_value**2)
+    assert np.allclose(found.vector, z_a.mean(0) - z_t.mean(0), atol=1e-6)
+    number = gap.estimate(z_a, z_t, "0.114")
+    assert (number.chosen, number.sigma_value) == ("given", 0.114)
+    with pytest.raises(ValueError, match="caption"):
+        gap.estimate(z_a, z_t, "caption")
+    assert gap.given("0.1", 4, "no pairs").vector is None
+    with pytest.raises(ValueError, match="no pairs"):
+        gap.given("rms", 4, "no pairs")
+
+
+def test_gap_statistics_equal_their_definitions():
+    z_a, z_t = rows(20, 6, 0, 3), rows(20, 6, 1, -3)
+    found = gap.statistics(z_a, z_t)
+    cosines = z_a @ z_t.T
+    assert found["matched_cosine"] == pytest.approx(np.diag(cosines).mean(), abs=1e-6)
+    assert found["mismatched_cosine"] == pytest.approx((cosines.sum() - np.trace(cosines)) / (20 * 19), abs=1e-5)
+    assert found["separable"] == 1.0
+    assert found["centroid_distance"] == pytest.approx(np.linalg.norm(z_a.mean(0) - z_t.mean(0)), abs=1e-6)
+
+
+@pytest.fixture
+def context():
+    z_a, z_t = rows(50, 16, 0, 3), rows(50, 16, 1, -3)
+    return bridge.Context(sigma=0.05, gap=gap.gap_vector(z_a, z_t), audio_mean=z_a.mean(0), text_mean=z_t.mean(0), memory=z_t)
+
+
+def test_halves_are_the_paper_s_formulas(context):
+    z = rows(7, 16, 3)
+    noise = context.sigma * np.random.default_rng(5).standard_normal(z.shape, dtype=np.float32)
+
+    def half(name):
+        return bridge.train_half(name)(z, context, np.random.default_rng(5))
+
+    assert np.array_equal(half("baseline"), z) and np.array_equal(half("supervised"), z)
+    assert np.array_equal(half("projection"), z)
+    assert np.allclose(half("noise"), bridge.unit(z + noise), atol=1e-6)
+    assert np.allclose(half("shift"), bridge.unit(z + context.gap), atol=1e-6)
+    assert np.allclose(half("noise+shift"), bridge.unit(z + noise + context.gap), atol=1e-6)
+    assert np.allclose(half("c3"), bridge.unit(z - context.text_mean + noise), atol=1e-6)
+    infer = {name: bridge.infer_half(name)(z, context) for name in ("baseline", "noise", "shift", "c3", "supervised")}
+    for name in ("baseline", "noise", "shift", "supervised"):
+        assert np.array_equal(infer[name], z)
+    assert np.allclose(infer["c3"], bridge.unit(z - context.audio_mean), atol=1e-6)
+
+
+def test_a_memory_row_reaches_the_decoder_as_its_own_training_saw_it(context):
+    """What nearest-neighbour decoding gives is text: a decoder trained on shifted text must get it shifted."""
+    z = rows(7, 16, 3)
+    found = memory.nearest(z, context.memory)
+    assert np.allclose(bridge.infer_half("nearest")(z, context), found, atol=1e-6)
+    assert np.allclose(bridge.infer_half("noise+nearest")(z, context), found, atol=1e-6)
+    assert np.allclose(bridge.infer_half("shift+nearest")(z, context), bridge.unit(found + context.gap), atol=1e-6)
+    assert np.allclose(bridge.infer_half("c3+nearest")(z, context), bridge.unit(found - context.text_mean), atol=1e-6)
+
+
+def test_zero_sigma_still_shifts(context):
+    """The published code silently skipped the shift when the variance was 0."""
+    still = bridge.Context(sigma=0.0, gap=context.gap)
+    z = rows(4, 16, 2)
+    assert np.allclose(bridge.train_half("noise+shift")(z, still, np.random.default_rng(0)), bridge.unit(z + still.gap), atol=1e-6)
+
+
+def test_renormalise_off_keeps_the_formula_of_the_paper(context):
+    free = bridge.Context(sigma=0.05, gap=context.gap, renormalise=False)
+    z = rows(4, 16, 2)
+    assert np.allclose(bridge.train_half("shift")(z, free), z + context.gap)
+
+
+@pytest.mark.parametrize(("name", "training", "inference", "group"), [
+    ("baseline", "text", "audio", "baseline"), ("noise", "noise", "audio", "training"),
+    ("shift+noise", "noise+shift", "audio", "training"), ("projection", "text", "projection", "inference"),
+    ("c3+nearest", "c3", "nearest", "both"), ("supervised", "supervised", "audio", "supervised"),
+    ("copy", "text", "copy", "control"),
+])
+def test_names_of_strategies(name, training, inference, group):
+    row = bridge.strategy(name)
+    assert (row.training, row.inference, row.group) == (training, inference, group)
+
+
+@pytest.mark.parametrize("name", ["", "nois", "nearest+projection", "noise+noise", "c3+noise", "supervised+noise", "noise+copy"])
+def test_names_that_mean_nothing_are_refused(name):
+    with pytest.raises(ValueError, match="There is no strategy"):
+        bridge.strategy(name)
+
+
+def test_what_a_strategy_misses_is_named():
+    with pytest.raises(ValueError, match="gap"):
+        bridge.train_half("shift")(rows(2, 4, 0), bridge.Context())
+    with pytest.raises(ValueError, match="generator"):
+        bridge.train_half("noise")(rows(2, 4, 0), bridge.Context(sigma=0.1))
