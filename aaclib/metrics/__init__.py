@@ -1,0 +1,187 @@
+"""Caption metrics: one a module, one shape of result, and `evaluate` for all of them at once."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aaclib import stats
+from aaclib.metrics.cache import Cache, key
+from aaclib.metrics.result import MetricError, Result, Scores, Unavailable
+from aaclib.store import Store
+
+__all__ = ["NAMES", "OPTIONAL", "STANDARD", "MetricError", "Result", "Scores", "Unavailable", "evaluate"]
+
+STANDARD = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
+OPTIONAL = ("sbert_sim", "fer", "fense", "spider_fl")        # need models of their own
+NAMES = STANDARD + OPTIONAL
+
+# module -> its metrics; the slow ones first, because each of them has a process of its own that works meanwhile
+MODULES = {
+    "meteor": ("meteor",), "spice": ("spice",), "bleu": STANDARD[:4], "rouge_l": ("rouge_l",), "cider_d": ("cider_d",),
+    "sbert_sim": ("sbert_sim",), "fer": ("fer",),
+}
+OWN_PROCESS = ("meteor", "spice")
+RAW = ("sbert_sim", "fer")                                   # take captions as written, not tokens
+COMBINED = {"spider": ("cider_d", "spice"), "fense": ("sbert_sim", "fer"), "spider_fl": ("spider", "fer")}
+
+
+def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], metrics: Iterable[str] | None = None,
+             tokenize: bool = True, store: Store | None | bool = None) -> Scores:
+    """Scores one candidate caption a clip against the clip's references (one or more).
+
+    metrics: names of `NAMES`; what was asked for and cannot run raises. None: everything that can run here, and
+    `Scores.missing` says why the rest is absent.
+    tokenize: False for text that went through the PTB tokenizer already (doing it twice changes some of it).
+    store: where results are kept by content; None is the project's cache, False keeps nothing.
+    A clip that a metric cannot score is NaN in `per_clip`, and the corpus value is absent with the reason.
+    An empty candidate is a caption that says nothing: it is scored (0) and noted.
+    Raises ValueError for unequal lengths or a clip without references, MetricError (Unavailable where something is not
+    installed) for a metric asked for by name. Values are fractions; CIDEr-D runs to 10.
+    """
+    candidates, references = check(candidates, references)
+    wanted = list(dict.fromkeys(NAMES if metrics is None else metrics))
+    if unknown := [name for name in wanted if name not in NAMES]:
+        raise ValueError(f"Unknown metric '{unknown[0]}'. Known: {', '.join(NAMES)}.")
+    kept = None if store is False else (store if isinstance(store, Store) else Store())
+    run = _Run(candidates, references, tokenize, kept)
+    run.compute(_modules(wanted))
+    if metrics is not None and (broken := [name for name in wanted if name in run.errors]):
+        raise run.errors[broken[0]]
+    return run.scores(wanted)
+
+
+def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """The captions as lists, or ValueError naming the clip (by its position) that cannot be scored."""
+    candidates, references = list(candidates), list(references)
+    if len(candidates) != len(references):
+        raise ValueError(f"{len(candidates)} candidates but references of {len(references)} clips; there must be one for each.")
+    if not candidates:
+        raise ValueError("There is nothing to score: no candidates.")
+    for i, (candidate, refs) in enumerate(zip(candidates, references, strict=True)):
+        if not isinstance(candidate, str):
+            raise ValueError(f"Clip {i}: the candidate is {candidate!r}, not text.")
+        if isinstance(refs, str) or not all(isinstance(r, str) for r in refs):
+            raise ValueError(f"Clip {i}: the references must be a list of texts, found {refs!r}.")
+        if not any(r.strip() for r in refs):
+            raise ValueError(f"Clip {i}: no reference caption ('{candidate[:60]}').")
+    return candidates, [[r for r in refs if r.strip()] for refs in references]
+
+
+def _modules(wanted: Iterable[str]) -> list[str]:
+    """The modules behind these metrics, in the order to start them."""
+    names, todo = set(), list(wanted)
+    while todo:
+        name = todo.pop()
+        todo += COMBINED.get(name, ())
+        names.add(name)
+    return [module for module, made in MODULES.items() if names & set(made)]
+
+
+class _Run:
+    """One evaluation: what came out of each metric, and what went wrong."""
+
+    def __init__(self, candidates: list[str], references: list[list[str]], tokenize: bool, store: Store | None):
+        self.candidates, self.references, self.tokenize, self.store = candidates, references, tokenize, store
+        self.results: dict[str, Result] = {}
+        self.errors: dict[str, MetricError] = {}
+
+    def compute(self, modules: list[str]) -> None:
+        cache = Cache("scores", self.store)
+        content = key(self.tokenize, self.candidates, self.references).hex()
+        keys = {module: key(module, content) for module in modules}
+        found = cache.get(keys.values())
+        todo = []
+        for module in modules:
+            if blob := found.get(keys[module]):
+                self.results |= _unpack(blob)
+            else:
+                todo.append(module)
+        if "meteor" in todo:                         # its 10 s of start-up pass while captions are tokenised
+            self._try("meteor", lambda: _module("meteor").warm_up())
+        tokens = self._tokens([m for m in todo if m not in RAW and m not in self.errors])
+        todo = [m for m in todo if m not in self.errors]
+        with ThreadPoolExecutor(len(OWN_PROCESS)) as pool:
+            waiting = [pool.submit(self._run, module, tokens) for module in todo if module in OWN_PROCESS]
+            for module in todo:
+                if module not in OWN_PROCESS:
+                    self._run(module, tokens)
+            for future in waiting:
+                future.result()
+        new = {module: {n: self.results[n] for n in MODULES[module] if n in self.results} for module in todo}
+        cache.put({keys[m]: _pack(made) for m, made in new.items() if made and not any(r.failures for r in made.values())})
+        self._combine()
+
+    def _tokens(self, modules: list[str]) -> tuple[list[str], list[list[str]]] | None:
+        if not modules or not self.tokenize:
+            return self.candidates, self.references
+        from aaclib.metrics.ptb import tokenise
+
+        flat = self.candidates + [r for refs in self.references for r in refs]
+        try:
+            tokens = iter(tokenise(flat, self.store))
+        except MetricError as error:
+            self.errors |= {name: error for m in modules for name in (m, *MODULES[m])}
+            return None
+        return [next(tokens) for _ in self.candidates], [[next(tokens) for _ in refs] for refs in self.references]
+
+    def _run(self, module: str, tokens: Any) -> None:
+        captions = (self.candidates, self.references) if module in RAW else tokens
+        made = self._try(module, lambda: _module(module).compute(*captions, store=self.store))
+        self.results |= made or {}
+
+    def _try(self, module: str, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except MetricError as error:
+            self.errors |= {name: error for name in (module, *MODULES[module])}
+            return None
+
+    def _combine(self) -> None:
+        for name, parts in COMBINED.items():
+            if broken := [p for p in parts if p in self.errors]:
+                self.errors[name] = self.errors[broken[0]]
+            elif all(p in self.results for p in parts):
+                where = "spider" if name == "spider" else "fense"
+                self.results |= _module(where).combine(*(self.results[p] for p in parts), **({} if name == "spider" else {"name": name}))
+
+    def scores(self, wanted: list[str]) -> Scores:
+        corpus, missing, statistics, columns = {}, {}, {}, {}
+        for name in (n for n in NAMES if n in wanted):
+            if name in self.errors:
+                missing[name] = str(self.errors[name])
+                continue
+            result = self.results[name]
+            columns[name] = result.per_clip
+            if result.failures:
+                clip, reason = next(iter(result.failures.items()))
+                missing[name] = f"{len(result.failures)} of {len(result.per_clip)} clips could not be scored; clip {clip}: {reason}"
+                continue
+            statistics[name] = result.statistics
+            corpus[name] = stats.corpus(name, result.statistics)
+        empty = [i for i, c in enumerate(self.candidates) if not c.strip()]
+        notes = (f"{len(empty)} of {len(self.candidates)} candidates are empty (the first: clip {empty[0]}).",) if empty else ()
+        return Scores(corpus, pd.DataFrame(columns, index=range(len(self.candidates))), missing, statistics, notes)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"aaclib.metrics.{name}")
+
+
+def _pack(results: dict[str, Result]) -> bytes:
+    buffer = io.BytesIO()
+    arrays = {f"{name}.{part}": getattr(r, part) for name, r in results.items() for part in ("per_clip", "statistics")}
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _unpack(blob: bytes) -> dict[str, Result]:
+    with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
+        names = dict.fromkeys(name.split(".")[0] for name in arrays.files)
+        return {name: Result(arrays[f"{name}.per_clip"], arrays[f"{name}.statistics"]) for name in names}

@@ -1,0 +1,27 @@
+"""BLEU-1 to BLEU-4 (Papineni et al., ACL 2002): pycocoevalcap's implementation, closest reference length."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aaclib.metrics.result import Result
+from aaclib.store import Store
+
+NAMES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4")
+
+
+def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+    """Tokenised captions in, four results out. Statistics: length, reference length, guesses 1..N, matches 1..N."""
+    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+
+    scorer = BleuScorer(n=4)
+    for candidate, refs in zip(candidates, references, strict=True):
+        scorer += (candidate, refs)
+    _, per_clip = scorer.compute_score(option="closest", verbose=0)
+    lengths = np.array([[c["testlen"], min((abs(r - c["testlen"]), r) for r in c["reflen"])[1]] for c in scorer.ctest], float)
+    guess = np.array([c["guess"] for c in scorer.ctest], float)
+    correct = np.array([c["correct"] for c in scorer.ctest], float)
+    return {
+        name: Result(np.array(per_clip[n - 1]), np.hstack([lengths, guess[:, :n], correct[:, :n]]))
+        for n, name in enumerate(NAMES, start=1)
+    }

@@ -1,0 +1,152 @@
+"""METEOR 1.5 (Denkowski & Lavie, 2014): the jar of pycocoevalcap, one process for the whole session, fed in a pipeline.
+
+The jar answers each `SCORE ||| reference ||| ... ||| candidate` with 23 counts of the best-scoring reference's alignment.
+The score is a formula of these (`aaclib.stats.meteor`), and corpus METEOR the same formula of their sums, so the jar's
+second step is not needed, and a resample of clips has its true corpus value. Loading its paraphrase table takes 10 s:
+`warm_up()` starts that while something else is going on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import tempfile
+import threading
+
+import numpy as np
+
+from aaclib import stats
+from aaclib.metrics.cache import Cache, key
+from aaclib.metrics.java import java
+from aaclib.metrics.ptb import BREAKS, pycocoevalcap
+from aaclib.metrics.result import MetricError, Result
+from aaclib.store import Store
+
+NAMES = ("meteor",)
+TIMEOUT_S = 120.0          # without any answer: start-up is 10 s, 30 s on a busy machine
+SEPARATOR = "|||"
+
+
+def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+    """Tokenised captions in. Statistics: the 23 counts. A clip that is known to the cache costs nothing.
+
+    Raises Unavailable without Java, MetricError naming the clip where the jar fails twice on it.
+    """
+    lines = [_line(c, refs) for c, refs in zip(candidates, references, strict=True)]
+    cache = Cache("meteor", store)
+    keys = {line: key(line) for line in lines}
+    found = cache.get(keys.values())
+    counts = {line: np.frombuffer(found[k], "<f8") for line, k in keys.items() if k in found}
+    if fresh := [line for line in keys if line not in counts]:
+        new = dict(zip(fresh, worker().score(fresh), strict=True))
+        cache.put({keys[line]: row.astype("<f8").tobytes() for line, row in new.items()})
+        counts |= new
+    table = np.array([counts[line] for line in lines]).reshape(len(lines), stats.METEOR_COLUMNS)
+    return {"meteor": Result(stats.meteor(table, 1), table)}
+
+
+def warm_up(candidates: list[str] = (), references: list[list[str]] = ()) -> None:
+    """Starts the jar in the background, if it is not running. Raises Unavailable without Java."""
+    worker().start()
+
+
+def _line(candidate: str, references: list[str]) -> str:
+    """The jar's own separator is taken out of captions (pycocoevalcap does so for the candidate alone)."""
+    clean = [BREAKS.sub(" ", text).replace(SEPARATOR, "").replace("  ", " ") for text in (*references, candidate)]
+    return " ||| ".join(["SCORE", *clean]) + " "       # the last blank keeps an empty candidate a field of its own
+
+
+class Meteor:
+    """One running jar. A crash or a time-out starts a fresh one and goes on with the clips not yet answered."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen | None = None
+        self.owner = 0
+        self.lock = threading.Lock()
+
+    def start(self) -> None:
+        if self.process and self.owner == os.getpid() and self.process.poll() is None:
+            return
+        jar = pycocoevalcap() / "meteor" / "meteor-1.5.jar"
+        self.errors = tempfile.TemporaryFile()
+        command = [str(java().executable), "-Xmx2G", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-jar", jar.name,
+                   "-", "-", "-stdio", "-l", "en", "-norm"]
+        self.process = subprocess.Popen(command, cwd=jar.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        self.owner = os.getpid()                # a forked child starts its own
+
+    def score(self, lines: list[str]) -> list[np.ndarray]:
+        """The 23 counts of each SCORE line, in order. Raises MetricError."""
+        with self.lock:
+            answers: list[np.ndarray] = []
+            failed_at = -1
+            while len(answers) < len(lines):
+                try:
+                    self._pipeline(lines, answers)
+                except (OSError, ValueError) as error:
+                    reason = f"{error} {self._said()}".strip()
+                    self.stop()
+                    if failed_at == len(answers):
+                        raise MetricError(f"METEOR failed twice on '{lines[failed_at][:200]}': {reason}") from error
+                    failed_at = len(answers)
+            return answers
+
+    def _pipeline(self, lines: list[str], answers: list[np.ndarray]) -> None:
+        """Writes from a thread while answers are read here, so that neither side waits for the other."""
+        self.start()
+        process = self.process
+        todo = lines[len(answers):]
+        writer = threading.Thread(target=_feed, args=(process, todo), daemon=True)
+        writer.start()
+        for line in todo:
+            watchdog = threading.Timer(TIMEOUT_S, process.kill)
+            watchdog.start()
+            try:
+                answer = process.stdout.readline()
+            finally:
+                watchdog.cancel()
+            if not answer.endswith(b"\n"):
+                raise OSError(f"METEOR's process ended (exit {process.wait()}) at '{line[:80]}'.")
+            row = np.array(answer.split(), dtype=np.float64)       # ValueError for anything but numbers
+            if len(row) != stats.METEOR_COLUMNS:
+                raise ValueError(f"METEOR answered {answer[:200]!r}.")
+            answers.append(row)
+        writer.join()
+
+    def _said(self) -> str:
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace")[-500:]
+
+    def stop(self) -> None:
+        if self.process and self.owner == os.getpid():
+            self.process.kill()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout, self.errors):
+                try:
+                    pipe.close()
+                except OSError:         # what was still to be written has nobody to go to
+                    pass
+        self.process = None
+
+
+def _feed(process: subprocess.Popen, lines: list[str]) -> None:
+    try:
+        for start in range(0, len(lines), 64):
+            process.stdin.write("".join(f"{line}\n" for line in lines[start:start + 64]).encode("utf-8", errors="replace"))
+            process.stdin.flush()
+    except (OSError, ValueError):       # the reader sees the end of the process and reports it
+        pass
+
+
+_worker: Meteor | None = None
+_guard = threading.Lock()
+
+
+def worker() -> Meteor:
+    """The session's own METEOR; it ends with the session (its input closes when this process dies, however it dies)."""
+    global _worker
+    with _guard:
+        if _worker is None:
+            _worker = Meteor()
+            atexit.register(_worker.stop)
+        return _worker

@@ -1,0 +1,68 @@
+"""PTB tokenisation, one pass for all metrics: lower case, Penn Treebank tokens, punctuation removed.
+
+The tokenizer of pycocoevalcap (Stanford CoreNLP 3.4.1, its jar and options, its list of punctuation), fed through a pipe
+instead of a temporary file in site-packages, in UTF-8 whatever the locale, with the number of lines checked.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from aaclib.metrics.cache import Cache, key
+from aaclib.metrics.java import java
+from aaclib.metrics.result import MetricError, Unavailable
+from aaclib.store import Store
+
+PUNCTUATION = frozenset(["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--",
+                         "...", ";"])
+BREAKS = re.compile("[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\x00]")     # what some reader takes for the end of a line
+TIMEOUT_S = 600
+
+
+def pycocoevalcap() -> Path:
+    """The folder of pycocoevalcap, found without importing it. Raises Unavailable."""
+    spec = find_spec("pycocoevalcap")
+    if spec is None or not spec.submodule_search_locations:
+        raise Unavailable("pycocoevalcap is not installed: pip install pycocoevalcap==1.2")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def tokenise(captions: list[str], store: Store | None = None) -> list[str]:
+    """Each caption as space-separated tokens, in the same order; line breaks count as spaces.
+
+    Raises Unavailable without Java and MetricError where the tokenizer fails or does not answer line by line.
+    """
+    plain = [BREAKS.sub(" ", caption) for caption in captions]
+    distinct = list(dict.fromkeys(plain))
+    cache = Cache("tokens", store)
+    keys = {caption: key(caption) for caption in distinct}
+    found = cache.get(keys.values())
+    tokens = {caption: found[keys[caption]].decode() for caption in distinct if keys[caption] in found}
+    if fresh := [caption for caption in distinct if caption not in tokens]:
+        new = dict(zip(fresh, _run(fresh), strict=True))
+        cache.put({keys[caption]: line.encode() for caption, line in new.items()})
+        tokens |= new
+    return [tokens[caption] for caption in plain]
+
+
+def _run(lines: list[str]) -> list[str]:
+    jar = pycocoevalcap() / "tokenizer" / "stanford-corenlp-3.4.1.jar"
+    command = [str(java().executable), "-Xmx1G", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8",
+               "-Dstdout.encoding=UTF-8", "-cp", str(jar), "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"]
+    text = "\n".join(lines).encode("utf-8", errors="replace")          # lone surrogates cannot be sent
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise MetricError(f"The PTB tokenizer did not finish {len(lines)} captions in {TIMEOUT_S} s.") from error
+    answer = done.stdout.decode("utf-8", errors="replace").split("\n")
+    if done.returncode:
+        raise MetricError(f"The PTB tokenizer failed (exit {done.returncode}): {done.stderr.decode(errors='replace')[-500:]}")
+    if answer and answer[-1] == "":
+        answer.pop()
+    answer += [""] * (len(lines) - len(answer)) if not any(lines[len(answer):]) else []      # empty captions at the end
+    if len(answer) != len(lines):
+        raise MetricError(f"The PTB tokenizer answered {len(answer)} lines to {len(lines)} captions.")
+    return [" ".join(word for word in line.rstrip().split(" ") if word not in PUNCTUATION) for line in answer]

@@ -1,0 +1,57 @@
+"""What every metric returns, and what `evaluate` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+
+class MetricError(RuntimeError):
+    """A metric that cannot be computed or an input that cannot be scored; the message says why and what to do."""
+
+
+class Unavailable(MetricError):
+    """Something that a metric needs is not installed here; the message names the command that mends it."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One metric of one caption set.
+
+    per_clip: (n,) float64, fractions as published; NaN where a clip could not be scored (then `failures` says why).
+    statistics: (n, k) float64 sufficient statistics, from whose sums `aaclib.stats` computes the corpus value.
+    """
+
+    per_clip: np.ndarray
+    statistics: np.ndarray
+    failures: dict[int, str] = field(default_factory=dict)     # clip -> reason
+
+
+def means(per_clip: np.ndarray, failures: dict[int, str] | None = None) -> Result:
+    """The result of a metric whose corpus value is the mean over clips."""
+    per_clip = np.asarray(per_clip, dtype=np.float64)
+    return Result(per_clip, per_clip[:, None], dict(failures or {}))
+
+
+@dataclass
+class Scores:
+    """All metrics of one caption set.
+
+    corpus: metric -> corpus value (a fraction; CIDEr-D may exceed 1).
+    per_clip: one row a clip in the order given, one column a metric.
+    missing: metric -> why it has no corpus value.
+    statistics: metric -> (n, k) per-clip sufficient statistics, for `aaclib.stats`.
+    notes: what a reader of the numbers should know, one sentence each.
+    """
+
+    corpus: dict[str, float]
+    per_clip: pd.DataFrame
+    missing: dict[str, str] = field(default_factory=dict)
+    statistics: dict[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        return len(self.per_clip)

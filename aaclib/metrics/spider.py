@@ -1,0 +1,12 @@
+"""SPIDEr (Liu et al., ICCV 2017): the mean of CIDEr-D and SPICE, clip by clip."""
+
+from __future__ import annotations
+
+from aaclib.metrics.result import Result, means
+
+NAMES = ("spider",)
+
+
+def combine(cider_d: Result, spice: Result) -> dict[str, Result]:
+    """NaN for a clip that SPICE could not score."""
+    return {"spider": means((cider_d.per_clip + spice.per_clip) / 2, spice.failures)}

@@ -1,0 +1,274 @@
+"""Uncertainty of scores: bootstrap intervals, paired tests, Holm's correction, relative performance. Pure maths.
+
+Every metric is a function of sums over clips. `Scores.statistics[metric]` holds one row of sufficient statistics a clip,
+`AGGREGATES` turns sums of them into the corpus value, so any resample of clips has its true corpus value (BLEU, METEOR
+and CIDEr-D are not means of per-clip BLEU, ...). All resamples at once are one matrix product: counts (B, n) times
+statistics (n, k). CIDEr-D's per-clip values keep the document frequencies of the whole reference set.
+
+Several seeds: the runs were scored on the same clips, so a replicate draws seeds, and draws clips once for all of them
+(a crossed bootstrap; clips drawn anew for each seed would average away the clips' share of the variance). With S
+seeds, the bootstrap sees (S - 1)/S of the variance between seeds: with two or three, read it as a lower bound.
+
+Methods: Efron & Tibshirani 1993 (percentile bootstrap); Koehn 2004 (paired bootstrap); Noreen 1989 (approximate
+randomisation); Holm 1979; Owen 2007 (crossed bootstrap).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+N_BOOT = 1000
+LEVEL = 0.95
+
+# METEOR 1.5, English, task `rank`: what `meteor-1.5.jar -l en -norm` uses
+METEOR_ALPHA, METEOR_BETA, METEOR_GAMMA, METEOR_DELTA = 0.85, 0.2, 0.6, 0.75
+METEOR_WEIGHTS = (1.0, 0.6, 0.8, 0.6)      # exact, stem, synonym, paraphrase
+METEOR_COLUMNS = 23
+
+
+class Scored(Protocol):
+    """What these functions need of `aaclib.metrics.Scores`."""
+
+    statistics: Mapping[str, np.ndarray]   # metric -> (n, k) float64
+
+
+@dataclass(frozen=True)
+class Interval:
+    value: float
+    low: float
+    high: float
+    n: int                 # clips
+    seeds: int             # runs
+
+
+@dataclass(frozen=True)
+class Comparison:
+    difference: float      # a minus b
+    low: float
+    high: float
+    p: float               # two-sided, of the permutation test; never 0
+    n: int
+    seeds: int
+
+
+# ---- from sums to corpus values
+
+
+def bleu(totals: np.ndarray, n: int) -> np.ndarray:
+    """Corpus BLEU-N of summed (length, closest reference length, guesses 1..N, matches 1..N); totals: (..., 2 + 2N).
+
+    Papineni et al. 2002, in the form of pycocoevalcap (its two smoothing constants included).
+    """
+    totals = np.asarray(totals, dtype=np.float64)
+    order = (totals.shape[-1] - 2) // 2
+    length, reference = totals[..., 0], totals[..., 1]
+    guess, correct = totals[..., 2:2 + order], totals[..., 2 + order:]
+    value = np.prod((correct + 1e-15) / (guess + 1e-9), axis=-1) ** (1.0 / order)
+    ratio = (length + 1e-15) / (reference + 1e-9)
+    return value * np.where(ratio < 1, np.exp(1 - 1 / np.minimum(ratio, 1.0)), 1.0)
+
+
+def meteor(totals: np.ndarray, n: int) -> np.ndarray:
+    """METEOR of summed alignment statistics; totals: (..., 23), the jar's own order.
+
+    The order: length, reference length, function words of both; for exact, stem, synonym and paraphrase matches: content
+    words of the candidate and of the reference, function words of the candidate and of the reference; chunks, matched
+    words of both. Denkowski & Lavie 2014; the formula of `MeteorScorer.computeMetrics` in meteor-1.5.jar.
+    """
+    t = np.asarray(totals, dtype=np.float64)
+    weights = np.array(METEOR_WEIGHTS)
+    stages = t[..., 4:20].reshape(*t.shape[:-1], 4, 4)     # (..., stage, [content c, content r, function c, function r])
+    d = METEOR_DELTA
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = (d * (stages[..., 0] @ weights) + (1 - d) * (stages[..., 2] @ weights)) / (
+            d * (t[..., 0] - t[..., 2]) + (1 - d) * t[..., 2])
+        recall = (d * (stages[..., 1] @ weights) + (1 - d) * (stages[..., 3] @ weights)) / (
+            d * (t[..., 1] - t[..., 3]) + (1 - d) * t[..., 3])
+        mean = 1 / ((1 - METEOR_ALPHA) / precision + METEOR_ALPHA / recall)
+        whole = ((stages[..., 0] + stages[..., 2]).sum(-1) == t[..., 0]) & (
+            (stages[..., 1] + stages[..., 3]).sum(-1) == t[..., 1]) & (t[..., 20] == 1)
+        fragments = np.where(whole, 0.0, t[..., 20] / ((t[..., 21] + t[..., 22]) / 2))
+        score = mean * (1 - METEOR_GAMMA * fragments**METEOR_BETA)
+    return np.where(np.isnan(score), 0.0, np.maximum(score, 0.0))
+
+
+def mean(totals: np.ndarray, n: int) -> np.ndarray:
+    """The mean over clips of one statistic a clip; totals: (..., 1)."""
+    return np.asarray(totals, dtype=np.float64)[..., 0] / n
+
+
+AGGREGATES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "bleu_1": bleu, "bleu_2": bleu, "bleu_3": bleu, "bleu_4": bleu, "meteor": meteor,
+}
+
+
+def aggregate(metric: str) -> Callable[[np.ndarray, int], np.ndarray]:
+    """The function from (summed statistics (..., k), number of clips) to corpus values (...); the mean by default."""
+    return AGGREGATES.get(metric, mean)
+
+
+def corpus(metric: str, statistics: np.ndarray) -> float:
+    """The corpus value of per-clip sufficient statistics (n, k)."""
+    statistics = np.asarray(statistics, dtype=np.float64)
+    if aggregate(metric) is mean:
+        return float(np.mean(statistics[:, 0]))            # NumPy's pairwise sum, as pycocoevalcap's own mean
+    return float(aggregate(metric)(statistics.sum(axis=0), len(statistics)))
+
+
+# ---- intervals and tests
+
+
+def interval(runs: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT, seed: int = 0,
+             level: float = LEVEL) -> Interval:
+    """Percentile bootstrap interval of the mean over seeds of a metric's corpus value.
+
+    `runs`: the scores of one row of a table, one a seed (or a single one). Raises KeyError where a run lacks the metric
+    and ValueError for no runs or no clips.
+    """
+    tables = _tables(runs, metric)
+    rng = np.random.default_rng(seed)
+    value = float(np.mean([corpus(metric, t) for t in tables]))
+    if len(tables[0]) == 1 and len(tables) == 1:
+        return Interval(value, float("nan"), float("nan"), 1, 1)       # nothing to resample
+    samples = _over_seeds(_resampled([tables], metric, n_boot, rng)[0], _draw_seeds(len(tables), n_boot, rng))
+    low, high = _percentiles(samples, level)
+    return Interval(value, low, high, len(tables[0]), len(tables))
+
+
+def compare(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
+            n_permutations: int = 10000, seed: int = 0, level: float = LEVEL) -> Comparison:
+    """Difference a - b with a paired bootstrap interval and the p-value of a paired permutation test.
+
+    Both were scored on the same clips in the same order. A replicate uses the same clips for both, and the same seeds
+    where both have equally many. The permutation swaps a clip's captions of a and b (of all seeds together), which
+    under the null hypothesis changes nothing; with differing numbers of seeds, seeds beyond the shorter list stay.
+    Raises ValueError where the numbers of clips differ.
+    """
+    tables_a, tables_b = _paired(a, b, metric)
+    rng = np.random.default_rng(seed)
+    difference = _mean_value(tables_a, metric) - _mean_value(tables_b, metric)
+    samples = np.subtract(*_paired_samples(tables_a, tables_b, metric, n_boot, rng))
+    low, high = _percentiles(samples, level)
+    p = _permutation_p(tables_a, tables_b, metric, difference, n_permutations, rng)
+    return Comparison(float(difference), low, high, p, len(tables_a[0]), min(len(tables_a), len(tables_b)))
+
+
+def relative(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
+             seed: int = 0, level: float = LEVEL) -> Interval:
+    """Relative performance a / b (a fraction) with a paired bootstrap interval. Raises ValueError where b scores 0."""
+    tables_a, tables_b = _paired(a, b, metric)
+    base = _mean_value(tables_b, metric)
+    if base == 0:
+        raise ValueError(f"Relative performance in {metric}: the row compared with scores 0.")
+    rng = np.random.default_rng(seed)
+    top, bottom = _paired_samples(tables_a, tables_b, metric, n_boot, rng)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = _percentiles(top / bottom, level)
+    return Interval(float(_mean_value(tables_a, metric) / base), low, high, len(tables_a[0]),
+                    min(len(tables_a), len(tables_b)))
+
+
+def holm(p: Sequence[float] | Mapping[Any, float]) -> np.ndarray | dict[Any, float]:
+    """Holm's step-down adjusted p-values, in the order (or under the keys) given; NaN stays NaN and does not count."""
+    if isinstance(p, Mapping):
+        return dict(zip(p, map(float, holm(list(p.values()))), strict=True))
+    values = np.asarray(p, dtype=np.float64)
+    adjusted = np.full(values.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    factors = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
+    return adjusted
+
+
+# ---- inside
+
+
+def _tables(runs: Scored | Sequence[Scored], metric: str) -> list[np.ndarray]:
+    runs = list(runs) if isinstance(runs, Sequence) else [runs]
+    if not runs:
+        raise ValueError(f"No scores to take {metric} from.")
+    tables = []
+    for run in runs:
+        if metric not in run.statistics:
+            reason = getattr(run, "missing", {}).get(metric, "it was not computed")
+            raise KeyError(f"{metric} is not among these scores: {reason}")
+        table = np.asarray(run.statistics[metric], dtype=np.float64)
+        tables.append(table[:, None] if table.ndim == 1 else table)
+    if min(map(len, tables)) == 0:
+        raise ValueError(f"{metric}: no clips.")
+    if len({len(t) for t in tables}) > 1:
+        raise ValueError(f"{metric}: the seeds were scored on different numbers of clips ({[len(t) for t in tables]}).")
+    return tables
+
+
+def _paired(a: Any, b: Any, metric: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    tables_a, tables_b = _tables(a, metric), _tables(b, metric)
+    if len(tables_a[0]) != len(tables_b[0]):
+        raise ValueError(f"{metric}: {len(tables_a[0])} clips against {len(tables_b[0])}; a comparison needs the same clips.")
+    return tables_a, tables_b
+
+
+def _mean_value(tables: list[np.ndarray], metric: str) -> float:
+    return float(np.mean([corpus(metric, t) for t in tables]))
+
+
+def _paired_samples(tables_a: list, tables_b: list, metric: str, n_boot: int, rng: np.random.Generator) -> tuple:
+    values_a, values_b = _resampled([tables_a, tables_b], metric, n_boot, rng)
+    draw_a = _draw_seeds(len(tables_a), n_boot, rng)
+    draw_b = draw_a if len(tables_a) == len(tables_b) else _draw_seeds(len(tables_b), n_boot, rng)
+    return _over_seeds(values_a, draw_a), _over_seeds(values_b, draw_b)
+
+
+def _resampled(rows: list[list[np.ndarray]], metric: str, n_boot: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """For each row of a table (S, B) corpus values: the same B resamples of the clips for all rows and seeds."""
+    n = len(rows[0][0])
+    function = aggregate(metric)
+    out = [np.empty((len(tables), n_boot)) for tables in rows]
+    step = max(1, 4_000_000 // n)                        # 32 MB of counts at a time
+    for start in range(0, n_boot, step):
+        stop = min(start + step, n_boot)
+        counts = rng.multinomial(n, np.full(n, 1.0 / n), size=stop - start).astype(np.float64)   # (b, n)
+        for row, tables in zip(out, rows, strict=True):
+            row[:, start:stop] = function(counts @ np.stack(tables), n)                           # (S, b, k) -> (S, b)
+    return out
+
+
+def _draw_seeds(n_seeds: int, n_boot: int, rng: np.random.Generator) -> np.ndarray:
+    if n_seeds == 1:
+        return np.zeros((1, n_boot), dtype=np.int64)
+    return rng.integers(n_seeds, size=(n_seeds, n_boot))
+
+
+def _over_seeds(values: np.ndarray, draw: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(values, draw, axis=0).mean(axis=0)       # (S, B) -> (B,)
+
+
+def _percentiles(samples: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _permutation_p(tables_a: list, tables_b: list, metric: str, difference: float, n_permutations: int,
+                   rng: np.random.Generator) -> float:
+    n, function = len(tables_a[0]), aggregate(metric)
+    pairs = min(len(tables_a), len(tables_b))
+    a, b = np.stack(tables_a), np.stack(tables_b)
+    gap = b[:pairs] - a[:pairs]                                        # (S, n, k): what a swap adds to a's sums
+    total_a, total_b = a.sum(axis=1), b.sum(axis=1)                    # (S, k)
+    slack = 1e-12 * max(1.0, abs(difference))                          # equal up to rounding counts as equal
+    extreme, step = 0, max(1, 4_000_000 // n)
+    for start in range(0, n_permutations, step):
+        swap = rng.integers(2, size=(min(step, n_permutations - start), n)).astype(np.float64)   # (b, n)
+        moved = swap @ gap                                             # (S, b, k)
+        new_a = np.repeat(total_a[:, None], len(swap), axis=1)
+        new_b = np.repeat(total_b[:, None], len(swap), axis=1)
+        new_a[:pairs] += moved
+        new_b[:pairs] -= moved
+        gaps = function(new_a, n).mean(axis=0) - function(new_b, n).mean(axis=0)
+        extreme += int(np.count_nonzero(np.abs(gaps) >= abs(difference) - slack))
+    return (1 + extreme) / (1 + n_permutations)
