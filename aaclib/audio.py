@@ -47,7 +47,7 @@ def read(path: str | Path) -> tuple[np.ndarray, int]:
             expected, rate = file.frames, file.samplerate
             blocks = [block.mean(axis=1) for block in file.blocks(BLOCK, dtype="float32", always_2d=True)]
     except soundfile.LibsndfileError as error:
-        raise AudioError(path, f"not readable as audio ({str(error.error_string).strip().rstrip('.')})") from error
+        raise _unreadable(path, error) from error
     wave = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
     if wave.size < expected and path.suffix.lower() != ".mp3":     # an MP3's length is an estimate
         raise AudioError(path, f"truncated: {wave.size} of {expected} samples could be decoded")
@@ -72,6 +72,23 @@ def check(wave: np.ndarray, sample_rate: int, name: str | Path = "audio") -> np.
     if bad:
         raise AudioError(name, f"{bad} of {wave.size} samples are NaN or infinite")
     return np.ascontiguousarray(wave, dtype=np.float32)
+
+
+def check_readable(path: str | Path) -> None:
+    """A quick look at the header only; what is wrong further in shows when the file is decoded. Raises AudioError."""
+    import soundfile
+
+    check_header(Path(path))
+    try:
+        info = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        raise _unreadable(path, error) from error
+    if info.frames < max(2, MIN_SECONDS * info.samplerate):
+        check(np.zeros(info.frames, np.float32), info.samplerate, path)
+
+
+def _unreadable(path: str | Path, error: Exception) -> AudioError:
+    return AudioError(path, f"not readable as audio ({str(error.error_string).strip().rstrip('.')})")
 
 
 def check_header(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,14 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
     if long_audio == "fusion" and not getattr(backend, "fusion", False):
         raise ValueError(f"{backend.name} has no fusion for long audio. Choose windows, first, centre or random.")
     backend.long_audio = long_audio
+    backend.recipe = {"spec": spec, "long_audio": long_audio, **options}
     return backend
+
+
+@functools.lru_cache(maxsize=2)
+def from_recipe(recipe: tuple) -> Backend:
+    """The CLAP of a `Backend.recipe` (as sorted items), kept for the next call in this process."""
+    return load(**dict(recipe))
 
 
 def _own(module: str, name: str, device, options: dict, spec: str) -> Backend:

@@ -49,6 +49,9 @@ class Backend:
     """
 
     name: str = ""
+    recipe: dict = {}               # what aaclib.clap.load was called with: how a worker elsewhere loads the same one
+    precomputed: bool = False       # True: embeddings are looked up, nothing is computed
+    fusion: bool = False            # whether `long_batch` is there
     dim: int = 0
     sample_rate: int = 48000        # Hz, of what `audio_batch` gets
     window_s: float = 10.0          # seconds, of what `audio_batch` gets
@@ -90,8 +93,8 @@ class Backend:
         """
         if isinstance(recordings, (str, Path, np.ndarray)):
             raise TypeError("embed_audio takes a list of files or of 1-D arrays; put a single one in brackets.")
-        return self.embed_waves((self.wave(item, sample_rate, f"recording {i}") for i, item in enumerate(recordings)),
-                                len(recordings), batch_size)
+        waves = (self.wave(item, sample_rate, f"recording {i}") for i, item in enumerate(recordings))
+        return self.embed_waves(waves, batch_size)
 
     def embed_text(self, texts: Sequence[str], batch_size: int | None = None) -> np.ndarray:
         """Captions -> float32 (n, dim), unit rows, in the same order. Equal captions are embedded once and batches
@@ -117,10 +120,10 @@ class Backend:
         """One recording as float32 (samples,) at the backend's sample rate. Raises audio.AudioError."""
         return decode(item, self.sample_rate, sample_rate, name, self.quantise)
 
-    def embed_waves(self, waves: Iterable[np.ndarray], n: int, batch_size: int | None = None) -> np.ndarray:
-        """`n` recordings at the backend's sample rate -> float32 (n, dim), unit rows. A few batches are in memory."""
+    def embed_waves(self, waves: Iterable[np.ndarray], batch_size: int | None = None) -> np.ndarray:
+        """Recordings at the backend's sample rate -> float32 (n, dim), unit rows. A few batches are in memory."""
         size = batch_size or self.audio_batch_size()
-        total, counts = np.zeros((n, self.dim)), np.zeros(n, int)
+        total: list[np.ndarray] = []
         waiting: dict[int, list[tuple[int, np.ndarray]]] = {}       # length of the window -> (recording, window)
 
         def run(length: int) -> None:
@@ -135,23 +138,18 @@ class Backend:
                     rows = self._unit(self.audio_batch(tensor.to(self.device, non_blocking=True)), len(batch))
             for (owner, _), row in zip(batch, rows, strict=True):
                 total[owner] += row
-                counts[owner] += 1
 
-        seen = 0
         for owner, wave in enumerate(waves):
-            seen += 1
+            total.append(np.zeros(self.dim))
             for length, window in self._windows(wave):
                 waiting.setdefault(length, []).append((owner, window))
                 if len(waiting[length]) >= size:
                     run(length)
             while sum(map(len, waiting.values())) >= 8 * size:      # many lengths (short='keep'): memory stays bounded
                 run(max(waiting, key=lambda key: len(waiting[key])))
-        if seen != n:
-            raise ValueError(f"Expected {n} recordings, got {seen}.")
         for length in sorted(waiting):
             run(length)
-        mean = total / counts[:, None].clip(1)
-        return _unit_rows(mean, self.name)
+        return _unit_rows(np.array(total).reshape(len(total), self.dim), self.name)
 
     def settings(self) -> dict[str, object]:
         """What decides the numbers beside `digest`: part of the key of embeddings."""

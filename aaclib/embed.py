@@ -1,0 +1,281 @@
+"""Extraction: files or captions in, memory-mapped unit rows out, in order; killed at any moment, it goes on.
+
+An extraction is an artefact. While it is made, its folder holds `plan.json` (shard and batch size, kept by whoever
+resumes, because another partition into batches changes the last bits) and one file a finished shard. Memory does not
+grow with the number of files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aaclib.audio import AudioError, check_readable
+from aaclib.clap import files
+from aaclib.progress import Progress
+from aaclib.store import Artefact, Store, digest, read_json, replacing, write_json
+
+if TYPE_CHECKING:
+    from aaclib.clap.base import Backend
+
+
+class ExtractionError(RuntimeError):
+    """Files that could not be used. `.errors` maps each file to its reason."""
+
+    def __init__(self, errors: dict[str, str], total: int):
+        self.errors = errors
+        shown = [f"  {name}: {reason}" for name, reason in list(errors.items())[:30]]
+        more = [f"  ... and {len(errors) - 30} more"] if len(errors) > 30 else []
+        super().__init__("\n".join([f"{len(errors)} of {total} recordings cannot be used:", *shown, *more,
+                                    "Repair or remove them, or leave them out with clap.on_error=skip."]))
+
+
+@dataclass(frozen=True)
+class Extraction:
+    rows: np.ndarray               # (n good, d) float32, unit rows, memory-mapped
+    index: np.ndarray              # (n good,) int64: rows[i] belongs to the recording index[i] of the input
+    errors: dict[str, str]         # file -> reason, for those left out
+    artefact: Artefact | None      # None for embeddings that were brought along
+
+
+def embed_audio(backend: Backend, paths: Sequence[str | Path], store: Store, key: str | None = None,
+                **options: Any) -> np.ndarray:
+    """`extract_audio` for callers that need every file: float32 (n, d) memmap, row i for paths[i]. Bad files raise."""
+    return extract_audio(backend, paths, store, key, **{**options, "on_error": "raise"}).rows
+
+
+def extract_audio(backend: Backend, paths: Sequence[str | Path], store: Store, key: str | None = None, *,
+                  batch_size: int | None = None, workers: int = 0, on_error: str = "raise", shard: int | None = None,
+                  cluster: Any = None) -> Extraction:
+    """Embeds recordings with `backend`.
+
+    `key`: the digest of these files' content if the caller knows it, else each file is hashed in full (once).
+    `workers`: decoding threads (decoder and resampler run outside Python's lock); 0 = none. `batch_size`: windows a
+    batch, None = from the free memory. `shard`: files between two saves. `cluster`: a `dask.distributed.Client` (of a
+    LocalCluster, or of dask-jobqueue's SLURMCluster) whose workers see the same files and cache; each takes whole
+    shards. `on_error`: 'raise' = ExtractionError naming every bad file (headers are looked at before the first batch,
+    the rest is known at the end, and nothing that was embedded is lost), 'skip' = they are left out and listed.
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error is 'raise' or 'skip', found '{on_error}'.")
+    paths = [Path(path) for path in paths]
+    if getattr(backend, "precomputed", False):
+        return Extraction(backend.embed_audio(paths), np.arange(len(paths)), {}, None)
+    names = [path.name for path in paths] if key else None
+    content = {"given": key, "names": digest(names)} if key else {"files": digest(files.digests(paths))}
+    spec = {"backend": backend.settings(), "audio": content, "n": len(paths),
+            "batch_size": batch_size or "auto", "shard": shard or "auto"}
+
+    def build(part: Path) -> dict[str, Any]:
+        if not (part / "rows.npy").exists():
+            if on_error == "raise" and not (part / "plan.json").exists():
+                _raise(_bad_headers(paths), len(paths))
+            plan = _plan(part, batch_size or backend.audio_batch_size(), shard)
+            _audio_shards(backend, paths, part, plan, workers, cluster)
+            _gather(part, paths, plan["shard"], backend.dim, on_error)
+        for leftover in [*part.glob("shard-*"), *part.glob(".*")]:
+            leftover.unlink()
+        return {"backend": backend.name, "n": len(paths), "left out": len(read_json(part / "errors.json"))}
+
+    artefact = store.get("audio-embeddings", spec, build)
+    errors = read_json(artefact / "errors.json")
+    if on_error == "raise":
+        _raise(errors, len(paths))
+    return Extraction(np.load(artefact / "rows.npy", mmap_mode="r"), np.load(artefact / "index.npy"), errors, artefact)
+
+
+def embed_text(backend: Backend, texts: Sequence[str], store: Store, *, batch_size: int | None = None,
+               shard: int | None = None) -> np.ndarray:
+    """Captions -> float32 (n, d) memmap, unit rows, row i for texts[i].
+
+    Equal captions are embedded once; shards and batches hold captions of similar length. An empty one is a ValueError.
+    """
+    texts = list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"Caption {i} of {len(texts)} is empty ({text!r}): it has no embedding.")
+    if getattr(backend, "precomputed", False):
+        return backend.embed_text(texts)
+    spec = {"backend": backend.settings(), "texts": digest(texts), "n": len(texts),
+            "batch_size": batch_size or "auto", "shard": shard or "auto"}
+
+    def build(part: Path) -> dict[str, Any]:
+        unique = sorted(set(texts), key=lambda text: (len(text), text))
+        if not (part / "rows.npy").exists():
+            plan = _plan(part, batch_size or backend.text_batch_size(), shard, least=1024)
+            progress = Progress(f"Embedding captions with {backend.name}", len(unique), "captions")
+            for start, stop, file in _shards(part, len(unique), plan["shard"]):
+                if not file.exists():
+                    _save(file, backend.embed_text(unique[start:stop], plan["batch_size"]))
+                progress.step(stop - start)
+            place = {text: i for i, text in enumerate(unique)}
+            order = np.array([place[text] for text in texts], np.int64)
+            _write_rows(part, order, len(unique), plan["shard"], backend.dim)
+        for leftover in [*part.glob("shard-*"), *part.glob(".*")]:
+            leftover.unlink()
+        return {"backend": backend.name, "n": len(texts), "distinct": len(unique)}
+
+    return np.load(store.get("text-embeddings", spec, build) / "rows.npy", mmap_mode="r")
+
+
+# --- shards ----------------------------------------------------------------------------------------------------
+
+
+def _plan(part: Path, batch_size: int, shard: int | None, least: int = 64) -> dict[str, int]:
+    """The partition: the one that this extraction began with, else a new one that is written down."""
+    file = part / "plan.json"
+    if not file.exists():
+        write_json(file, {"batch_size": batch_size, "shard": shard or max(least, 4 * batch_size)})
+    return read_json(file)
+
+
+def _shards(part: Path, n: int, size: int) -> Iterator[tuple[int, int, Path]]:
+    for start in range(0, n, size):
+        yield start, min(start + size, n), part / f"shard-{start // size:06d}.npy"
+
+
+def _save(file: Path, rows: np.ndarray) -> None:
+    with replacing(file) as temporary:
+        np.save(temporary, rows)
+
+
+def _audio_shards(backend: Backend, paths: list[Path], part: Path, plan: dict[str, int], workers: int,
+                  cluster: Any) -> None:
+    todo = [(start, stop, file) for start, stop, file in _shards(part, len(paths), plan["shard"])
+            if not file.exists() or _mended(backend, paths, start, file)]
+    progress = Progress(f"Embedding audio with {backend.name}", sum(stop - start for start, stop, _ in todo), "files")
+    if cluster is None:
+        for start, stop, file in todo:
+            _audio_shard(backend, paths[start:stop], file, plan["batch_size"], workers, progress.step)
+        return
+    from dask.distributed import as_completed
+
+    tasks = [([os.path.abspath(path) for path in paths[start:stop]], os.path.abspath(file))
+             for start, stop, file in todo]
+    futures = [cluster.submit(remote_shard, backend.recipe, backend.settings(), *task, plan["batch_size"], workers,
+                              pure=False, retries=2) for task in tasks]
+    for future in as_completed(futures):
+        progress.step(future.result())
+
+
+def remote_shard(recipe: dict[str, Any], settings: dict[str, Any], paths: list[str], file: str, batch_size: int,
+                 workers: int) -> int:
+    """What a worker of a cluster does with one shard; it loads the CLAP at its first one."""
+    from aaclib import clap
+
+    backend = clap.from_recipe(tuple(sorted(recipe.items())))
+    if backend.settings() != settings:
+        raise RuntimeError(f"This worker's CLAP differs from the one that asked: {backend.settings()}, not {settings}. "
+                           "All workers must use the same kind of device and the same weights.")
+    if not Path(file).exists():
+        _audio_shard(backend, [Path(path) for path in paths], Path(file), batch_size, workers)
+    return len(paths)
+
+
+def _audio_shard(backend: Backend, paths: list[Path], file: Path, batch_size: int, workers: int,
+                 step: Callable[[int], None] = lambda n: None) -> None:
+    """Rows of the good files of one shard, and beside them (written first) the places and reasons of the bad ones."""
+    errors: dict[str, str] = {}
+
+    def waves() -> Iterator[np.ndarray]:
+        for i, wave in enumerate(_decoded(backend, paths, workers)):
+            if isinstance(wave, AudioError):
+                errors[str(i)] = wave.reason
+            else:
+                yield wave
+            step(1)
+
+    rows = backend.embed_waves(waves(), batch_size)
+    write_json(file.with_suffix(".json"), errors)
+    _save(file, rows)
+
+
+def _decoded(backend: Backend, paths: list[Path], workers: int) -> Iterator[np.ndarray | AudioError]:
+    def decode(path: Path) -> np.ndarray | AudioError:
+        try:
+            return backend.wave(path)
+        except AudioError as error:
+            return error
+
+    if workers < 1:
+        yield from map(decode, paths)
+        return
+    with ThreadPoolExecutor(workers) as pool:       # a bounded look-ahead: memory stays flat
+        ahead: deque = deque()
+        for path in paths:
+            ahead.append(pool.submit(decode, path))
+            if len(ahead) > 3 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _mended(backend: Backend, paths: list[Path], start: int, file: Path) -> bool:
+    """Whether a file that failed in a finished shard can be read by now."""
+    for i in read_json(file.with_suffix(".json")):
+        try:
+            backend.wave(paths[start + int(i)])
+            return True
+        except AudioError:
+            pass
+    return False
+
+
+def _gather(part: Path, paths: list[Path], size: int, dim: int, on_error: str) -> None:
+    errors = {start + int(i): reason for start, _, file in _shards(part, len(paths), size)
+              for i, reason in read_json(file.with_suffix(".json")).items()}
+    named = {_name(paths, i): reason for i, reason in sorted(errors.items())}
+    if on_error == "raise":
+        _raise(named, len(paths))
+    write_json(part / "errors.json", named)
+    _save(part / "index.npy", np.array([i for i in range(len(paths)) if i not in errors], np.int64))
+    _write_rows(part, None, len(paths), size, dim)
+
+
+def _write_rows(part: Path, order: np.ndarray | None, n: int, size: int, dim: int) -> None:
+    """rows.npy from the shards, one shard in memory at a time; `order` spreads them (captions), None = as they come."""
+    shards = [np.load(file, mmap_mode="r") for _, _, file in _shards(part, n, size)]
+    total = len(order) if order is not None else sum(map(len, shards))
+    with replacing(part / "rows.npy") as temporary:
+        if total == 0:
+            np.save(temporary, np.empty((0, dim), np.float32))
+            return
+        rows = np.lib.format.open_memmap(temporary, "w+", np.float32, (total, dim))
+        done = 0
+        for i, block in enumerate(shards):
+            if order is None:
+                rows[done:done + len(block)] = block
+            else:
+                here = np.flatnonzero((order >= i * size) & (order < i * size + len(block)))
+                rows[here] = block[order[here] - i * size]
+            done += len(block)
+        rows.flush()
+
+
+# --- bad files -------------------------------------------------------------------------------------------------
+
+
+def _bad_headers(paths: list[Path]) -> dict[str, str]:
+    errors = {}
+    for i, path in enumerate(paths):
+        try:
+            check_readable(path)
+        except AudioError as error:
+            errors[_name(paths, i)] = error.reason
+    return errors
+
+
+def _name(paths: list[Path], i: int) -> str:
+    return os.fspath(paths[i])
+
+
+def _raise(errors: dict[str, str], total: int) -> None:
+    if errors:
+        raise ExtractionError(errors, total)
