@@ -6,7 +6,7 @@ audio, captions -> CLAP embeddings -> bridge -> decoder -> captions. Notebooks, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +28,13 @@ class Texts:
 
 @dataclass(frozen=True)
 class Audio:
-    ids: list[str]
-    z: np.ndarray                      # (n, d) float32 unit rows
+    clips: tuple[datasets.Clip, ...]
+    z: np.ndarray                      # (n, d) float32 unit rows, one a clip
+    errors: dict[str, str]             # unreadable file -> reason, where the profile skips such files
+
+    @property
+    def ids(self) -> list[str]:
+        return [clip.id for clip in self.clips]
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Pairs:
     captions: list[str]                # the first caption of each clip, normalised
     z_a: np.ndarray                    # (n, d)
     z_t: np.ndarray                    # (n, d)
+    texts: Texts                       # all captions of these clips
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ class Pipeline:
 
     def strategies(self, target: str) -> list[bridge.Strategy]:
         """The rows of the target's table that this run can compute, in the profile's order."""
-        return [row for row in map(bridge.strategy, self.config.data.targets[target]) if not self.left_out(target, row.name)]
+        rows = map(bridge.strategy, self.config.data.targets[target])
+        return [row for row in rows if not self.left_out(target, row.name)]
 
     def left_out(self, target: str, name: str) -> str:
         """Why a row of the profile cannot be computed here, or ''."""
@@ -126,40 +133,47 @@ class Pipeline:
 
         pretrain = self.config.data.pretrain
         if not pretrain:
-            raise config.ConfigError("clap.backend = tiny trains a CLAP, and data.pretrain names no data set to train it on.")
-        trained = tiny.train(self.split(pretrain, "train", audio=True), self.config.clap, seed, self.store, self.device)
+            raise config.ConfigError("clap.backend = tiny trains a CLAP, and data.pretrain names no data set for that.")
+        trained = tiny.train(self.split(pretrain, "train", audio=True), self.config.clap, seed, self.store, self.device,
+                             self.config.threads)
         return clap.load(f"tiny:{trained.path}", self.device, long_audio=self.config.clap.long_audio)
 
     def texts(self, target: str, part: str, seed: int) -> Texts:
         """The captions of a split and their embeddings; no audio is touched."""
-        return self._once(("texts", target, part, seed), lambda: self._texts(self.split(target, part), seed))
+        return self._once(("texts", target, part, seed), lambda: self._texts(self.split(target, part).clips, seed))
 
-    def _texts(self, split: datasets.Split, seed: int) -> Texts:
-        captions = text.normalise(split.captions, self.config.data.normalise)
-        clip = np.repeat(np.arange(len(split.clips)), [len(c.captions) for c in split.clips])
+    def _texts(self, clips: Sequence[datasets.Clip], seed: int) -> Texts:
+        captions = text.normalise([c for clip in clips for c in clip.captions], self.config.data.normalise)
+        clip = np.repeat(np.arange(len(clips)), [len(c.captions) for c in clips])
         return Texts(captions, clip, embed.embed_text(self.clap(seed), captions, self.store))
 
     def audio(self, target: str, part: str, seed: int) -> Audio:
-        """The embeddings of a split's recordings, in the order of its clips."""
-        return self._once(("audio", target, part, seed), lambda: self._audio(self.split(target, part, audio=True), seed))
+        """The embeddings of a split's recordings, in the order of `clips`."""
+        return self._once(("audio", target, part, seed), lambda: self._audio(self.split(target, part, True), seed))
 
     def _audio(self, split: datasets.Split, seed: int) -> Audio:
         settings = self.config.clap
-        found = embed.embed_audio(
-            self.clap(seed), split.paths, self.store, batch_size=settings.batch_size or None,
+        clips = [clip for clip in split.clips if clip.audio is not None]
+        found = embed.extract_audio(
+            self.clap(seed), [clip.audio for clip in clips], self.store, batch_size=settings.batch_size or None,
             workers=settings.workers, on_error=settings.on_error,
         )
-        return Audio([clip.id for clip in split.clips], found)
+        return Audio(tuple(clips[i] for i in found.index), found.rows, found.errors)
+
+    def clips(self, target: str, part: str, seed: int) -> tuple[datasets.Clip, ...]:
+        """The clips of a split that are captioned and scored: all whose recording is here and can be read."""
+        return self.audio(target, part, seed).clips
 
     def retrieval(self, target: str, seed: int) -> dict[str, float]:
         """Recall at 1, 5, 10 and median rank, both ways, on the evaluation split."""
-        texts = self.texts(target, "evaluation", seed)
-        return retrieval.recall_at_k(self.audio(target, "evaluation", seed).z, texts.z, texts.clip)
+        audio = self.audio(target, "evaluation", seed)
+        texts = self._texts(audio.clips, seed)
+        return retrieval.recall_at_k(audio.z, texts.z, texts.clip)
 
     # ---- the gap, measured on pairs of another data set
 
     def pairs(self, seed: int) -> Pairs:
-        """`gap.n_pairs` clips of `data.pairs` ("<data set>.<split>"), drawn by the seed, each with its first caption."""
+        """`gap.n_pairs` clips of `data.pairs` ("<data set>.<split>"), drawn by the seed, with their first captions."""
         return self._once(("pairs", seed), lambda: self._pairs(seed))
 
     def _pairs(self, seed: int) -> Pairs:
@@ -168,9 +182,10 @@ class Pipeline:
         n = min(self.config.gap.n_pairs, len(split.clips))
         chosen = np.sort(seeds.rng(seed, "pairs").permutation(len(split.clips))[:n])
         some = replace(split, clips=tuple(split.clips[i] for i in chosen), digest="")
-        first = text.normalise([clip.captions[0] for clip in some.clips], self.config.data.normalise)
-        z_t = embed.embed_text(self.clap(seed), first, self.store)
-        return Pairs([clip.id for clip in some.clips], first, self._audio(some, seed).z, z_t)
+        audio = self._audio(some, seed)
+        texts = self._texts(audio.clips, seed)
+        first = np.unique(texts.clip, return_index=True)[1]
+        return Pairs(audio.ids, [texts.captions[i] for i in first], audio.z, texts.z[first], texts)
 
     def gap(self, seed: int) -> gap.Estimate:
         return self._once(("gap", seed), lambda: self._gap(seed))
@@ -183,17 +198,8 @@ class Pipeline:
             pairs = self.pairs(seed)
         except datasets.DatasetError as error:
             return gap.given(sigma, self.clap(seed).dim, str(error))
-        return gap.estimate(pairs.z_a, pairs.z_t, sigma, captions=self._caption_groups(pairs, seed))
-
-    def _caption_groups(self, pairs: Pairs, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """All captions of the pairs' clips, for the estimator that needs several a clip."""
-        name, _, part = self.config.data.pairs.partition(".")
-        chosen = set(pairs.ids)
-        clips = tuple(c for c in self.split(name, part or "train", audio=True).clips if c.id in chosen)
-        if all(len(clip.captions) < 2 for clip in clips):
-            return None
-        texts = self._texts(datasets.Split(name, part, clips), seed)
-        return texts.z, texts.clip
+        several = len(pairs.texts.captions) > len(pairs.ids)
+        return gap.estimate(pairs.z_a, pairs.z_t, sigma, (pairs.texts.z, pairs.texts.clip) if several else None)
 
     def context(self, target: str, seed: int) -> bridge.Context:
         """What the halves of the strategies may know about this target: its training text, and the external pairs."""
@@ -239,15 +245,20 @@ class Pipeline:
     def examples(self, target: str, row: bridge.Strategy, part: str, seed: int) -> tuple[np.ndarray, list[str]]:
         """What a decoder learns from: embeddings (n, d) and captions. Text embeddings for every weakly-supervised
         row; the clip's audio embedding, once for each of its captions, for the supervised one alone."""
-        texts = self.texts(target, part, seed)
-        z = texts.z if row.weakly_supervised else self.audio(target, part, seed).z[texts.clip]
-        return z, texts.captions
+        if row.weakly_supervised:
+            texts = self.texts(target, part, seed)
+            return texts.z, texts.captions
+        audio = self.audio(target, part, seed)
+        texts = self._texts(audio.clips, seed)
+        return audio.z[texts.clip], texts.captions
 
-    def _train(self, folder: Path, target: str, row: bridge.Strategy, seed: int, callback: train.Callback | None) -> dict:
+    def _train(self, folder: Path, target: str, row: bridge.Strategy, seed: int,
+               callback: train.Callback | None) -> dict:
         settings = self.config.decoder
         z, captions = self.examples(target, row, "train", seed)
         # one vocabulary for all rows of a target, so that they differ in the bridge alone
-        tokenizer = text.make_tokenizer(settings.tokenizer, self.texts(target, "train", seed).captions, settings.vocabulary)
+        corpus = self.texts(target, "train", seed).captions
+        tokenizer = text.make_tokenizer(settings.tokenizer, corpus, settings.vocabulary)
         validation = None
         if self.config.train.keep == "best":
             z_v, captions_v = self.examples(target, row, "validation", seed)
@@ -266,7 +277,7 @@ class Pipeline:
     # ---- captions
 
     def captions(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> list[str]:
-        """One caption a clip of the evaluation split, in its order."""
+        """One caption a clip of `clips(target, "evaluation")`, in that order."""
         return self._once(("captions", target, strategy, seed, decoding),
                           lambda: self._captions(target, bridge.strategy(strategy), seed, decoding))
 
@@ -286,7 +297,7 @@ class Pipeline:
         """(n, d): the audio embeddings; for `reconstruction` the text embedding of each clip's first caption."""
         if row.name != "reconstruction":
             return self.audio(target, "evaluation", seed).z
-        texts = self.texts(target, "evaluation", seed)
+        texts = self._texts(self.clips(target, "evaluation", seed), seed)
         return texts.z[np.unique(texts.clip, return_index=True)[1]]
 
     def _decode(self, trained: Trained, z: np.ndarray, decoding: str) -> list[str]:

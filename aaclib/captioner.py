@@ -1,0 +1,73 @@
+"""Captions for any recording, from a finished run, in three lines:
+
+    captioner = aaclib.Captioner.from_run("quick", strategy="projection")
+    captioner.caption(["dog.wav", "rain.ogg"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aaclib import bridge, clap, config, generate, store
+from aaclib.decoder import CaptionDecoder
+from aaclib.pipeline import Pipeline
+
+
+class Captioner:
+    """CLAP, the inference half of a strategy, and a decoder. `caption` gives one caption a recording."""
+
+    def __init__(self, backend: clap.Backend, model: CaptionDecoder, half: bridge.Half, context: bridge.Context,
+                 settings: config.Generate):
+        self.clap, self.model, self.half, self.context, self.settings = backend, model, half, context, settings
+
+    @classmethod
+    def from_run(cls, run: str | Path = "quick", strategy: str = "projection", target: str | None = None,
+                 seed: int | None = None, device: str | None = None) -> Captioner:
+        """A captioner from a finished run: the name of a profile, or the folder that holds its `run.json`.
+
+        `target`: the data set whose training text the decoder learned, the run's first one by default. Raises
+        ConfigError where there is no such run, or the run trained no such strategy.
+        """
+        pipeline = open_run(run, device)
+        row = bridge.strategy(strategy)
+        if row.group == "control":
+            raise config.ConfigError(f"'{strategy}' is a control row, not a way to caption. Try projection.")
+        target = target or pipeline.targets[0]
+        if target not in pipeline.targets:
+            raise config.ConfigError(f"The run '{run}' has no target '{target}'. It has: {', '.join(pipeline.targets)}.")
+        seed = pipeline.seeds[0] if seed is None else seed
+        if pipeline.store.find("decoder", pipeline.decoder_key(target, row, seed)) is None:
+            trained = sorted({r.name for r in pipeline.strategies(target) if r.group != "control"})
+            raise config.ConfigError(
+                f"The run '{run}' has trained no decoder for '{strategy}' on {target} (seed {seed}). It has: "
+                f"{', '.join(trained)}. Run ./run_all.sh --profile {pipeline.config.name} if it was stopped before.")
+        model = pipeline.decoder(target, strategy, seed).model
+        return cls(pipeline.clap(seed), model, bridge.infer_half(row), pipeline.context(target, seed),
+                   pipeline.config.generate)
+
+    def caption(self, recordings: Sequence[str | Path | np.ndarray], sample_rate: int | None = None,
+                beam: int = 1) -> list[str]:
+        """One caption a recording, in order: files, or 1-D float arrays at `sample_rate` Hz. `beam` = 1 is greedy.
+        Raises audio.AudioError for a file that cannot be read."""
+        return self.from_embeddings(self.clap.embed_audio(recordings, sample_rate), beam)
+
+    def from_embeddings(self, z_a: np.ndarray, beam: int = 1) -> list[str]:
+        """Captions for CLAP audio embeddings (n, d) of the run's own CLAP."""
+        return generate.generate(self.model, self.half(z_a, self.context), beam, self.settings.max_tokens,
+                                 self.settings.batch_size)
+
+
+def open_run(run: str | Path, device: str | None = None) -> Pipeline:
+    """The pipeline of a finished run, as its `run.json` describes it."""
+    folder = Path(run) if Path(run).is_dir() else config.runs_dir() / str(run)
+    record = folder / "run.json"
+    if not record.is_file():
+        there = sorted(path.parent.name for path in config.runs_dir().glob("*/run.json"))
+        raise config.ConfigError(f"There is no finished run '{run}' ({record} is missing). "
+                                 + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
+    described = store.read_json(record)
+    overrides = {**described.get("overrides", {}), **({"device": device} if device else {})}
+    return Pipeline(config.load(described["profile"], overrides))
