@@ -28,7 +28,7 @@ def text_to_audio_ranks(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -
     for rows in _blocks(len(text), len(audio)):
         similarity = text[rows] @ audio.T                                          # (b, n)
         own = np.take_along_axis(similarity, clip[rows, None], axis=1)             # (b, 1)
-        ranks[rows] = (similarity >= own - TIE).sum(axis=1)                        # the right clip itself counts: 1 = best
+        ranks[rows] = (similarity >= own - TIE).sum(axis=1)                        # the right one counts: 1 = best
     return ranks
 
 
@@ -65,7 +65,7 @@ def recall_at_k(audio: np.ndarray, text: np.ndarray, clip: np.ndarray, ks: Seque
 
 
 def chance(n: int, captions_per_clip: int, k: int) -> dict[str, float]:
-    """Recall at k of random embeddings, n clips with as many captions each: {"text_to_audio": ..., "audio_to_text": ...}.
+    """Recall at k of random embeddings, as many captions for each clip: {"text_to_audio": ..., "audio_to_text": ...}
 
     Audio to text: 1 - P(none of the clip's c captions among k drawn from n * c without replacement).
     """

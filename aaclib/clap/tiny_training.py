@@ -1,0 +1,286 @@
+"""Training the tiny CLAP: InfoNCE over audio-caption pairs, with a temperature that is held.
+
+The temperature decides how wide the modality gap becomes. Learned, it stays near its start in so short a training and
+the gap is small; big CLAP and CLIP models end near 0.01-0.02, so it is held there (`config.clap.temperature`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.nn import functional as F
+
+from aaclib import audio, seeds
+from aaclib.clap.base import pick_device
+from aaclib.clap.tiny import HISTORY, save_model
+from aaclib.clap.tiny_model import FLOOR, SAMPLE_RATE, Shape, TinyNet
+from aaclib.clap.tiny_words import Words
+from aaclib.config import Clap
+from aaclib.datasets import DatasetError, Split
+from aaclib.progress import Progress
+from aaclib.store import Artefact, Store, write_bytes, write_json
+
+CHECKPOINT = "checkpoint.safetensors"
+LEARNED_FROM = 0.07         # where a learned temperature starts, as in CLIP
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `config.clap` does not say. Chosen on validation clips of `pretrain` and on the development world."""
+
+    window_s: float = 6.4
+    captions: int = 2            # of a clip in one step: the audio, which costs most, is computed once for them
+    warmup: float = 0.15         # share of the steps in which the learning rate rises
+    weight_decay: float = 0.05
+    shift_s: float = 0.4         # a clip that fills its window is moved by at most this much, a shorter one freely
+    mask_frames: int = 32        # SpecAugment (Park et al., https://arxiv.org/abs/1904.08779): at most, one mask each
+    mask_mels: int = 8
+    tilt: float = 0.4            # standard deviation of the spectral tilt, natural log units across the bands
+    gain: float = 0.2            # and of the level
+    shape: Shape = Shape()
+
+
+def train(split: Split, settings: Clap, seed: int, store: Store, device: str | torch.device | None = None,
+          threads: int = 0, **options) -> Artefact:
+    """See aaclib.clap.tiny.train."""
+    device, recipe = pick_device(device), replace(Recipe(), **options)
+    recipe = replace(recipe, shape=replace(recipe.shape, width=settings.width))
+    clips = [clip for clip in split.clips if clip.captions]
+    silent = [clip.id for clip in clips if clip.audio is None]
+    if len(clips) < 2 or silent:
+        raise DatasetError(f"{split.dataset}, {split.name}: training needs two clips or more with captions and audio; "
+                           f"{len(clips)} have captions, {len(silent)} of these no audio (first: {silent[:1]}).")
+    key = {"data": split.digest, "audio": [clip.audio.stat().st_size for clip in clips], "seed": seed,
+           "temperature": "learned" if settings.learn_temperature else settings.temperature, "epochs": settings.epochs,
+           "lr": settings.lr, "batch": settings.train_batch, "recipe": recipe, "device": device.type}
+
+    def build(folder: Path) -> dict:
+        with _threads(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            return Training(split, clips, settings, recipe, seed, device).run(folder)
+
+    return store.get("tiny-clap", key, build)
+
+
+class Training:
+    """One training; `run(folder)` goes on from the folder's checkpoint if there is one."""
+
+    def __init__(self, split: Split, clips, settings: Clap, recipe: Recipe, seed: int, device: torch.device):
+        self.split, self.settings, self.recipe, self.seed, self.device = split, settings, recipe, seed, device
+        self.paths = [clip.audio for clip in clips]
+        self.captions = [clip.captions for clip in clips]
+        self.words = Words.built_from((c for captions in self.captions for c in captions), least=2)
+        self.window_frames = round(recipe.window_s * SAMPLE_RATE) // recipe.shape.hop
+        self.batch = min(settings.train_batch, len(clips))
+        self.steps = len(clips) // self.batch                      # of an epoch; the rest is left out, others each time
+
+    def run(self, folder: Path) -> dict:
+        seeds.seed_all(self.seed, "tiny-clap", "weights")
+        learned = self.settings.learn_temperature
+        net = TinyNet(replace(self.recipe.shape, words=len(self.words)),
+                      LEARNED_FROM if learned else self.settings.temperature, learned)
+        net.mel.fill_filters()
+        self.mels, self.lengths = log_mels(self.paths, net, self.window_frames, self.seed)
+        net.mel.mean.copy_(torch.from_numpy(self.mean_and_scale[0]))
+        net.mel.scale.copy_(torch.from_numpy(self.mean_and_scale[1]))
+        net.to(self.device, memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(self._groups(net), lr=self.settings.lr, betas=(0.9, 0.98))
+        history = restore(folder / CHECKPOINT, net, optimizer)
+        progress = Progress("tiny CLAP", self.settings.epochs * self.steps, "steps")
+        progress.done = len(history) * self.steps
+        for epoch in range(len(history), self.settings.epochs):
+            started = time.perf_counter()
+            loss = self._epoch(net, optimizer, epoch, progress)
+            history.append({"epoch": epoch + 1, "loss": loss, "temperature": net.temperature,
+                            "seconds": round(time.perf_counter() - started, 2)})
+            if epoch + 1 < self.settings.epochs:
+                checkpoint(folder / CHECKPOINT, net, optimizer, history)
+        save_model(folder, net, self.words, self.recipe.window_s,
+                   f"{len(self.paths)} clips of {self.split.dataset} ({self.split.name}), nothing else.")
+        write_json(folder / HISTORY, history)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+        return {"clips": len(self.paths), "captions": sum(map(len, self.captions)), "vocabulary": len(self.words) - 1,
+                "parameters": sum(p.numel() for p in net.parameters()), "temperature": net.temperature}
+
+    @property
+    def mean_and_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """(mels, 1) each, over all frames that hold sound, accumulated in float64."""
+        total, squares, count = 0.0, 0.0, 0
+        for mel, length in zip(self.mels, self.lengths, strict=True):
+            frames = mel[:, :length].astype(np.float64)
+            total, squares, count = total + frames.sum(1), squares + np.square(frames).sum(1), count + length
+        mean = total / count
+        scale = 1 / np.sqrt(np.maximum(squares / count - mean**2, 1e-2))
+        return mean[:, None].astype(np.float32), scale[:, None].astype(np.float32)
+
+    def _groups(self, net: TinyNet) -> list[dict]:
+        """Weight decay for matrices and kernels alone: none for tables of words, norms, biases, the temperature."""
+        tables = {id(net.text_tower.words.weight), id(net.text_tower.grams.weight)}
+        trained = [p for p in net.parameters() if p.requires_grad]
+        decayed = [p for p in trained if p.ndim >= 2 and id(p) not in tables]
+        chosen = {id(p) for p in decayed}
+        return [{"params": decayed, "weight_decay": self.recipe.weight_decay},
+                {"params": [p for p in trained if id(p) not in chosen], "weight_decay": 0.0}]
+
+    def _epoch(self, net: TinyNet, optimizer: torch.optim.Optimizer, epoch: int, progress: Progress) -> float:
+        """Everything random hangs on seed and epoch alone, so that a resumed training sees the same numbers."""
+        seeds.seed_all(self.seed, "tiny-clap", "epoch", epoch)
+        rng = seeds.rng(self.seed, "tiny-clap", "batches", epoch)
+        net.train()
+        order, losses = rng.permutation(len(self.paths)), []
+        for step in range(self.steps):
+            rows = order[step * self.batch:(step + 1) * self.batch]
+            done = (epoch + step / self.steps) / self.settings.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = self.settings.lr * one_cycle(done, self.recipe.warmup)
+            captions, owner = self._draw(rows, rng)
+            mel = torch.from_numpy(augmented(self.mels[rows], self.lengths[rows], self.recipe, rng)).to(self.device)
+            z_a = net.audio((mel - net.mel.mean) * net.mel.scale)
+            z_t = net.text(*(x.to(self.device) for x in self.words.encode(captions)))
+            same = same_caption(captions, owner).to(self.device)
+            loss = info_nce(z_a, z_t, torch.from_numpy(owner).to(self.device), same, net.log_scale.exp())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+            if self.settings.learn_temperature:
+                with torch.no_grad():
+                    net.log_scale.clamp_(max=math.log(100))
+            losses.append(float(loss.detach()))
+            if not math.isfinite(losses[-1]):
+                raise FloatingPointError(f"The tiny CLAP's loss is {losses[-1]} in epoch {epoch + 1}: lower clap.lr.")
+            progress.step(note=f"epoch {epoch + 1}, loss {np.mean(losses):.3f}")
+        return float(np.mean(losses))
+
+    def _draw(self, rows: np.ndarray, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
+        """Captions of these clips, each clip's own ones at random, and (m,) the clip's place in the batch."""
+        captions, owner = [], []
+        for place, row in enumerate(rows):
+            own = self.captions[row]
+            for i in rng.permutation(len(own))[:self.recipe.captions]:
+                captions.append(own[i])
+                owner.append(place)
+        return captions, np.array(owner)
+
+
+def log_mels(paths: list[Path], net: TinyNet, frames: int, seed: int, batch: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """All clips through the front end once: (n, mels, frames) float16, not normalised, and (n,) frames that hold sound.
+
+    Longer recordings give one window at random (by seed and content), shorter ones end in silence.
+    """
+    samples, hop = frames * net.shape.hop, net.shape.hop
+    mels = np.empty((len(paths), net.shape.mels, frames), np.float16)
+    lengths = np.empty(len(paths), np.int64)
+    progress = Progress("log-mel", len(paths), "clips")
+
+    def read(path: Path) -> tuple[np.ndarray, int]:
+        wave = audio.load(path, SAMPLE_RATE)
+        return audio.windows(wave, samples, "random", "zero", seed)[0], min(wave.size, samples)
+
+    with ThreadPoolExecutor(2) as pool, torch.inference_mode():
+        for start in range(0, len(paths), batch):
+            waves = list(pool.map(read, paths[start:start + batch]))
+            mels[start:start + batch] = net.mel.raw(torch.from_numpy(np.stack([wave for wave, _ in waves]))).numpy()
+            lengths[start:start + batch] = [max(1, size // hop) for _, size in waves]
+            progress.step(len(waves))
+    return mels, lengths
+
+
+def augmented(mels: np.ndarray, lengths: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    """(B, mels, frames) float16 -> float32: moved in time, level and tilt changed, a band and a stretch masked."""
+    batch, bands, frames = mels.shape
+    moved = np.full((batch, bands, frames), math.log(FLOOR), np.float32)
+    most = round(recipe.shift_s * SAMPLE_RATE / recipe.shape.hop)
+    slope = np.linspace(-1, 1, bands)[:, None]
+    for row, (mel, length) in enumerate(zip(mels, lengths, strict=True)):
+        spare = frames - length
+        offset = int(rng.integers(0, spare + 1)) if spare > most else int(rng.integers(-most, most + 1))
+        change = rng.normal(0, recipe.gain) + rng.normal(0, recipe.tilt) * slope
+        source = mel[:, max(0, -offset):min(frames, frames - offset)].astype(np.float32) + change
+        moved[row, :, max(0, offset):max(0, offset) + source.shape[1]] = np.maximum(source, math.log(FLOOR))
+        quiet = moved[row].mean()
+        width, start = rng.integers(0, recipe.mask_mels + 1), rng.integers(0, bands)
+        moved[row, start:start + width] = quiet
+        width, start = rng.integers(0, recipe.mask_frames + 1), rng.integers(0, frames)
+        moved[row, :, start:start + width] = quiet
+    return moved
+
+
+def one_cycle(done: float, warmup: float) -> float:
+    """The learning rate's factor after the share `done` of all steps: up in a line, down to nothing as a cosine."""
+    if done < warmup:
+        return 0.04 + 0.96 * done / warmup
+    return 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
+
+
+def same_caption(captions: list[str], owner: np.ndarray) -> Tensor:
+    """(B, m) bool: caption j reads like one of clip i's captions in this batch. Such pairs are no negatives."""
+    numbers = {caption: i for i, caption in enumerate(dict.fromkeys(captions))}
+    rows = np.array([numbers[caption] for caption in captions])
+    has = np.zeros((owner.max() + 1, len(numbers)), bool)
+    has[owner, rows] = True
+    return torch.from_numpy(has[:, rows])
+
+
+def info_nce(z_a: Tensor, z_t: Tensor, owner: Tensor, same: Tensor, scale: Tensor) -> Tensor:
+    """The symmetric contrastive loss (Radford et al., https://arxiv.org/abs/2103.00020) with several captions a clip.
+
+    z_a (B, d), z_t (m, d): unit rows; owner (m,): each caption's clip; same (B, m): pairs that are no negatives;
+    scale: 1 / temperature. Each caption is a term of its own against the other clips' captions, and against the clips.
+    """
+    logits = scale * z_a @ z_t.T                                                   # (B, m)
+    right = logits.gather(0, owner[None])[0]                                       # (m,)
+    wrong = logits.masked_fill(same, -1e9)          # finite, so that a batch of equal captions gives 0, not NaN
+    to_audio = torch.logsumexp(wrong, 0)                                           # over clips, for each caption
+    to_text = torch.logsumexp(wrong, 1)[owner]                                     # over captions, for its clip
+    return 0.5 * (F.softplus(to_audio - right) + F.softplus(to_text - right)).mean()
+
+
+def checkpoint(path: Path, net: TinyNet, optimizer: torch.optim.Optimizer, history: list[dict]) -> None:
+    """Weights, optimizer and history in one file, written whole or not at all."""
+    tensors = {f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value.detach().cpu().contiguous() for name, value in state.items()}
+    write_bytes(path, save(tensors, metadata={"history": json.dumps(history)}))
+
+
+def restore(path: Path, net: TinyNet, optimizer: torch.optim.Optimizer) -> list[dict]:
+    """Puts a checkpoint's state in place and returns its history; an empty one where there is no checkpoint."""
+    if not path.exists():
+        return []
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}   # noqa: SIM118 - no mapping
+            history = json.loads(file.metadata()["history"])
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise RuntimeError(f"{path} is damaged ({error}). Delete it and run again.") from error
+    net.load_state_dict({name[4:]: value for name, value in tensors.items() if name.startswith("net.")})
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".")
+            state.setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return history
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if number:
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
