@@ -1,0 +1,195 @@
+"""Downloads that go on where they were cut and are checked before they count.
+
+A file appears under its own name only when it is complete and its checksum fits; until then it is `.NAME.part` beside
+it, from which the next attempt (or the next run) goes on.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote, urldefrag, urlsplit
+
+from aaclib.config import Data
+from aaclib.datasets import DatasetError
+from aaclib.progress import Progress
+from aaclib.store import locked, write_json
+
+ATTEMPTS = 5
+WAIT_S = 1.0                           # before the second attempt; doubled each time
+TIMEOUT_S = 30.0
+CHUNK = 1 << 20
+SPARE = 200 << 20                      # bytes that stay free on the disk
+
+
+class DownloadError(DatasetError):
+    """A file that could not be fetched or unpacked; the message says why and what to do. Nothing half-made is left."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file to fetch."""
+
+    name: str
+    url: str
+    checksum: str = ""                 # "md5:..." or "sha256:..."; "" = none is published
+    size: int = 0                      # bytes, about; 0 = unknown
+
+
+def remote(data: Data, source: str, base: str, path: str, checksum: str = "", size: int = 0) -> Remote:
+    """Where a published file is fetched from: `base`/`path`, unless `data.urls` gives an address for the file's name,
+    or another base for the `source` (a mirror: the published checksum holds there too). An address for one file may
+    end in #md5=... or #sha256=..., which then replaces the published checksum."""
+    name = path.rsplit("/", 1)[-1]
+    if name in data.urls:
+        url, fragment = urldefrag(data.urls[name])
+        kind, _, value = fragment.partition("=")
+        if fragment and kind not in ("md5", "sha256"):
+            raise DatasetError(f"data.urls.{name}: '#{fragment}' is no checksum; write #md5=... or #sha256=...")
+        return Remote(name, url, f"{kind}:{value.lower()}" if fragment else checksum, 0 if fragment else size)
+    return Remote(name, f"{data.urls.get(source, base).rstrip('/')}/{quote(path)}", checksum, size)
+
+
+def fetch(file: Remote, path: Path, allowed: bool = True) -> Path:
+    """The file at `path`, downloaded if it is not there. Raises DownloadError; with `allowed` false (offline, or
+    data.download = false) a missing file is the error, and the message says how to get it by hand."""
+    if path.is_file():
+        return path
+    if not allowed:
+        raise DownloadError(f"{path} is missing and downloads are switched off. Put it there yourself "
+                            f"({file.url}), or run without --offline and with data.download=true.")
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.with_name(f".{path.name}.lock")):
+        if path.is_file():                                   # another process was faster
+            return path
+        try:
+            pooch.retrieve(file.url, file.checksum or None, path.name, path.parent, downloader=_resume(file, path))
+        except ValueError as error:
+            if "hash" not in str(error).lower():
+                raise
+            raise DownloadError(f"{file.url}: the checksum is not the published one ({file.checksum}). The file was "
+                                f"thrown away. Try again; if it happens twice, the server has another file.") from error
+    path.with_name(f".{path.name}.lock").unlink(missing_ok=True)
+    return path
+
+
+def _resume(file: Remote, path: Path) -> Callable:
+    """A downloader in pooch's sense that keeps what it has in `.NAME.part` and goes on from there."""
+    part = path.with_name(f".{path.name}.part")
+    tag = path.with_name(f".{path.name}.part.json")
+
+    def download(url: str, output_file: str, _pooch: object) -> None:
+        import requests
+        from requests.exceptions import ChunkedEncodingError
+
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(WAIT_S * 2 ** (attempt - 1))
+            try:
+                _one_attempt(url, part, tag)
+                break
+            except (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, Busy) as error:
+                if attempt == ATTEMPTS - 1:
+                    have = part.stat().st_size if part.exists() else 0
+                    kept = f" {have / 1e6:.1f} MB are kept and the next run goes on from there." if have else ""
+                    raise DownloadError(f"{url}: no answer after {ATTEMPTS} attempts ({short(error)}).{kept} Without "
+                                        f"network, put the file at {path} yourself.") from error
+            except requests.RequestException as error:
+                raise DownloadError(f"{url} cannot be fetched: {short(error)}.") from error
+            except OSError as error:
+                part.unlink(missing_ok=True)
+                tag.unlink(missing_ok=True)
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise DownloadError(f"The disk is full: {path.parent} had no room for {file.name}. Free some, or "
+                                        f"move data/raw elsewhere with AACLIB_RAW=DIR.") from error
+                raise DownloadError(f"{url} could not be written to {path.parent}: {error}.") from error
+        tag.unlink(missing_ok=True)
+        os.replace(part, output_file)
+
+    return download
+
+
+class Busy(Exception):
+    """The server asks to come back later."""
+
+
+def _one_attempt(url: str, part: Path, tag: Path) -> None:
+    """Appends what is missing of `url` to `part`, or starts anew when the server's file is another one by now."""
+    import requests
+
+    have = part.stat().st_size if part.exists() else 0
+    known = json.loads(tag.read_text()) if have and tag.exists() else {}
+    headers = {"Accept-Encoding": "identity"}
+    if have and known.get("url") == url:
+        headers["Range"] = f"bytes={have}-"
+        if known.get("validator"):
+            headers["If-Range"] = known["validator"]
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+        if answer.status_code == 416:                        # nothing left to send, or the file became shorter
+            complete = answer.headers.get("Content-Range", "").rsplit("/", 1)[-1] == str(have)
+            if not complete:
+                part.unlink()
+                raise Busy("the file on the server has changed")
+            return
+        if answer.status_code in (429, 500, 502, 503, 504):
+            raise Busy(f"{answer.status_code} {answer.reason}")
+        if not answer.ok:
+            raise DownloadError(f"{url}: {answer.status_code} {answer.reason}. If the file has moved, give its new "
+                                f"address: --set data.urls.{unquote(urlsplit(url).path).rsplit('/', 1)[-1]}=URL")
+        going_on = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        start = have if going_on else 0
+        left = int(answer.headers.get("Content-Length") or 0)
+        name = part.name.removeprefix(".").removesuffix(".part")
+        need_space(part.parent, left, name)
+        etag = answer.headers.get("ETag", "")
+        strong = etag and not etag.startswith("W/")
+        write_json(tag, {"url": url, "validator": etag if strong else answer.headers.get("Last-Modified", "")})
+        progress = Progress(f"Downloading {name}", (start + left) // 10**6 or None, "MB")
+        progress.done, counted = start // 10**6, start
+        with open(part, "ab" if going_on else "wb") as handle:
+            for chunk in answer.iter_content(CHUNK):
+                handle.write(chunk)
+                counted += len(chunk)
+                progress.step(counted // 10**6 - progress.done)
+        if left and counted != start + left:
+            raise requests.ConnectionError(f"{counted - start} of {left} bytes came")
+
+
+def need_space(folder: Path, wanted: int, what: str) -> None:
+    """Raises DownloadError if `wanted` bytes (and some to spare) do not fit on the disk of `folder`."""
+    free = free_bytes(folder)
+    if wanted + SPARE > free:
+        raise DownloadError(f"{what} needs {wanted / 1e9:.2f} GB on the disk of {folder}, where {free / 1e9:.2f} GB "
+                            f"are free. Free some, or move data/raw elsewhere with AACLIB_RAW=DIR.")
+
+
+def free_bytes(folder: Path) -> int:
+    """Free bytes on the disk that holds (or would hold) `folder`."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def remote_size(file: Remote, timeout: float = 5.0) -> int:
+    """Bytes by the server's word, else the size known beforehand; 0 = unknown. Never raises for a lack of network."""
+    import requests
+
+    try:
+        answer = requests.head(file.url, allow_redirects=True, timeout=timeout, headers={"Accept-Encoding": "identity"})
+        return int(answer.headers.get("Content-Length") or file.size) if answer.ok else file.size
+    except (requests.RequestException, ValueError):
+        return file.size
+
+
+def short(error: BaseException) -> str:
+    """The first line of an error's text, for a message."""
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
