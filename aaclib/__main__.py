@@ -1,0 +1,8 @@
+"""`python -m aaclib` is the same as `aaclib`."""
+
+import sys
+
+from aaclib.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,279 @@
+"""Runs the notebooks of a profile in order, and each only when something it depends on has changed.
+
+A stage is a notebook. Its executed copy, the figures and tables that it wrote and the facts about how it ran lie under
+`data/runs/<run>/`; `run.json` there is rewritten after each stage, so a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aaclib import config as configs
+from aaclib import notebook, provenance
+from aaclib.config import Config, ConfigError
+from aaclib.progress import duration
+from aaclib.store import digest, write_json
+
+
+class RunError(RuntimeError):
+    """A run that cannot begin; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str                    # the notebook's file name without .ipynb
+    needs: tuple[str, ...]       # stages whose change makes this one run again
+    about: str
+
+
+STAGES = (
+    Stage("00_preflight", (), "what this machine can do, and what the run will cost"),
+    Stage("01_data", (), "the data sets, listened to and counted"),
+    Stage("02_embeddings", ("01_data",), "CLAP embeddings, with a retrieval check"),
+    Stage("03_modality_gap", ("02_embeddings",), "the modality gap and sigma"),
+    Stage("04_training", ("02_embeddings",), "decoders trained on text only"),
+    Stage("05_decoding", ("03_modality_gap", "04_training"), "captions by every strategy"),
+    Stage("06_tables", ("05_decoding",), "the paper's tables"),
+)
+
+# modules that no notebook's result depends on, and settings that change how fast but not what
+BYSTANDERS = ("cli", "__main__", "runner", "notebook", "provenance")
+CHANGED = {
+    "notebook": "its notebook changed", "settings": "the settings changed", "code": "aaclib changed",
+    "packages": "other package versions", "inputs": "input files changed", "upstream": "an earlier stage changed",
+}
+
+
+class Run:
+    """One profile's run. `notebooks`: the folder of the source notebooks; `stages`: all of them, in order."""
+
+    def __init__(
+        self, profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = (), *, offline: bool = False,
+        notebooks: Path | None = None, stages: Sequence[Stage] = STAGES,
+    ):
+        self.profile = str(Path(profile).resolve()) if profile.endswith((".yaml", ".yml")) else profile
+        self.offline, self.stages = offline, tuple(stages)
+        self.overrides = {key: _absolute(key, value) for key, value in configs._pairs(overrides)}
+        if offline:
+            self.overrides["data.download"] = False
+        self.config: Config = configs.load(profile, self.overrides)
+        self.root = configs.project_root()
+        self.notebooks = notebooks or self.root / "notebooks"
+        self.folder = configs.runs_dir() / self.config.name
+        self.record_path = self.folder / "run.json"
+        self._fixed = {
+            "settings": digest(_settings(self.config)), "code": provenance.package_digest(BYSTANDERS),
+            "packages": digest(provenance.versions()),
+        }
+
+    # -- what is there --------------------------------------------------------------------------------------------
+
+    def record(self) -> dict[str, Any]:
+        """What `run.json` says; an empty record where there is none."""
+        try:
+            return json.loads(self.record_path.read_text())
+        except FileNotFoundError:
+            return {"stages": {}}
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise RunError(f"{self.record_path} is damaged ({error}). Delete it; notebooks then run again.") from error
+
+    def made_from(self, stage: Stage) -> dict[str, str]:
+        """The digests that decide whether a stage has to run again, but for that of the input files."""
+        upstream = [self.made_from(s) for s in self.stages if s.name in stage.needs]
+        own = provenance.notebook_digest(self._source(stage))
+        return {"notebook": own, **self._fixed, "upstream": digest(upstream)}
+
+    def inputs(self) -> dict[str, str]:
+        """The same for the files outside the store that a run reads."""
+        return {"inputs": digest(_inputs(self.config, self.root))}
+
+    def reason(self, stage: Stage, record: Mapping[str, Any]) -> str:
+        """Why a stage has to run; "" when it does not."""
+        done = record["stages"].get(stage.name)
+        if not done:
+            return "never finished"
+        now = self.made_from(stage) | self.inputs()
+        if changed := [why for key, why in CHANGED.items() if now[key] != done["made_from"].get(key)]:
+            return ", ".join(changed)
+        if missing := [name for name in done["files"] if not (self.folder / name).is_file()]:
+            return f"{missing[0]} is gone"
+        return ""
+
+    def select(self, only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
+        """The stages asked for, by number ("03"), name or part of a name. Raises RunError for an unknown one."""
+        wanted = {self._find(name).name for text in only for name in text.split(",") if name}
+        first = self.stages.index(self._find(start)) if start else 0
+        last = self.stages.index(self._find(end)) if end else len(self.stages) - 1
+        if first > last:
+            raise RunError(f"--from {start} comes after --to {end}: nothing to run.")
+        return tuple(s for s in self.stages[first:last + 1] if not wanted or s.name in wanted)
+
+    def _find(self, text: str) -> Stage:
+        text = text.removesuffix(".ipynb")
+        found = [s for s in self.stages if s.name.startswith(text)] or [s for s in self.stages if text in s.name]
+        if len(found) != 1:
+            raise RunError(f"There is no one stage '{text}'. Stages: {', '.join(s.name for s in self.stages)}.")
+        return found[0]
+
+    def _source(self, stage: Stage) -> Path:
+        path = self.notebooks / f"{stage.name}.ipynb"
+        if not path.is_file():
+            raise RunError(f"The notebook {path} is missing. Set AACLIB_HOME to the folder that holds notebooks/.")
+        return path
+
+    # -- running --------------------------------------------------------------------------------------------------
+
+    def run(self, stages: Sequence[Stage] | None = None, force: bool = False) -> dict[str, Any]:
+        """Runs what has to run and returns the record. Raises NotebookError when a cell fails."""
+        stages = self.stages if stages is None else stages
+        for stage in stages:
+            self._source(stage)
+        with self._alone():
+            started, ran = time.time(), []
+            record = self.record()
+            environment = self._environment(started if force else None)
+            for stage in stages:
+                why = "forced" if force else self.reason(stage, record)
+                if not why:
+                    print(f"{stage.name}: up to date", flush=True)
+                    continue
+                print(f"{stage.name}: {stage.about} ({why})", flush=True)
+                record["stages"][stage.name] = self._execute(stage, environment)
+                ran.append(stage)
+                inputs = self.inputs()
+                for done in ran:        # a later stage may have fetched files that an earlier one depends on
+                    record["stages"][done.name]["made_from"] |= inputs
+                self._write(record, started)
+                print(f"{stage.name}: done in {duration(record['stages'][stage.name]['seconds'])}", flush=True)
+        self._say_where(len(ran), len(stages), time.time() - started)
+        return record
+
+    def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:
+        made_from, before, started = self.made_from(stage), self._files(), time.time()
+        facts = notebook.execute(
+            self._source(stage), self.folder / "notebooks" / f"{stage.name}.ipynb",
+            {"profile": self.profile, "overrides": self.overrides}, cwd=self.root, environment=environment,
+            log=self.folder / "logs" / f"{stage.name}.log", console=sys.stderr,
+        )
+        written = [name for name, time_ns in self._files().items() if before.get(name) != time_ns]
+        return {
+            "made_from": made_from, "files": [f"notebooks/{stage.name}.ipynb", *written],
+            "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
+        }
+
+    def _files(self) -> dict[str, int]:
+        """Figures and tables of the run with their times."""
+        paths = [path for part in ("figures", "tables") for path in sorted((self.folder / part).rglob("*"))]
+        return {p.relative_to(self.folder).as_posix(): p.stat().st_mtime_ns for p in paths if p.is_file()}
+
+    def _environment(self, refresh: float | None) -> dict[str, str]:
+        """What kernels find in their environment beside our own."""
+        above = str(Path(__file__).resolve().parent.parent)
+        paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
+        values = {
+            "PYTHONPATH": os.pathsep.join(paths), "AACLIB_HOME": str(self.root), "AACLIB_HEADLESS": "1",
+            "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false",
+        }
+        if self.config.threads:
+            names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+            values |= dict.fromkeys(names, str(self.config.threads))
+        if self.offline:
+            values |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "AACLIB_OFFLINE": "1"}
+        if refresh:
+            values["AACLIB_REFRESH"] = repr(refresh)
+        return values
+
+    def _write(self, record: dict[str, Any], started: float) -> None:
+        stages = record["stages"]
+        config = json.loads(json.dumps(asdict(self.config)))
+        record |= {
+            "run": self.config.name, "profile": self.profile, "overrides": self.overrides,
+            "seeds": list(self.config.seeds), "config": config,
+            "versions": provenance.versions(), "git": provenance.git(self.root), "machine": self._machine,
+            "started": _clock(started), "written": _clock(time.time()),
+            "seconds": round(sum(s["seconds"] for s in stages.values()), 1),
+            "peak_memory_mib": max(s["peak_memory_mib"] for s in stages.values()),
+        }
+        write_json(self.record_path, record)
+
+    @functools.cached_property
+    def _machine(self) -> dict[str, Any]:
+        return provenance.machine()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two runs of one profile would write over each other's notebooks."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / ".lock", "w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(f"Another run of '{self.config.name}' is at work in {self.folder}. Wait for it, or give "
+                               f"this one a name of its own with --set name=NAME.") from error
+            yield
+
+    def _say_where(self, ran: int, asked: int, seconds: float) -> None:
+        print(f"\n{self.config.name}: {ran} of {asked} stages run in {duration(seconds)}, {asked - ran} up to date.")
+        for part, pattern in (("tables", "*.csv"), ("figures", "*.pdf"), ("notebooks", "*.ipynb")):
+            files = [p for p in (self.folder / part).rglob(pattern) if not p.stem.endswith((".part", ".failed"))]
+            count = len(files)
+            print(f"  {part:<10} {self.folder / part}" + (f"   ({count} {pattern})" if count else "   (none yet)"))
+        print(f"  {'record':<10} {self.record_path}", flush=True)
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
+
+
+def _absolute(key: str, value: Any) -> Any:
+    """A path given on the command line is meant from where the user stands; notebooks run in the project's root."""
+    kind, colon, path = value.partition(":") if key == "clap.backend" and isinstance(value, str) else ("", "", value)
+    names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k")
+    if key not in ("clap.backend", "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
+        return value
+    found = Path(str(path)).expanduser()
+    return f"{kind}{colon}{found.resolve()}" if found.exists() else value
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """The settings that decide what comes out."""
+    settings = asdict(config)
+    del settings["threads"], settings["data"]["download"], settings["clap"]["workers"]
+    return settings
+
+
+def _inputs(config: Config, root: Path) -> dict[str, str]:
+    """Digests of the files and folders outside the store that a run reads."""
+    data = config.data
+    paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
+    used = {name.split("-")[0] for name in (*data.targets, data.pairs, data.pretrain)}
+    known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
+    paths |= {name: getattr(data, name) or configs.raw_dir() / name for name in known}
+    paths["clap"] = config.clap.backend.partition(":")[2]
+    paths["published"] = root / "data" / "published.csv"
+    paths["spice"] = configs.raw_dir() / "spice"      # a table made without SPICE is made again when SPICE has come
+    if config.captioner:
+        paths["captioner"] = configs.runs_dir() / config.captioner / "run.json"
+    return {name: provenance.files_digest(Path(path).expanduser()) for name, path in paths.items() if str(path)}
+
+
+def plan(run: Run, stages: Sequence[Stage], force: bool = False) -> list[str]:
+    """One line a stage: what a run would do now, and why."""
+    record, lines = run.record(), []
+    for stage in stages:
+        why = "forced" if force else run.reason(stage, record)
+        lines.append(f"  {stage.name:<18} {'run: ' + why if why else 'up to date':<32} {stage.about}")
+    return lines
+
+
+__all__ = ["STAGES", "ConfigError", "Run", "RunError", "Stage", "plan"]
