@@ -140,13 +140,17 @@ def clotho_rows(split: str, n: int | None) -> list[dict[str, str]]:
 
 
 def audiocaps_rows(split: str, n: int | None) -> list[dict[str, str]]:
+    """The rows of the first n clips: one a clip for training, five otherwise, not always side by side."""
     path = CAPTIONS / f"audiocaps_{split}.csv"
     if path.is_file():
         with open(path, newline="", encoding="utf-8") as handle:
-            return list(csv.DictReader(handle))[:n]
+            rows = list(csv.DictReader(handle))
+        first = dict.fromkeys(row["youtube_id"] for row in rows)
+        chosen = set(list(first)[:n])
+        return [row for row in rows if row["youtube_id"] in chosen]
     rng, per = np.random.default_rng(len(split)), 1 if split == "train" else 5
-    return [{"audiocap_id": str(1000 + i), "youtube_id": f"-{split[:3]}{i // per:07d}", "start_time": str(i // per % 60),
-             "caption": c} for i, c in enumerate(made_captions(rng, n or 100))]
+    return [{"audiocap_id": str(1000 + i), "youtube_id": f"-{split[:3]}{i // per:07d}",
+             "start_time": str(i // per % 60), "caption": c} for i, c in enumerate(made_captions(rng, per * (n or 100)))]
 
 
 def write_csv(path: Path, rows: list[dict[str, str]], encoding: str = "utf-8") -> Path:
@@ -203,8 +207,8 @@ def audiocaps_audio(folder: Path, rows: list[dict[str, str]], naming: str = "{yo
 def publish_wavcaps(root: Path, n: int = 60, bare: bool = False, seconds: float = 1.0) -> None:
     """json_files/SoundBible/sb_final.json and Zip_files/SoundBible/SoundBible.zip, as in the hub's data set."""
     rng = np.random.default_rng(7)
-    clips = [{"id": str(2000 + i), "caption": caption, "duration": seconds, "title": f"Sound {i}", "author": "nobody",
-              "description": "made", "href": f"http://localhost/{i}"} for i, caption in enumerate(made_captions(rng, n))]
+    clips = [{"id": str(2000 + i), "caption": caption, "duration": seconds, "title": f"Sound {i}", "author": "x",
+              "description": "made", "href": f"http://x/{i}"} for i, caption in enumerate(made_captions(rng, n))]
     path = root / "json_files" / "SoundBible" / "sb_final.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(clips if bare else {"num_captions_per_audio": 1, "data": clips}))
@@ -218,9 +222,9 @@ def publish_wavcaps(root: Path, n: int = 60, bare: bool = False, seconds: float 
 
 def published(root: Path, clotho: dict[str, int | None] | None = None, audiocaps: dict[str, int | None] | None = None,
               wavcaps: int = 60) -> Path:
-    """All of it, below `root`: zenodo/, audiocaps/, wavcaps/. Sizes: clips (Clotho), rows (AudioCaps); None = all."""
+    """All of it, below `root`: zenodo/, audiocaps/, wavcaps/. Sizes in clips; None = all."""
     publish_clotho(root / "zenodo", clotho or {"development": 60, "validation": 10, "evaluation": 12})
-    publish_audiocaps(root / "audiocaps", audiocaps or {"train": 100, "val": 25, "test": 60})
+    publish_audiocaps(root / "audiocaps", audiocaps or {"train": 100, "val": 5, "test": 20})
     publish_wavcaps(root / "wavcaps", wavcaps)
     return root
 

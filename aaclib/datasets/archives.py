@@ -39,16 +39,23 @@ def extract(archive: Path, target: Path, keep: Callable[[str], bool] = lambda na
         print(f"Unpacking {archive.name}: {len(members)} entries, {size / 1e6:.0f} MB", file=sys.stderr, flush=True)
         with _damaged(archive):
             _unpack(archive, part)
-        found = [p for p in part.rglob("*") if p.is_file() and not p.is_symlink() and keep(p.name)]
+        files = (p for p in part.rglob("*") if p.is_file() and not p.is_symlink())
+        found = [p for p in files if keep(p.name) and not p.name.startswith("._") and "__MACOSX" not in p.parts]
         if not found:
             raise DownloadError(f"{archive} holds none of the files that it should. Delete it and run again.")
         names = [p.name for p in found]
         if len(set(names)) < len(names):
             twice = min(name for name in names if names.count(name) > 1)
             raise DownloadError(f"{archive} holds two files of one name: {twice}.")
-        target.mkdir(parents=True, exist_ok=True)
+        if target.is_dir() and any(target.iterdir()):
+            whole = target                                   # beside what is there already
+        else:
+            whole = part / ".whole"                          # moved in one step: all or nothing, even when killed
+            whole.mkdir()
         for path in found:
-            os.replace(path, target / path.name)
+            os.replace(path, whole / path.name)
+        if whole != target:
+            os.replace(whole, target)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DownloadError(f"The disk is full: no room to unpack {archive.name} in {target.parent}.") from error

@@ -1,0 +1,57 @@
+"""FSD50K (Fonseca et al. 2022): labelled Freesound clips without captions, a domain outside both targets.
+
+Captions of real clips can be judged on it by label recall and by CLAP score. Nothing is downloaded here (24 GB, Zenodo
+record 4060432, split archives): `data.fsd50k` names the unpacked folder, with FSD50K.ground_truth/{dev,eval}.csv and
+FSD50K.{dev,eval}_audio/<fname>.wav.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aaclib.config import Data, raw_dir
+from aaclib.datasets import SPLITS, Clip, DatasetError, Split
+from aaclib.datasets.files import read_table, require
+
+OFFICIAL = {"train": ("dev", "train"), "validation": ("dev", "val"), "evaluation": ("eval", "")}
+
+
+class FSD50K:
+    name = "fsd50k"
+    title = "FSD50K"
+    synthetic = False
+
+    def __init__(self, data: Data):
+        self.root = Path(data.fsd50k).expanduser() if data.fsd50k else raw_dir() / "fsd50k"
+        if not self.root.is_dir():
+            raise DatasetError(f"There is no folder {self.root}. Download and unpack FSD50K (https://zenodo.org/records/"
+                               f"4060432; its archives are split, so 7z or 'zip -s 0' joins them) and give its folder "
+                               f"with --set data.fsd50k=DIR.")
+
+    def split(self, name: str, audio: bool = False) -> Split:
+        """Clips with labels (underscores as spaces) and without captions."""
+        if name not in SPLITS:
+            raise DatasetError(f"There is no split '{name}'. Known: {', '.join(SPLITS)}.")
+        part, wanted = OFFICIAL[name]
+        path = self.root / "FSD50K.ground_truth" / f"{part}.csv"
+        rows = read_table(path)
+        require(path, rows, ("fname", "labels", *(("split",) if wanted else ())))
+        folder = self.root / f"FSD50K.{part}_audio"
+        clips, missing = [], []
+        for row in rows:
+            if wanted and row.text("split") != wanted:
+                continue
+            file = folder / f"{row.text('fname')}.wav"
+            labels = tuple(label.replace("_", " ") for label in row.text("labels").split(",") if label)
+            if audio and not file.is_file():
+                missing.append(row.text("fname"))
+            else:
+                clips.append(Clip(row.text("fname"), (), file if audio else None, labels))
+        if audio and not clips:
+            raise DatasetError(f"None of the {len(missing)} clips is in {folder}.")
+        notes = (f"{len(missing)} clips have no audio file and are left out.",) if missing else ()
+        return Split(self.name, name, tuple(clips), tuple(missing), notes)
+
+
+def load(name: str, data: Data, store: object = None) -> FSD50K:
+    return FSD50K(data)
