@@ -33,11 +33,11 @@ COMBINED = {"spider": ("cider_d", "spice"), "fense": ("sbert_sim", "fer"), "spid
 
 
 def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], metrics: Iterable[str] | None = None,
-             tokenize: bool = True, store: Store | None | bool = None) -> Scores:
+             tokenize: bool = True, store: Store | None | bool = None, strict: bool = True) -> Scores:
     """Scores one candidate caption a clip against the clip's references (one or more).
 
-    metrics: names of `NAMES`; what was asked for and cannot run raises. None: everything that can run here, and
-    `Scores.missing` says why the rest is absent.
+    metrics: names of `NAMES`; what was asked for and cannot run raises, or with strict=False is listed with its reason
+    in `Scores.missing`. None: everything that can run here, and `Scores.missing` says why the rest is absent.
     tokenize: False for text that went through the PTB tokenizer already (doing it twice changes some of it).
     store: where results are kept by content; None is the project's cache, False keeps nothing.
     A clip that a metric cannot score is NaN in `per_clip`, and the corpus value is absent with the reason.
@@ -52,7 +52,7 @@ def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], met
     kept = None if store is False else (store if isinstance(store, Store) else Store())
     run = _Run(candidates, references, tokenize, kept)
     run.compute(_modules(wanted))
-    if metrics is not None and (broken := [name for name in wanted if name in run.errors]):
+    if strict and metrics is not None and (broken := [name for name in wanted if name in run.errors]):
         raise run.errors[broken[0]]
     return run.scores(wanted)
 
@@ -61,7 +61,7 @@ def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tup
     """The captions as lists, or ValueError naming the clip (by its position) that cannot be scored."""
     candidates, references = list(candidates), list(references)
     if len(candidates) != len(references):
-        raise ValueError(f"{len(candidates)} candidates but references of {len(references)} clips; there must be one for each.")
+        raise ValueError(f"{len(candidates)} candidates but references of {len(references)} clips; as many are needed.")
     if not candidates:
         raise ValueError("There is nothing to score: no candidates.")
     for i, (candidate, refs) in enumerate(zip(candidates, references, strict=True)):
@@ -71,7 +71,7 @@ def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tup
             raise ValueError(f"Clip {i}: the references must be a list of texts, found {refs!r}.")
         if not any(r.strip() for r in refs):
             raise ValueError(f"Clip {i}: no reference caption ('{candidate[:60]}').")
-    return candidates, [[r for r in refs if r.strip()] for refs in references]
+    return candidates, [list(refs) for refs in references]
 
 
 def _modules(wanted: Iterable[str]) -> list[str]:
@@ -115,7 +115,8 @@ class _Run:
             for future in waiting:
                 future.result()
         new = {module: {n: self.results[n] for n in MODULES[module] if n in self.results} for module in todo}
-        cache.put({keys[m]: _pack(made) for m, made in new.items() if made and not any(r.failures for r in made.values())})
+        whole = {m: made for m, made in new.items() if made and not any(r.failures for r in made.values())}
+        cache.put({keys[module]: _pack(made) for module, made in whole.items()})
         self._combine()
 
     def _tokens(self, modules: list[str]) -> tuple[list[str], list[list[str]]] | None:
@@ -148,8 +149,7 @@ class _Run:
             if broken := [p for p in parts if p in self.errors]:
                 self.errors[name] = self.errors[broken[0]]
             elif all(p in self.results for p in parts):
-                where = "spider" if name == "spider" else "fense"
-                self.results |= _module(where).combine(*(self.results[p] for p in parts), **({} if name == "spider" else {"name": name}))
+                self.results |= _module(name).combine(*(self.results[p] for p in parts))
 
     def scores(self, wanted: list[str]) -> Scores:
         corpus, missing, statistics, columns = {}, {}, {}, {}
@@ -160,14 +160,24 @@ class _Run:
             result = self.results[name]
             columns[name] = result.per_clip
             if result.failures:
-                clip, reason = next(iter(result.failures.items()))
-                missing[name] = f"{len(result.failures)} of {len(result.per_clip)} clips could not be scored; clip {clip}: {reason}"
+                (clip, reason), count = next(iter(result.failures.items())), len(result.failures)
+                missing[name] = f"{count} of {len(columns[name])} clips have no score; clip {clip}: {reason}"
                 continue
             statistics[name] = result.statistics
             corpus[name] = stats.corpus(name, result.statistics)
-        empty = [i for i, c in enumerate(self.candidates) if not c.strip()]
-        notes = (f"{len(empty)} of {len(self.candidates)} candidates are empty (the first: clip {empty[0]}).",) if empty else ()
-        return Scores(corpus, pd.DataFrame(columns, index=range(len(self.candidates))), missing, statistics, notes)
+        frame = pd.DataFrame(columns, index=range(len(self.candidates)))
+        return Scores(corpus, frame, missing, statistics, _notes(self.candidates, self.references))
+
+
+def _notes(candidates: list[str], references: list[list[str]]) -> tuple[str, ...]:
+    notes = []
+    if empty := [i for i, c in enumerate(candidates) if not c.strip()]:
+        notes.append(f"{len(empty)} of {len(candidates)} candidates are empty (the first: clip {empty[0]}).")
+    if empty := [i for i, refs in enumerate(references) if not all(r.strip() for r in refs)]:
+        notes.append(f"{len(empty)} of {len(candidates)} clips have an empty reference (the first: clip {empty[0]}).")
+    if len(candidates) == 1:
+        notes.append("CIDEr-D of a single clip is 0: its document frequencies need a set of clips.")
+    return tuple(notes)
 
 
 def _module(name: str) -> Any:

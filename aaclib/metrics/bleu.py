@@ -18,7 +18,8 @@ def compute(candidates: list[str], references: list[list[str]], store: Store | N
     for candidate, refs in zip(candidates, references, strict=True):
         scorer += (candidate, refs)
     _, per_clip = scorer.compute_score(option="closest", verbose=0)
-    lengths = np.array([[c["testlen"], min((abs(r - c["testlen"]), r) for r in c["reflen"])[1]] for c in scorer.ctest], float)
+    closest = [min((abs(r - c["testlen"]), r) for r in c["reflen"])[1] for c in scorer.ctest]
+    lengths = np.array([[c["testlen"], r] for c, r in zip(scorer.ctest, closest, strict=True)], float)
     guess = np.array([c["guess"] for c in scorer.ctest], float)
     correct = np.array([c["correct"] for c in scorer.ctest], float)
     return {

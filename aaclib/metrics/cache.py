@@ -52,7 +52,7 @@ class Cache:
         with self._forgiving():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._open() as db, db:
-                db.execute("CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB, made REAL) WITHOUT ROWID")
+                db.execute("CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB, made REAL)")
                 db.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
                                [(k, v, time.time()) for k, v in entries.items()])
 
@@ -74,5 +74,5 @@ class Cache:
                 return
             if str(self.path) not in _said:
                 _said.add(str(self.path))
-                print(f"{self.path}: {error}; scores are computed without this cache. If the file is damaged, delete it.",
+                print(f"{self.path}: {error}; scores are computed without it. Delete the file if it is damaged.",
                       file=sys.stderr)

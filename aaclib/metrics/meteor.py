@@ -1,6 +1,6 @@
-"""METEOR 1.5 (Denkowski & Lavie, 2014): the jar of pycocoevalcap, one process for the whole session, fed in a pipeline.
+"""METEOR 1.5 (Denkowski & Lavie, 2014): pycocoevalcap's jar, one process for the whole session, fed in a pipeline.
 
-The jar answers each `SCORE ||| reference ||| ... ||| candidate` with 23 counts of the best-scoring reference's alignment.
+The jar answers `SCORE ||| reference ||| ... ||| candidate` with 23 counts of the alignment with the best reference.
 The score is a formula of these (`aaclib.stats.meteor`), and corpus METEOR the same formula of their sums, so the jar's
 second step is not needed, and a resample of clips has its true corpus value. Loading its paraphrase table takes 10 s:
 `warm_up()` starts that while something else is going on.
@@ -72,7 +72,8 @@ class Meteor:
         self.errors = tempfile.TemporaryFile()
         command = [str(java().executable), "-Xmx2G", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-jar", jar.name,
                    "-", "-", "-stdio", "-l", "en", "-norm"]
-        self.process = subprocess.Popen(command, cwd=jar.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        self.process = subprocess.Popen(command, cwd=jar.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors)
         self.owner = os.getpid()                # a forked child starts its own
 
     def score(self, lines: list[str]) -> list[np.ndarray]:
@@ -132,7 +133,8 @@ class Meteor:
 def _feed(process: subprocess.Popen, lines: list[str]) -> None:
     try:
         for start in range(0, len(lines), 64):
-            process.stdin.write("".join(f"{line}\n" for line in lines[start:start + 64]).encode("utf-8", errors="replace"))
+            text = "".join(f"{line}\n" for line in lines[start:start + 64])
+            process.stdin.write(text.encode("utf-8", errors="replace"))
             process.stdin.flush()
     except (OSError, ValueError):       # the reader sees the end of the process and reports it
         pass

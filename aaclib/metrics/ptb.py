@@ -1,6 +1,6 @@
 """PTB tokenisation, one pass for all metrics: lower case, Penn Treebank tokens, punctuation removed.
 
-The tokenizer of pycocoevalcap (Stanford CoreNLP 3.4.1, its jar and options, its list of punctuation), fed through a pipe
+pycocoevalcap's tokenizer (Stanford CoreNLP 3.4.1, its jar and options, its list of punctuation), fed through a pipe
 instead of a temporary file in site-packages, in UTF-8 whatever the locale, with the number of lines checked.
 """
 
@@ -51,7 +51,8 @@ def tokenise(captions: list[str], store: Store | None = None) -> list[str]:
 def _run(lines: list[str]) -> list[str]:
     jar = pycocoevalcap() / "tokenizer" / "stanford-corenlp-3.4.1.jar"
     command = [str(java().executable), "-Xmx1G", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8",
-               "-Dstdout.encoding=UTF-8", "-cp", str(jar), "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"]
+               "-Dstdout.encoding=UTF-8", "-cp", str(jar), "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines",
+               "-lowerCase"]
     text = "\n".join(lines).encode("utf-8", errors="replace")          # lone surrogates cannot be sent
     try:
         done = subprocess.run(command, input=text, capture_output=True, timeout=TIMEOUT_S, check=False)
@@ -59,7 +60,8 @@ def _run(lines: list[str]) -> list[str]:
         raise MetricError(f"The PTB tokenizer did not finish {len(lines)} captions in {TIMEOUT_S} s.") from error
     answer = done.stdout.decode("utf-8", errors="replace").split("\n")
     if done.returncode:
-        raise MetricError(f"The PTB tokenizer failed (exit {done.returncode}): {done.stderr.decode(errors='replace')[-500:]}")
+        said = done.stderr.decode(errors="replace")[-500:]
+        raise MetricError(f"The PTB tokenizer failed (exit {done.returncode}): {said}")
     if answer and answer[-1] == "":
         answer.pop()
     answer += [""] * (len(lines) - len(answer)) if not any(lines[len(answer):]) else []      # empty captions at the end

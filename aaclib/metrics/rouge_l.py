@@ -1,4 +1,4 @@
-"""ROUGE-L (Lin, 2004): pycocoevalcap's implementation, beta = 1.2, best precision and best recall over the references."""
+"""ROUGE-L (Lin, 2004): pycocoevalcap's implementation, beta = 1.2, best precision and recall over the references."""
 
 from __future__ import annotations
 

@@ -1,0 +1,120 @@
+"""The process in which SPICE's Java runs. `aaclib.metrics.spice` starts it; it imports nothing but JPype.
+
+A process of its own, because JPype allows one JVM a process and none after a fork, and because SPICE's class path
+spoils the PTB tokenizer's. One JSON request a line on stdin, one JSON answer a line on stdout; it ends when stdin does,
+even in the middle of a parse.
+
+The Java is SPICE 1.0's own (Anderson et al., 2016): its parser, graphs and scorer. Its `main` cannot run on Java 15 and
+newer (it pretty-prints with a JavaScript engine that is gone), so its parts are called one by one; and the name
+recogniser of its annotators is left out, because nothing that SPICE looks at depends on it.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+
+ANNOTATORS = "tokenize,ssplit,parse,lemma"
+SUBSETS = ("Object", "Attribute", "Relation", "Cardinality", "Color", "Size")
+
+
+def main() -> None:
+    settings = json.loads(sys.argv[1])     # libjvm, jars, heap, threads
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)                          # whatever Java prints must not mix with the answers
+    requests: queue.Queue = queue.Queue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    spice = Spice(settings)
+    while True:
+        request = requests.get()
+        answer = getattr(spice, request.pop("do"))(**request)
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def _read(requests: queue.Queue) -> None:
+    """JPype lets other threads run while Java works, so the end of the parent is seen at once."""
+    for line in os.fdopen(os.dup(0), encoding="utf-8"):
+        requests.put(json.loads(line))
+    os._exit(0)
+
+
+class Spice:
+    def __init__(self, settings: dict):
+        import jpype
+
+        jpype.startJVM(settings["libjvm"], f"-Xmx{settings['heap']}", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
+                       "-Xss4m", "-Dfile.encoding=UTF-8", classpath=settings["jars"], convertStrings=True)
+        j = jpype.JClass
+        self.HashMap, self.ArrayList = j("java.util.HashMap"), j("java.util.ArrayList")
+        self.Graph, self.Stats = j("edu.anu.spice.SceneGraph"), j("edu.anu.spice.SpiceStats")
+        self.Filter, self.Annotation = j("edu.anu.spice.TupleFilter"), j("edu.stanford.nlp.pipeline.Annotation")
+        self.sentences = j("edu.stanford.nlp.ling.CoreAnnotations$SentencesAnnotation").class_
+        self.tree = j("edu.stanford.nlp.trees.TreeCoreAnnotations$TreeAnnotation").class_
+        self.parser = j("edu.anu.spice.SpiceParser")(None, settings["threads"], True)
+        properties = j("java.util.Properties")()
+        properties.setProperty("annotators", ANNOTATORS)
+        properties.setProperty("depparse.extradependencies", "MAXIMAL")      # as in SPICE's own Annotator
+        properties.setProperty("threads", str(settings["threads"]))
+        self.pipeline = j("edu.stanford.nlp.pipeline.StanfordCoreNLP")(properties)
+        kind = self.parser.getClass()
+        self.synonyms = self._open(kind.getDeclaredField("synonyms")).get(self.parser)
+        self.tuples_of = self._open(kind.getDeclaredMethod("parseAnnotation", self.Annotation.class_))
+        self.tuples = self._open(j("edu.anu.spice.SpiceParser$ProposedTuples").class_.getDeclaredField("tuples"))
+
+    @staticmethod
+    def _open(member):
+        member.setAccessible(True)
+        return member
+
+    def hello(self) -> dict:
+        return {"ready": True}
+
+    def parse(self, captions: list[str]) -> dict:
+        """captions -> the tuples of each, or null with the reason for one that has no parse."""
+        annotations = self.ArrayList()
+        for caption in captions:
+            annotations.add(self.Annotation(caption))
+        self.pipeline.annotate(annotations)
+        tuples, errors = [], {}
+        for i, annotation in enumerate(annotations):
+            problem = self._problem(annotation)
+            if problem:
+                errors[i] = problem
+                tuples.append(None)
+                continue
+            proposed = self.tuples.get(self.tuples_of.invoke(self.parser, annotation))
+            tuples.append([[str(word) for word in one] for one in proposed])
+        return {"tuples": tuples, "errors": errors}
+
+    def _problem(self, annotation) -> str:
+        """CoreNLP hides a failed parse behind a flat tree whose root is X; its tuples would be a silent zero."""
+        for sentence in annotation.get(self.sentences):
+            tree = sentence.get(self.tree)
+            if tree is None or str(tree.value()) == "X":
+                return "the parser found no parse"
+        return ""
+
+    def score(self, clips: list, detail: bool) -> dict:
+        """clips: [tuples of the candidate, [tuples of each reference]] -> SPICE's own JSON of each clip's scores."""
+        filters = self.HashMap()
+        for name in SUBSETS if detail else ():
+            filters.put(name, getattr(self.Filter, f"{name.lower()}Filter"))
+        stats = self.Stats(filters, False)
+        for i, (candidate, references) in enumerate(clips):
+            stats.score(str(i), self._graph([candidate]), self._graph(references), True)
+        return {"scores": json.loads(str(stats.toJSONString()))}
+
+    def _graph(self, captions: list):
+        graph = self.Graph(self.synonyms, True)
+        for one in (one for tuples in captions for one in tuples):
+            words = self.ArrayList(len(one))
+            for word in one:
+                words.add(word)
+            graph.addTuple(words)
+        return graph
+
+
+if __name__ == "__main__":
+    main()
