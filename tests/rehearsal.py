@@ -149,8 +149,8 @@ def audiocaps_rows(split: str, n: int | None) -> list[dict[str, str]]:
         chosen = set(list(first)[:n])
         return [row for row in rows if row["youtube_id"] in chosen]
     rng, per = np.random.default_rng(len(split)), 1 if split == "train" else 5
-    return [{"audiocap_id": str(1000 + i), "youtube_id": f"-{split[:3]}{i // per:07d}",
-             "start_time": str(i // per % 60), "caption": c} for i, c in enumerate(made_captions(rng, per * (n or 100)))]
+    return [{"audiocap_id": str(1000 + i), "youtube_id": f"-{split[:3]}{i // per:07d}", "start_time": str(i // per),
+             "caption": c} for i, c in enumerate(made_captions(rng, per * (n or 100)))]
 
 
 def write_csv(path: Path, rows: list[dict[str, str]], encoding: str = "utf-8") -> Path:

@@ -1,0 +1,124 @@
+"""Leakage: the same recording or the same caption on both sides of a split, or in what the CLAP was trained on.
+
+`report` compares every pair of splits that it is given by three keys: the clip's id, the recording that the clip was
+cut from (YouTube id, Freesound id), and the caption's words. A shared caption is no fault (short captions repeat), but
+the share of evaluation captions that stand word for word in the training text belongs beside every score.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+
+from aaclib.datasets import Dataset, DatasetError, Split
+from aaclib.datasets.files import read_table, some
+from aaclib.text import NORMALISE
+
+BLACKLIST = "blacklist_exclude_all_ac.json"
+WAVCAPS_PARTS = {"FreeSound": ("fsd_final.json", "freesound"), "AudioSet_SL": ("as_final.json", "youtube")}
+COLUMNS = ["what", "first", "second", "n", "of", "share", "examples"]
+WHAT = ("same clip", "same recording", "same caption")
+
+
+def report(splits: Sequence[Split], sources: Mapping[str, Mapping[str, str]] | None = None,
+           policy: str = "lower-nopunct") -> pd.DataFrame:
+    """One row for each pair of splits and each key of `WHAT`: how many of the second split's clips (or captions) also
+    stand in the first, of how many, and examples. `sources`: "<data set>.<split>" -> clip id -> recording, see
+    `recordings`; a pair without them has no such row, rather than a zero."""
+    sources = sources or {}
+    rows = []
+    for first, second in combinations(splits, 2):
+        names = label(first), label(second)
+        if first.dataset == second.dataset:
+            ids = {clip.id for clip in first.clips}
+            rows.append(_row("same clip", names, [c.id for c in second.clips if c.id in ids], len(second.clips)))
+        if all(name in sources for name in names):
+            known = set(sources[names[0]].values())
+            hits = [clip for clip, recording in sources[names[1]].items() if recording in known]
+            rows.append(_row("same recording", names, hits, len(sources[names[1]])))
+        words = set(map(NORMALISE[policy], first.captions))
+        hits = [caption for caption in second.captions if NORMALISE[policy](caption) in words]
+        rows.append(_row("same caption", names, hits, len(second.captions)))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def within(split: Split, policy: str = "lower-nopunct") -> dict[str, float]:
+    """Of one split: clips, captions, different captions, words a caption (mean, shortest, longest), different words."""
+    captions = list(map(NORMALISE[policy], split.captions))
+    lengths = [len(caption.split()) for caption in captions]
+    return {
+        "clips": len(split.clips), "captions": len(captions), "different captions": len(set(captions)),
+        "words a caption": sum(lengths) / max(len(lengths), 1), "shortest": min(lengths, default=0),
+        "longest": max(lengths, default=0), "different words": len({w for c in captions for w in c.split()}),
+    }
+
+
+def recordings(dataset: Dataset, split: str) -> dict[str, str]:
+    """Clip id -> the recording it was cut from, such as 'youtube:r1nicOVtvkQ' or 'freesound:80399'; empty where the
+    data set does not tell. Clotho's come from its metadata file (under 1 MB, fetched like its captions)."""
+    if dataset.name == "audiocaps":
+        return {clip.id: f"youtube:{clip.id.rsplit('_', 1)[0]}" for clip in dataset.split(split).clips}
+    if dataset.name == "clotho":
+        rows = dataset.metadata(split)
+        return {name: f"freesound:{row['sound_id']}" for name, row in rows.items() if row["sound_id"].isdigit()}
+    if dataset.name == "fsd50k":
+        return {clip.id: f"freesound:{clip.id}" for clip in dataset.split(split).clips}
+    return {}
+
+
+def clap_training(recordings_: Mapping[str, str], name: str, wavcaps: Path) -> pd.DataFrame:
+    """How many of these recordings are in WavCaps' JSON files below the folder `wavcaps`, on which a CLAP may have been
+    trained, and how many are on the list that WavCaps' authors left out of training. A file that is not there gives a
+    row without a number."""
+    rows = []
+    for part, (file, kind) in WAVCAPS_PARTS.items():
+        mine = {clip: r for clip, r in recordings_.items() if r.startswith(f"{kind}:")}
+        if not mine:
+            continue
+        path = _find(wavcaps, file)
+        known = {f"{kind}:{_youtube(row.text('id')) if kind == 'youtube' else row.text('id')}"
+                 for row in (read_table(path) if path else ())}
+        hits = [clip for clip, recording in mine.items() if recording in known]
+        rows.append(_row("in WavCaps", (part, name), hits, len(mine), file if path is None else ""))
+    youtube = {clip: r.removeprefix("youtube:") for clip, r in recordings_.items() if r.startswith("youtube:")}
+    if youtube:
+        path = _find(wavcaps, BLACKLIST)
+        left_out = _blacklist(path) if path else set()
+        hits = [clip for clip, video in youtube.items() if video in left_out]
+        rows.append(_row("left out of WavCaps", ("blacklist", name), hits, len(youtube), BLACKLIST if not path else ""))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def label(split: Split) -> str:
+    return f"{split.dataset}.{split.name}"
+
+
+def _row(what: str, names: tuple[str, str], hits: Iterable[str], of: int, absent: str = "") -> dict[str, object]:
+    hits = list(hits)
+    if absent:
+        return dict(zip(COLUMNS, [what, *names, None, of, None, f"not checked: there is no {absent}"], strict=True))
+    examples = some(list(dict.fromkeys(hits)), 3)
+    return dict(zip(COLUMNS, [what, *names, len(hits), of, len(hits) / of if of else 0.0, examples], strict=True))
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    return next(iter(sorted(folder.rglob(name))), None) if folder.is_dir() else None
+
+
+def _youtube(name: str) -> str:
+    """WavCaps' 'Yr1nicOVtvkQ.wav' -> 'r1nicOVtvkQ'."""
+    return name.removesuffix(".wav").removeprefix("Y")
+
+
+def _blacklist(path: Path) -> set[str]:
+    try:
+        tree = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{path}, line {error.lineno}: no valid JSON ({error.msg}).") from error
+    if not isinstance(tree, dict) or not isinstance(tree.get("AudioSet"), list):
+        raise DatasetError(f'{path}: expected an object with a list "AudioSet".')
+    return {_youtube(name) for name in tree["AudioSet"]}
