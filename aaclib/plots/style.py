@@ -1,0 +1,144 @@
+"""The look that all figures share, and the one way in which a figure reaches a file or a notebook.
+
+Figures are plain `matplotlib.figure.Figure` objects: no pyplot, no global state, nothing to close. Sizes are a
+publication's: 3.3 in for one column, 6.9 in for two, text of 7-9 pt at that size. Colours are Okabe and Ito's, which
+people with the common forms of colour blindness can tell apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from aaclib.store import replacing
+
+SINGLE, DOUBLE = 3.3, 6.9  # column widths, inches
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#8C8C8C",
+)
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
+AUDIO, TEXT = BLUE, VERMILLION  # one colour a modality, in every figure
+GROUPS = {
+    "supervised": BLACK,
+    "baseline": GREY,
+    "training": BLUE,
+    "inference": GREEN,
+    "both": PURPLE,
+    "control": "#C9C9C9",
+    "external": ORANGE,
+    "published": YELLOW,
+}
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "figure.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "legend.frameon": False,
+    "axes.titlelocation": "left",
+    "axes.prop_cycle": matplotlib.cycler(color=list(CYCLE)),
+    "image.cmap": "magma",
+    "figure.dpi": 150,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "axes.axisbelow": True,
+}
+MARK_INCHES = 0.12  # room kept free for the mark of a synthetic world
+
+
+def figure(
+    width: float = SINGLE, height: float = 2.2, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure (inches) and its axes as an array of shape (rows, columns); the layout engine keeps labels inside.
+
+    Call it, and draw, inside `with styled():` - the functions of this package do.
+    """
+    fig = Figure(figsize=(width, height), layout="constrained")
+    axes = fig.subplots(rows, columns, squeeze=False, **options)
+    return fig, axes
+
+
+def styled() -> Any:
+    """The context in which our rcParams hold; nothing leaks into a user's own figures."""
+    return matplotlib.rc_context(STYLE)
+
+
+def save(fig: Figure, path: str | Path, synthetic: bool = False) -> Path:
+    """Writes `path`.pdf (fonts embedded as TrueType) and `path`.png (300 dpi), each whole or not at all.
+
+    `synthetic`: put the small 'synthetic world' mark into the lower right corner, so that nobody mistakes the figure
+    for one of real recordings. Returns the PNG's path.
+    """
+    path = Path(path)
+    if synthetic:
+        mark(fig)
+    with styled():
+        fig.draw_without_rendering()               # the layout settles: ticks may change when labels get their room
+        for suffix in (".pdf", ".png"):
+            with replacing(path.with_name(path.name + suffix)) as temporary:
+                # no date inside: the same figure is the same file
+                fig.savefig(temporary, format=suffix[1:], metadata={"CreationDate": None} if suffix == ".pdf" else None)
+    return path.with_name(path.name + ".png")
+
+
+def mark(fig: Figure) -> None:
+    """Adds the mark once, in a strip of its own below everything else."""
+    if any(text.get_gid() == "synthetic" for text in fig.texts):
+        return
+    strip = MARK_INCHES / fig.get_figheight()
+    if engine := fig.get_layout_engine():
+        engine.set(rect=(0, strip, 1, 1 - strip))
+    fig.text(
+        0.995,
+        0.15 * strip,
+        "synthetic world",
+        ha="right",
+        va="bottom",
+        fontsize=6,
+        style="italic",
+        color=GREY,
+        gid="synthetic",
+    )
+
+
+def show(fig: Figure, exp: Any, name: str) -> Any:
+    """Saves the figure as `exp.figures/name` and returns the saved picture for display in a notebook, so that what
+    a reader sees there is what the paper gets."""
+    from IPython.display import Image
+
+    png = save(fig, Path(exp.figures) / name, synthetic=exp.synthetic)
+    return Image(filename=str(png), width=int(fig.get_figwidth() * 135))
+
+
+def letter(axes: np.ndarray) -> None:
+    """(a), (b), ... in front of the panels' titles."""
+    for number, ax in enumerate(np.ravel(axes)):
+        ax.set_title(f"({chr(97 + number)}) {ax.get_title(loc='left')}", loc="left")
+
+
+def grid(ax: Axes, axis: str = "y") -> None:
+    ax.grid(axis=axis, linewidth=0.4, color="#DDDDDD")

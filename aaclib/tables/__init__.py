@@ -1,0 +1,35 @@
+"""Tables, files and sentences made from a run's results.
+
+    table     one table: HTML in a notebook, booktabs LaTeX, Markdown
+    build     from tidy results to the paper's tables, one a target, with every footnote that a number needs
+    export    tidy CSV, LaTeX, macros of all numbers, scores of every clip; predictions of other systems as rows
+    listing   captions side by side
+    facts     small facts about a run
+    findings  what a run found, in sentences whose wording its numbers choose
+"""
+
+from aaclib.tables import findings
+from aaclib.tables.build import best_row, build, main_table, published, published_rows, ratio_to_published
+from aaclib.tables.export import (
+    PredictionError,
+    decodings,
+    export_run,
+    letters,
+    macros,
+    other_systems,
+    read_predictions,
+    source_list,
+    write_csv,
+    write_latex,
+)
+from aaclib.tables.facts import all_pairs, caption_overlap, has_references, pair, paired, verdict
+from aaclib.tables.findings import Findings
+from aaclib.tables.listing import examples, side_by_side, text_table
+from aaclib.tables.table import Cell, Row, Table, escape
+
+__all__ = [
+    "Cell", "Findings", "PredictionError", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap",
+    "decodings", "escape", "examples", "export_run", "findings", "has_references", "letters", "macros", "main_table",
+    "other_systems", "pair", "paired", "published", "published_rows", "ratio_to_published", "read_predictions",
+    "side_by_side", "source_list", "text_table", "verdict", "write_csv", "write_latex",
+]

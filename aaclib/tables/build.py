@@ -1,0 +1,193 @@
+"""From the tidy results of a run to its tables: one a target, rows in groups, footnotes for all that a number needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aaclib.config import project_root
+from aaclib.plots.results import METRIC_LABELS
+from aaclib.tables.facts import ALPHA, missing_frame
+from aaclib.tables.table import RELATIVE, WEAK, Cell, Row, Table
+
+
+def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence[Row] = ()) -> Table:
+    """The table of one target from a run (aaclib.Experiment): what its profile names as metrics, relative performance
+    where there is a supervised row, tests against the best row, published rows where the target is a published data
+    set. `others`: rows of other systems (`aaclib.tables.other_systems`)."""
+    results = exp.results(target, decoding)
+    names = [m for m in exp.config.metrics.names if m in set(results.metric)]
+    table = build(
+        results,
+        names,
+        exp.relative(target, decoding),
+        {m: exp.comparisons(target, m, decoding, against=best) for m in names if (best := best_row(results, m))},
+        headline=exp.config.metrics.headline,
+        title=f"{exp.dataset(target).title}, {decoding} decoding: scores x100.",
+        synthetic=exp.synthetic,
+    )
+    notes = [*table.notes, *_run_notes(exp, target, decoding)]
+    rows = (*table.rows, *others, *published_rows(target, names))
+    return dataclasses.replace(table, rows=rows, notes=tuple(notes), label=f"tab:{target}-{decoding}")
+
+
+def best_row(results: pd.DataFrame, metric: str) -> str | None:
+    """The highest of the weakly-supervised rows; None where there is none."""
+    weak = results[(results.metric == metric) & results.group.isin(WEAK) & results.value.notna()]
+    return None if weak.empty else str(weak.loc[weak.value.idxmax(), "strategy"])
+
+
+def build(
+    results: pd.DataFrame,
+    metrics: Sequence[str],
+    relative: pd.DataFrame | None = None,
+    comparisons: dict[str, pd.DataFrame] | None = None,
+    headline: str = "cider_d",
+    title: str = "",
+    synthetic: bool = False,
+) -> Table:
+    """A Table from frames: `results` (strategy, group, metric, value, low, high, n, seeds, note; fractions), `relative`
+    (strategy, metric, value, low, high; fractions), `comparisons` (metric -> a, b, p_holm). Shown x100."""
+    rows = []
+    for (strategy, group), part in results.groupby(["strategy", "group"], sort=False):
+        cells = {r.metric: _cell(r) for r in part.itertuples() if r.metric in metrics}
+        if not missing_frame(relative):
+            found = relative[(relative.strategy == strategy) & (relative.metric == headline)]
+            if len(found):
+                cells[RELATIVE] = _cell(next(found.itertuples()))
+        rows.append(Row(strategy, group, cells, n=int(part.n.max()) if part.n.notna().any() else None))
+    shown = [m for m in metrics if any(r.cells.get(m, Cell()).text != "-" for r in rows)]
+    rows = _ranked(rows, shown, comparisons or {})
+    columns = (*shown, RELATIVE) if any(RELATIVE in r.cells for r in rows) else tuple(shown)
+    marked = any(cell.tied for row in rows for cell in row.cells.values())
+    return Table(
+        title, columns, tuple(rows), tuple(_notes(results, metrics, shown, headline, marked)), headline, synthetic
+    )
+
+
+def published_rows(target: str, metrics: Sequence[str], path: Path | None = None) -> list[Row]:
+    """The rows of data/published.csv for this data set (x100 there, as published); none for a synthetic target."""
+    frame = published(path)
+    frame = frame[frame.target == target] if len(frame) else frame
+    rows = []
+    for r in frame.to_dict("records"):
+        cells = {m: Cell(float(r[m])) for m in r if m in METRIC_LABELS and m in metrics and pd.notna(r[m])}
+        if cells:
+            rows.append(Row(f"{r['system']}", "published", cells, source=str(r.get("source", ""))))
+    return rows
+
+
+def published(path: Path | None = None) -> pd.DataFrame:
+    """data/published.csv in the wide form: system, target, source and a column a metric, x100. Empty if the file is
+    not there."""
+    path = path or project_root() / "data" / "published.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=["system", "target", "source"])
+    frame = pd.read_csv(path, comment="#")
+    frame = frame.rename(columns={"dataset": "target", "set": "target", "data_set": "target"})
+    if {"metric", "value"} <= set(frame.columns):
+        keep = [c for c in ("system", "target", "source", "supervised", "training") if c in frame]
+        frame = frame.pivot_table(index=keep, columns="metric", values="value", sort=False, dropna=False).reset_index()
+        frame = frame.dropna(how="all", subset=[c for c in frame if c in METRIC_LABELS])
+    return frame
+
+
+def ratio_to_published(exp: Any, target: str, decoding: str = "greedy", path: Path | None = None) -> pd.DataFrame:
+    """Where a run has no supervised row of its own: our headline score over that of each published supervised system.
+    Columns strategy, system, ratio. Another system with another encoder and decoder: not relative performance."""
+    frame, metric = published(path), exp.config.metrics.headline
+    frame = frame[frame.target == target] if len(frame) else frame
+    if "supervised" in frame:
+        frame = frame[frame.supervised.astype(str).str.lower().isin(("true", "yes", "1"))]
+    results = exp.results(target, decoding)
+    ours = results[(results.metric == metric) & results.group.isin(WEAK) & results.value.notna()]
+    rows = [
+        {"strategy": r.strategy, "system": p["system"], "ratio": 100 * r.value / (p[metric] / 100)}
+        for r in ours.itertuples()
+        for p in frame.to_dict("records")
+        if pd.notna(p.get(metric, np.nan))
+    ]
+    return pd.DataFrame(rows, columns=["strategy", "system", "ratio"])
+
+
+def _cell(record: Any) -> Cell:
+    return Cell(*(None if pd.isna(v) else 100 * float(v) for v in (record.value, record.low, record.high)))
+
+
+def _ranked(rows: list[Row], metrics: Sequence[str], comparisons: dict[str, pd.DataFrame]) -> list[Row]:
+    """Marks best and second among the weakly-supervised rows, and what cannot be told from the best."""
+    changed = {row.name: dict(row.cells) for row in rows}
+    for metric in metrics:
+        weak = [r for r in rows if r.group in WEAK and r.cells.get(metric, Cell()).text != "-"]
+        if len(weak) < 2:
+            continue
+        order = sorted(weak, key=lambda r: -r.cells[metric].value)
+        tied = _not_different(order[0].name, comparisons.get(metric))
+        for place, row in enumerate(order):
+            # two rows that show the same number share a place
+            rank = 1 + sum(round(o.cells[metric].value, 1) > round(row.cells[metric].value, 1) for o in order[:place])
+            changed[row.name][metric] = dataclasses.replace(
+                row.cells[metric], rank=rank if rank < 3 else 0, tied=place > 0 and row.name in tied
+            )
+    return [dataclasses.replace(row, cells=changed[row.name]) for row in rows]
+
+
+def _not_different(best: str, frame: pd.DataFrame | None) -> set[str]:
+    if frame is None or frame.empty:
+        return set()
+    unclear = frame[frame.p_holm >= ALPHA]
+    return set(unclear[unclear.a == best].b) | set(unclear[unclear.b == best].a)
+
+
+def _notes(
+    results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], headline: str, marked: bool
+) -> list[str]:
+    usable = results[results.value.notna()]
+    n, count = usable.n.dropna().unique(), int(usable.seeds.max()) if len(usable) else 0
+    size = f"{int(n[0])} clips" if len(n) == 1 else f"{int(min(n))} to {int(max(n))} clips" if len(n) else "no clips"
+    notes = [
+        f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 % "
+        f"bootstrap over clips{' and seeds' if count > 1 else ''}.",
+        "Bold: best, underlined: second, both among the weakly-supervised rows; the others do not compete.",
+    ]
+    if marked:
+        notes.append(f"°: not significantly different from the best (paired permutation test, Holm, level {ALPHA}).")
+    for metric in metrics:
+        label, part = METRIC_LABELS.get(metric, metric), results[(results.metric == metric) & results.value.isna()]
+        reasons = part.note.fillna("").astype(str).replace("", "no reason was recorded")
+        for reason in reasons.unique():
+            names = "" if metric not in shown else f" for {', '.join(part[reasons == reason].strategy)}"
+            notes.append(f"{label} is absent{names}: {reason}.".replace("..", "."))
+    for note, part in usable[usable.note.fillna("").astype(str) != ""].groupby("note", sort=False):
+        notes.append(f"{', '.join(dict.fromkeys(part.strategy))}: {note}.".replace("..", "."))
+    if shown and headline not in shown:
+        notes.append(f"The headline metric, {METRIC_LABELS.get(headline, headline)}, could not be computed.")
+    return notes
+
+
+def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
+    """What a reader must know that the numbers do not say: sigma, rows left out, clips missing."""
+    estimate, split, seed = exp.gap(exp.seeds[0]), exp.split(target, "evaluation"), exp.seeds[0]
+    given = estimate.chosen == "given"
+    origin = "given by the profile" if given else f"estimator {estimate.chosen}, {estimate.n} pairs"
+    notes = [
+        f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} at "
+        f"d = {estimate.dim}; {origin})."
+    ]
+    if reason := exp.why_no_relative(target, decoding):
+        notes.append(f"Relative performance is absent. {reason}")
+    else:
+        notes.append("Relative: the row's headline score in per cent of the fully supervised row's.")
+    left_out = {name: exp.left_out(target, name) for name in exp.config.data.targets[target]}
+    notes += [f"{name} is left out: {reason}." for name, reason in left_out.items() if reason]
+    notes += [note for note in split.notes if note]
+    if split.missing:
+        notes.append(f"{len(split.missing)} published clips are missing here and left out.")
+    if errors := exp.audio(target, "evaluation", seed).errors:
+        notes.append(f"{len(errors)} recordings could not be read and are left out, for example {next(iter(errors))}.")
+    return notes

@@ -1,0 +1,83 @@
+"""Small facts about a run that tables, sentences and notebooks ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aaclib import text
+
+ALPHA = 0.05                           # level of the tests that choose words and marks
+
+
+def has_references(exp: Any, target: str) -> bool:
+    """Whether every evaluation clip of the target has a caption, so that captions can be scored."""
+    clips = exp.split(target, "evaluation").clips
+    return bool(clips) and all(clip.captions for clip in clips)
+
+
+def caption_overlap(exp: Any, target: str) -> float:
+    """Share (0-1) of the evaluation captions that stand word for word in the training text, both normalised; NaN
+    without evaluation captions."""
+    policy = exp.config.data.normalise
+    known = set(text.normalise(exp.split(target, "train").captions, policy))
+    evaluation = text.normalise(exp.split(target, "evaluation").captions, policy)
+    return float(np.mean([caption in known for caption in evaluation])) if evaluation else float("nan")
+
+
+def paired(exp: Any, target: str, part: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(z_a, z_t), each (n, d): the readable clips of a split and the first caption of each; clips without a caption
+    are left out."""
+    texts, audio = exp.texts(target, part, seed), exp.audio(target, part, seed)
+    clips, first = np.unique(texts.clip, return_index=True)
+    published = exp.split(target, part).clips
+    caption = {published[clip].id: row for clip, row in zip(clips, first, strict=True)}
+    rows = [i for i, name in enumerate(audio.ids) if name in caption]
+    return audio.z[rows], texts.z[[caption[audio.ids[i]] for i in rows]]
+
+
+def all_pairs(exp: Any, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """(z_a, z_t) of every pair in the set that sigma is estimated on, not only the drawn ones; None without pairs."""
+    if not exp.gap(seed).n:
+        return None
+    name, _, part = exp.config.data.pairs.partition(".")
+    return paired(exp, name, part or "train", seed)
+
+
+def pair(tests: pd.DataFrame | None, a: str, b: str) -> dict[str, float] | None:
+    """The comparison a - b from `Experiment.comparisons`, whichever way round it was made; None if it was not."""
+    if tests is None or tests.empty:
+        return None
+    found = tests[(tests.a == a) & (tests.b == b)]
+    if len(found):
+        return found.iloc[0][["difference", "low", "high", "p", "p_holm"]].to_dict()
+    found = tests[(tests.a == b) & (tests.b == a)]
+    if found.empty:
+        return None
+    r = found.iloc[0]
+    return {"difference": -r.difference, "low": -r.high, "high": -r.low, "p": r.p, "p_holm": r.p_holm}
+
+
+def verdict(tests: pd.DataFrame | None, a: str, b: str) -> str:
+    """'a is better (5.2 points, ...)' or 'the difference is not significant (...)', x100."""
+    p = pair(tests, a, b)
+    if p is None:
+        return "the two were not tested against each other"
+    size = (
+        f"{100 * p['difference']:+.1f} points, interval {100 * p['low']:+.1f} to {100 * p['high']:+.1f}, "
+        f"p = {p['p_holm']:.3f} after Holm"
+    )
+    if not p["p_holm"] < ALPHA:
+        return f"the difference is not significant ({size})"
+    return f"{a if p['difference'] > 0 else b} is better ({size})"
+
+
+def shown(row: pd.Series) -> str:
+    """A value with its interval, x100."""
+    return f"{100 * row.value:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+
+
+def missing_frame(frame: Any) -> bool:
+    return not isinstance(frame, pd.DataFrame) or frame.empty

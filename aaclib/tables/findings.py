@@ -1,0 +1,259 @@
+"""What a run found, said in sentences whose wording is chosen by its own numbers and intervals; nothing is hard-coded.
+
+Each function takes an `aaclib.Experiment` and returns `Findings`, which a notebook shows as a list. A difference is
+called one only where the paired test says so after Holm's correction; a number comes with its interval.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aaclib import gap as gaps
+from aaclib import retrieval, training
+from aaclib.plots.results import METRIC_LABELS
+from aaclib.tables.facts import ALPHA, caption_overlap, has_references, missing_frame, pair, paired, shown, verdict
+from aaclib.tables.table import WEAK
+
+
+class Findings(list):
+    """Sentences; shown as a Markdown list."""
+
+    def _repr_markdown_(self) -> str:
+        return "\n".join(f"- {sentence}" for sentence in self) or "*Nothing could be computed here.*"
+
+    def __str__(self) -> str:
+        return self._repr_markdown_()
+
+
+def data(exp: Any) -> Findings:
+    """Sizes, whether splits are disjoint, how much evaluation text was read in training."""
+    found = Findings()
+    for target in exp.targets:
+        train, evaluation = exp.split(target, "train"), exp.split(target, "evaluation")
+        per_clip = len(evaluation.captions) / max(len(evaluation.clips), 1)
+        found.append(
+            f"**{target}**: decoders learn from {len(train.captions):,} captions and are judged on "
+            f"{len(evaluation.clips):,} clips with {per_clip:.1f} captions each."
+        )
+        shared = {c.id for c in train.clips} & {c.id for c in evaluation.clips}
+        found.append(
+            f"**{target}**: training and evaluation SHARE {len(shared)} clips, for example {min(shared)}: its scores "
+            "are worthless until they are parted."
+            if shared
+            else f"**{target}**: training and evaluation share no clip."
+        )
+        overlap = caption_overlap(exp, target)
+        if not np.isnan(overlap):
+            low = overlap < 0.05
+            words = "too few for recitation to carry the scores" if low else "so a part of every score is recitation"
+            found.append(
+                f"**{target}**: {100 * overlap:.1f} % of the evaluation captions occur word for word in the training "
+                f"text, {words}."
+            )
+        if evaluation.missing:
+            share = len(evaluation.missing) / (len(evaluation.missing) + len(evaluation.clips))
+            found.append(
+                f"**{target}**: {len(evaluation.missing)} published clips ({100 * share:.1f} %) are missing here; "
+                "compare with published numbers only with that in mind."
+            )
+    if exp.synthetic:
+        found.append("All audio is rendered: what is learned here is about the method, not about real recordings.")
+    return found
+
+
+def embeddings(exp: Any) -> Findings:
+    """What this CLAP is, and whether captions find their clips."""
+    found, backend = Findings(), exp.clap(exp.seeds[0])
+    found.append(
+        f"The CLAP is **{backend.name}**: {backend.dim} dimensions, {backend.sample_rate / 1000:g} kHz, windows of "
+        f"{backend.window_s:g} s."
+    )
+    for target in exp.targets:
+        if not has_references(exp, target):
+            found.append(f"**{target}**: without captions for its recordings there is no retrieval check.")
+            continue
+        r10 = [exp.retrieval(target, seed)["text_to_audio_r@10"] for seed in exp.seeds]
+        n = len(exp.clips(target, "evaluation", exp.seeds[0]))
+        chance = retrieval.chance(n, 1, 10)["text_to_audio"]
+        ratio = np.mean(r10) / chance
+        words = "far above chance" if ratio > 5 else "above chance" if ratio > 1.5 else "hardly better than chance"
+        weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
+        spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in r10)})" if len(r10) > 1 else ""
+        found.append(
+            f"**{target}**: a caption finds its own clip among the first ten of {n} in {100 * np.mean(r10):.0f} % of "
+            f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}."
+        )
+    return found
+
+
+def modality_gap(exp: Any) -> Findings:
+    """How wide the gap is, whether the external pairs measured it well, what sigma means here."""
+    found, seed = Findings(), exp.seeds[0]
+    estimate = exp.gap(seed)
+    for target in [t for t in exp.targets if has_references(exp, t)]:
+        z_a, z_t = paired(exp, target, "evaluation", seed)
+        s = gaps.statistics(z_a, z_t)
+        apart = s["separable"]
+        words = "linearly separable" if apart > 0.99 else "mostly told apart" if apart > 0.9 else "partly mixed"
+        found.append(
+            f"**{target}**: the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
+            f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of one threshold)."
+        )
+        middle = np.median(z_t @ z_t.T, axis=1)
+        farther = float(np.mean(np.einsum("ij,ij->i", z_a, z_t) < middle))
+        found.append(
+            f"**{target}**: matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
+            f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the other captions lie "
+            "closer than the caption's own recording."
+        )
+        if estimate.vector is not None:
+            own = gaps.gap_vector(z_a, z_t)
+            miss = float(np.linalg.norm(own - estimate.vector))
+            share = miss / max(float(np.linalg.norm(own)), 1e-9)
+            found.append(
+                f"**{target}**: its own gap vector differs from that of the {estimate.n} external pairs by {miss:.2f}, "
+                f"{100 * share:.0f} % of its length: this much the shift leaves unrepaired."
+            )
+    how = f"estimator {estimate.chosen}" if estimate.chosen != "given" else "given by the profile"
+    length = estimate.noise_length
+    size = "longer than" if length > 1.05 else "shorter than" if length < 0.95 else "as long as"
+    found.append(
+        f"σ = {estimate.sigma_value:.3f} ({how}), so d σ² = {length:.2f}: the noise is {size} the embedding, whose "
+        "squared length is 1."
+    )
+    if len(estimate.sigma) > 1:
+        squares = {name: s**2 for name, s in estimate.sigma.items()}
+        listed = ", ".join(f"{name} {value:.4f}" for name, value in squares.items())
+        fold = max(squares.values()) / min(squares.values())
+        found.append(f"The estimators differ {fold:.0f}-fold in σ² ({listed}): σ² without its estimator says little.")
+    return found
+
+
+def trained(exp: Any) -> Findings:
+    """Where each decoder's loss ended, and whether it had done falling."""
+    found, seed = Findings(), exp.seeds[0]
+    for target in exp.targets:
+        for name, row in training.trainings(exp, target).items():
+            history = exp.decoder(target, row.name, seed).history
+            last, curve = history.iloc[-1], history.get("validation_loss", pd.Series(dtype=float)).astype(float)
+            if not curve.notna().any():
+                found.append(
+                    f"**{target}, {name}**: training loss {last.train_loss:.2f} after {int(last.epoch)} epochs; the "
+                    "last epoch is kept, without a validation set."
+                )
+                continue
+            best = history.loc[curve.idxmin()]
+            if best.epoch < last.epoch:
+                state = f"and rose to {float(last.validation_loss):.2f} by the end"
+            else:
+                gain = 1 - curve.iloc[-1] / curve.iloc[-2] if len(curve) > 1 else 1.0
+                state = "and had levelled off" if gain < 0.01 else "and was still falling: more epochs would help it"
+            found.append(
+                f"**{target}, {name}**: validation loss was lowest ({float(best.validation_loss):.2f}) after epoch "
+                f"{int(best.epoch)} of {int(last.epoch)} {state}."
+            )
+    return found
+
+
+def decoded(exp: Any) -> Findings:
+    """How varied the captions are, and whether the best row beats its controls."""
+    found, seed, metric = Findings(), exp.seeds[0], exp.config.metrics.headline
+    for target in exp.targets:
+        for row in [r for r in exp.strategies(target) if r.group != "control"]:
+            captions = exp.captions(target, row.name, seed)
+            if len(set(captions)) < 0.5 * len(captions):
+                found.append(
+                    f"**{target}, {row.name}** repeats itself: {len(set(captions))} different captions for "
+                    f"{len(captions)} clips."
+                )
+        if not has_references(exp, target):
+            continue
+        frame = exp.results(target)
+        value = frame[frame.metric == metric].set_index("strategy").value.dropna()
+        weak = [r.name for r in exp.strategies(target) if r.group in WEAK and r.name in value]
+        controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
+        for control, words in controls.items():
+            if control in value and weak:
+                best = max(weak, key=value.get)
+                tests = exp.comparisons(target, metric, "greedy", against=control)
+                found.append(
+                    f"**{target}**: {best} ({100 * value[best]:.1f}) against {words} ({100 * value[control]:.1f}), "
+                    f"{METRIC_LABELS[metric]}: {verdict(tests, best, control)}."
+                )
+        if {"reconstruction", "baseline"} <= set(value.index):
+            found.append(
+                f"**{target}**: given the text embedding itself the decoder reaches "
+                f"{100 * value['reconstruction']:.1f}, "
+                f"given the audio embedding {100 * value['baseline']:.1f}; what lies between is the price of the swap."
+            )
+    return found
+
+
+def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
+    """The run's answer to the paper's question, one target after the other."""
+    found, metric, winners = Findings(), exp.config.metrics.headline, {}
+    for target in exp.targets:
+        if not has_references(exp, target):
+            found.append(f"**{target}** has no reference captions, so nothing was scored and nothing is concluded.")
+            continue
+        frame = exp.results(target, decoding)
+        frame = frame[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
+        weak = frame[frame.group.isin(WEAK)]
+        if weak.empty:
+            found.append(f"**{target}**: {METRIC_LABELS[metric]} is missing for every weakly-supervised row.")
+            continue
+        winners[target] = weak.value.idxmax()
+        found += _ranking(exp, target, weak, winners[target], decoding)
+        found += _relative(exp, target, winners[target], decoding)
+    if len(winners) > 1:
+        listed = ", ".join(f"{target}: {winner}" for target, winner in winners.items())
+        same = len(set(winners.values())) == 1
+        found.append(f"The targets {'agree on' if same else 'do not agree on'} the highest row ({listed}).")
+    if winners and len(exp.seeds) == 1:
+        found.append(
+            "One seed: the intervals cover the choice of clips, not that of the training run; a small difference may "
+            "turn with another seed."
+        )
+    if winners and exp.synthetic:
+        found.append("This is a synthetic world: none of these numbers says how well real recordings are described.")
+    return found
+
+
+def _ranking(exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> list[str]:
+    metric = exp.config.metrics.headline
+    found = [
+        f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the weakly-supervised rows "
+        f"has **{best}**, {shown(weak.loc[best])}."
+    ]
+    others = [name for name in weak.index if name != "baseline"]
+    if "baseline" in weak.index and others:
+        tests = exp.comparisons(target, metric, decoding, against="baseline")
+        compared = {name: p for name in others if (p := pair(tests, name, "baseline"))}
+        sure = {name: p["difference"] for name, p in compared.items() if p["p_holm"] < ALPHA}
+        better, worse = [n for n, d in sure.items() if d > 0], [n for n, d in sure.items() if d < 0]
+        sentence = f"**{target}**: of {len(others)} ways to bridge the gap, significantly better than the plain swap "
+        sentence += f"({shown(weak.loc['baseline'])}): {', '.join(better) or 'none'}; significantly worse: "
+        found.append(sentence + f"{', '.join(worse) or 'none'}.")
+    tests = exp.comparisons(target, metric, decoding, against=best)
+    level = [n for n in weak.index if n != best and (p := pair(tests, best, n)) and not p["p_holm"] < ALPHA]
+    if level:
+        found.append(
+            f"**{target}**: these clips cannot tell {best} from {', '.join(level)}: their order is not a result."
+        )
+    return found
+
+
+def _relative(exp: Any, target: str, best: str, decoding: str) -> list[str]:
+    metric = exp.config.metrics.headline
+    relative = exp.relative(target, decoding)
+    if missing_frame(relative):
+        return [f"**{target}**: no relative performance. {exp.why_no_relative(target, decoding)}"]
+    row = relative[(relative.metric == metric) & (relative.strategy == best)]
+    return [
+        f"**{target}**: trained on text alone, {best} reaches {100 * r.value:.0f} % of the fully supervised decoder's "
+        f"{METRIC_LABELS[metric]} (95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %)."
+        for r in row.itertuples()
+    ]
