@@ -84,7 +84,8 @@ def test_real_captions_known_shares(tmp_path):
         table = leakage.report(parts, sources)
         clips = table[table.what == "same clip"].iloc[0]
         # a real one: this name stands in Clotho's development and evaluation splits
-        assert (clips.n, clips.examples) == {"audiocaps": (0, ""), "clotho": (1, "FREEZER_DOOR_OPEN_CLOSE.wav")}[dataset.name]
+        known = {"audiocaps": (0, ""), "clotho": (1, "FREEZER_DOOR_OPEN_CLOSE.wav")}
+        assert (clips.n, clips.examples) == known[dataset.name]
         assert table[table.what == "same recording"].n.sum() == 0
         shares[dataset.name] = table[table.what == "same caption"].share.iloc[0]
     assert shares == {"audiocaps": pytest.approx(0.084, abs=0.005), "clotho": pytest.approx(0.0025, abs=0.0005)}
