@@ -16,7 +16,7 @@ from aaclib.metrics.cache import Cache, key
 from aaclib.metrics.result import MetricError, Result, Scores, Unavailable
 from aaclib.store import Store
 
-__all__ = ["NAMES", "OPTIONAL", "STANDARD", "MetricError", "Result", "Scores", "Unavailable", "evaluate"]
+__all__ = ["NAMES", "OPTIONAL", "STANDARD", "MetricError", "Result", "Scores", "Unavailable", "close", "evaluate"]
 
 STANDARD = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
 OPTIONAL = ("sbert_sim", "fer", "fense", "spider_fl")        # need models of their own
@@ -55,6 +55,12 @@ def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], met
     if strict and metrics is not None and (broken := [name for name in wanted if name in run.errors]):
         raise run.errors[broken[0]]
     return run.scores(wanted)
+
+
+def close() -> None:
+    """Ends the processes of METEOR and SPICE, which hold up to 3 GB; the next evaluation starts them again."""
+    for module in OWN_PROCESS:
+        _module(module).worker().stop()
 
 
 def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:

@@ -1,9 +1,38 @@
-"""Part of FENSE (Zhou et al., ICASSP 2022)."""
+"""Fluency errors, the second half of FENSE (Zhou et al., ICASSP 2022): 1 where a BERT is over 90 % sure of one."""
 
 from __future__ import annotations
 
-from aaclib.metrics.result import Unavailable
+import re
+
+import numpy as np
+
+from aaclib.metrics import fense_models
+from aaclib.metrics.result import Result, means
+from aaclib.store import Store
+
+NAMES = ("fer",)
+KINDS = ("add_tail", "repeat_event", "repeat_adv", "remove_conj", "remove_verb", "error")
+THRESHOLD = 0.9
+MAX_TOKENS = 64
 
 
-def compute(candidates, references, store=None):
-    raise Unavailable("The models of FENSE are not here: set AACLIB_FENSE to the folder that holds them.")
+def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+    """Captions as written (not tokenised); the references are not looked at. Raises Unavailable without the model."""
+    return {"fer": means((probabilities(candidates)[:, KINDS.index("error")] > THRESHOLD).astype(np.float64))}
+
+
+def probabilities(captions: list[str], batch_size: int = 32) -> np.ndarray:
+    """(n, 6) float32: the detector's probability of each kind of error."""
+    import torch
+
+    checkpoint, bert = fense_models.location("echecker"), fense_models.location("bert")
+    tokenizer, encoder, weight, bias = fense_models.echecker(checkpoint, bert)
+    plain = [re.sub(r"[^\w\s]", "", caption).lower() for caption in captions]
+    rows = []
+    with torch.inference_mode():
+        for start in range(0, len(plain), batch_size):
+            batch = tokenizer(plain[start:start + batch_size], truncation=True, padding="max_length",
+                              max_length=MAX_TOKENS, return_tensors="pt").to(encoder.device)
+            first = encoder(**batch).last_hidden_state[:, 0]                 # (b, d)
+            rows.append(torch.sigmoid(first @ weight.T + bias).float().cpu().numpy())
+    return np.concatenate(rows)

@@ -103,7 +103,7 @@ def _keep(jars: list[Path], new: Path, source: str) -> None:
                 names = set(jar.namelist())
                 if MAIN_CLASS in names and not (new / CLASSES_JAR).exists():
                     if _classes_digest(jar) != CLASSES:
-                        raise InstallError(f"{path}: these are not the classes of CoreNLP {VERSION} (checksum differs). "
+                        raise InstallError(f"{path}: not the classes of CoreNLP {VERSION} (checksum differs). "
                                            f"Take Maven's {GROUP}:{NAME}:{VERSION}, or run {COMMAND} with a network.")
                     shutil.copyfile(path, new / CLASSES_JAR)
                 for name in sorted(name for name in missing if MODELS_ROOT + name in names):
@@ -169,7 +169,7 @@ def _unzip(source: Path, work: Path) -> list[Path]:
 
 
 def _maven(work: Path, repository: str | None) -> list[Path]:
-    """Both artefacts through jgo. A download that broke off or has a wrong checksum is begun again, up to three times."""
+    """Both artefacts through jgo. A download that broke off or has a wrong checksum is begun again, twice."""
     try:
         from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:

@@ -1,9 +1,42 @@
-"""Part of FENSE (Zhou et al., ICASSP 2022)."""
+"""SBERT-sim, the first half of FENSE (Zhou et al., ICASSP 2022): sentence cosine, mean over the references."""
 
 from __future__ import annotations
 
-from aaclib.metrics.result import Unavailable
+import numpy as np
+
+from aaclib.metrics import fense_models
+from aaclib.metrics.result import Result, means
+from aaclib.store import Store
+
+NAMES = ("sbert_sim",)
+MAX_TOKENS = 128           # the model's own
 
 
-def compute(candidates, references, store=None):
-    raise Unavailable("The models of FENSE are not here: set AACLIB_FENSE to the folder that holds them.")
+def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+    """Captions as written (not tokenised). Raises Unavailable without the model."""
+    distinct = list(dict.fromkeys([*candidates, *(r for refs in references for r in refs)]))
+    row = {caption: i for i, caption in enumerate(distinct)}
+    z = embed(distinct)
+    return {"sbert_sim": means([
+        float(np.mean(z[[row[r] for r in refs]] @ z[row[c]])) for c, refs in zip(candidates, references, strict=True)])}
+
+
+def embed(captions: list[str], batch_size: int = 64) -> np.ndarray:
+    """(n, d) float32 unit rows: mean of the token vectors, as sentence-transformers does it."""
+    import torch
+
+    tokenizer, model = fense_models.sbert(fense_models.location("sbert"))
+    order = np.argsort([len(c) for c in captions], kind="stable")
+    rows = []
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            batch = tokenizer([captions[i] for i in order[start:start + batch_size]], padding=True, truncation=True,
+                              max_length=MAX_TOKENS, return_tensors="pt").to(model.device)
+            hidden = model(**batch).last_hidden_state                        # (b, t, d)
+            mask = batch["attention_mask"][..., None].to(hidden.dtype)
+            mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+            rows.append(torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy())
+    z = np.concatenate(rows)
+    out = np.empty_like(z)
+    out[order] = z
+    return out

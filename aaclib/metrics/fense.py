@@ -1,0 +1,12 @@
+"""FENSE (Zhou et al., ICASSP 2022): SBERT-sim, nine tenths of it taken off a caption with a fluency error."""
+
+from __future__ import annotations
+
+from aaclib.metrics.result import Result, means
+
+NAMES = ("fense",)
+PENALTY = 0.9
+
+
+def combine(sbert_sim: Result, fer: Result) -> dict[str, Result]:
+    return {"fense": means(sbert_sim.per_clip * (1 - PENALTY * fer.per_clip))}

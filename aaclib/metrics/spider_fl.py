@@ -1,0 +1,12 @@
+"""SPIDEr-FL (DCASE 2023, Task 6a): SPIDEr, nine tenths of it taken off a caption with a fluency error."""
+
+from __future__ import annotations
+
+from aaclib.metrics.fense import PENALTY
+from aaclib.metrics.result import Result, means
+
+NAMES = ("spider_fl",)
+
+
+def combine(spider: Result, fer: Result) -> dict[str, Result]:
+    return {"spider_fl": means(spider.per_clip * (1 - PENALTY * fer.per_clip), spider.failures)}
