@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aaclib import bridge, clap, config, generate, store
+from aaclib import bridge, config, generate, store
+from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
 from aaclib.pipeline import Pipeline
 
@@ -19,7 +20,7 @@ from aaclib.pipeline import Pipeline
 class Captioner:
     """CLAP, the inference half of a strategy, and a decoder. `caption` gives one caption a recording."""
 
-    def __init__(self, backend: clap.Backend, model: CaptionDecoder, half: bridge.Half, context: bridge.Context,
+    def __init__(self, backend: Backend, model: CaptionDecoder, half: bridge.Half, context: bridge.Context,
                  settings: config.Generate):
         self.clap, self.model, self.half, self.context, self.settings = backend, model, half, context, settings
 
@@ -37,7 +38,8 @@ class Captioner:
             raise config.ConfigError(f"'{strategy}' is a control row, not a way to caption. Try projection.")
         target = target or pipeline.targets[0]
         if target not in pipeline.targets:
-            raise config.ConfigError(f"The run '{run}' has no target '{target}'. It has: {', '.join(pipeline.targets)}.")
+            raise config.ConfigError(f"The run '{run}' has no target '{target}'. "
+                                     f"It has: {', '.join(pipeline.targets)}.")
         seed = pipeline.seeds[0] if seed is None else seed
         if pipeline.store.find("decoder", pipeline.decoder_key(target, row, seed)) is None:
             trained = sorted({r.name for r in pipeline.strategies(target) if r.group != "control"})

@@ -82,7 +82,7 @@ class Decoder:
     width: int = 768
     dropout: float = 0.1
     prefix_tokens: int = 1
-    tokenizer: str = "words"           # words (trained on the training captions) | the name or folder of an HF tokenizer
+    tokenizer: str = "words"           # words (trained on the training captions) | an HF tokenizer's name or folder
     vocabulary: int = 5000             # at most, for `words`
     max_tokens: int = 22               # caption length while training
 
@@ -149,7 +149,8 @@ def profiles() -> dict[str, str]:
 def _read(profile: str) -> dict[str, Any]:
     path = Path(profile) if str(profile).endswith((".yaml", ".yml")) else PROFILES / f"{profile}.yaml"
     if not path.is_file():
-        raise ConfigError(f"There is no profile '{profile}'.{_nearest(profile, [p.stem for p in PROFILES.glob('*.yaml')])}")
+        known = [p.stem for p in PROFILES.glob("*.yaml")]
+        raise ConfigError(f"There is no profile '{profile}'.{_nearest(profile, known)}")
     tree = yaml.safe_load(path.read_text()) or {}
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected a mapping of settings, found {type(tree).__name__}.")
@@ -160,10 +161,10 @@ def _read(profile: str) -> dict[str, Any]:
 
 def _merge(base: dict, top: dict) -> dict:
     """`targets` and the other free dictionaries are replaced whole, settings are merged."""
-    merged = dict(base)
+    merged, groups = dict(base), {f.name for f in fields(Config)}
     for key, value in top.items():
-        known = key in {f.name for f in fields(Config)}
-        merged[key] = _merge(base[key], value) if known and isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        both = key in groups and isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both else value
     return merged
 
 
@@ -199,7 +200,8 @@ def _fill(kind: type, tree: Mapping[str, Any], where: str) -> Any:
         name = f"{where}{key}"
         if key not in hints:
             raise ConfigError(f"Unknown setting '{name}'.{_nearest(name, _all_keys())}")
-        values[key] = _fill(hints[key], value or {}, f"{name}.") if is_dataclass(hints[key]) else _fit(value, hints[key], name)
+        group = is_dataclass(hints[key])
+        values[key] = _fill(hints[key], value or {}, f"{name}.") if group else _fit(value, hints[key], name)
     return kind(**values)
 
 

@@ -33,7 +33,6 @@ class CaptionDecoder(nn.Module):
             vocab_size=tokenizer.vocabulary_size, n_positions=128, n_embd=settings.width, n_layer=settings.layers,
             n_head=settings.heads, embd_pdrop=settings.dropout, resid_pdrop=settings.dropout,
             attn_pdrop=settings.dropout, bos_token_id=tokenizer.bos, eos_token_id=tokenizer.eos,
-            pad_token_id=tokenizer.pad,
         ))
 
     def prefix(self, z: torch.Tensor) -> torch.Tensor:

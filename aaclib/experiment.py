@@ -29,10 +29,9 @@ class Experiment(Pipeline):
                                                  decoding))
 
     def _evaluate(self, candidates, references, decoding: str = "greedy") -> Scores:
-        # beam is a second, small table: without SPICE, which costs most
-        names = [name for name in self.config.metrics.names if decoding == "greedy" or name not in ("spice", "spider")]
-        return metrics.evaluate(list(candidates), [list(r) for r in references], metrics=names, store=self.store,
-                                missing="list")
+        # beam search fills a second, small table, without SPICE, which costs most
+        names = [n for n in self.config.metrics.names if decoding == "greedy" or n not in ("spice", "spider")]
+        return metrics.evaluate(list(candidates), [list(r) for r in references], names, store=self.store, strict=False)
 
     def human(self, target: str) -> list[Scores]:
         """Each human caption against the others of its clip: one `Scores` for every place in the list of captions.
@@ -52,7 +51,8 @@ class Experiment(Pipeline):
 
     def results(self, target: str, decoding: str = "greedy") -> pd.DataFrame:
         """Tidy: target, strategy, group, decoding, metric, value, low, high (fractions), n, seeds, note."""
-        return pd.DataFrame([line for row in self.rows(target, decoding) for line in self._lines(target, row, decoding)])
+        rows = self.rows(target, decoding)
+        return pd.DataFrame([line for row in rows for line in self._lines(target, row, decoding)])
 
     def _lines(self, target: str, row: bridge.Strategy, decoding: str) -> list[dict]:
         scores = self.all_scores(target, row.name, decoding)
@@ -101,7 +101,7 @@ class Experiment(Pipeline):
 
     def comparisons(self, target: str, metric: str = "cider_d", decoding: str = "greedy",
                     against: str = "baseline") -> pd.DataFrame:
-        """Every trained strategy against one row: a, b, difference, low, high, p, p_holm (over this family of tests)."""
+        """Every strategy against one row: a, b, difference, low, high, p, p_holm (over this family of tests)."""
         rows = [row.name for row in self.rows(target, decoding) if row.group != "control" and row.name != against]
         base = self.all_scores(target, against, decoding)
         found = [stats.compare(self.all_scores(target, name, decoding), base, metric, self.config.metrics.bootstrap)

@@ -69,7 +69,7 @@ def estimate(
     if captions is not None:
         found["caption"] = _caption_spread(*captions)
     if sigma in METHODS and sigma not in found:
-        raise ValueError("sigma = caption needs clips with several captions, and the pairs have one each; use rms or linf")
+        raise ValueError("sigma = caption needs several captions a clip, and the pairs have one; use rms or linf")
     chosen, value = (sigma, found[sigma]) if sigma in found else ("given", float(sigma))
     return Estimate(
         n=len(z_a), dim=z_a.shape[1], chosen=chosen, sigma_value=value, sigma=found, vector=gap_vector(z_a, z_t),

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from aaclib import bridge, clap, config, datasets, embed, gap, generate, retrieval, seeds, store, text, train
+from aaclib.clap.base import Backend, pick_device
 from aaclib.decoder import CaptionDecoder
 
 
@@ -59,7 +60,7 @@ class Pipeline:
     def __init__(self, settings: config.Config, store_: store.Store | None = None):
         self.config, self.store = settings, store_ or store.Store()
         self.seeds, self.targets = settings.seeds, tuple(settings.data.targets)
-        self.device = clap.pick_device(settings.device)
+        self.device = pick_device(settings.device)
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self._kept: dict[tuple, object] = {}
@@ -122,10 +123,10 @@ class Pipeline:
 
     # ---- embeddings
 
-    def clap(self, seed: int) -> clap.Backend:
+    def clap(self, seed: int) -> Backend:
         return self._once(("clap", seed), lambda: self._load_clap(seed))
 
-    def _load_clap(self, seed: int) -> clap.Backend:
+    def _load_clap(self, seed: int) -> Backend:
         backend = self.config.clap.backend
         if backend != "tiny":
             return clap.load(backend, self.device, long_audio=self.config.clap.long_audio)

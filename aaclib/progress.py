@@ -31,7 +31,8 @@ class Progress:
     def line(self, note: str = "") -> str:
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = self.done / seconds
-        parts = [f"{self.label}: {self.done}" + (f"/{self.total}" if self.total else "") + (f" {self.unit}" if self.unit else "")]
+        of, unit = f"/{self.total}" if self.total else "", f" {self.unit}" if self.unit else ""
+        parts = [f"{self.label}: {self.done}{of}{unit}"]
         parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / max(rate, 1e-9):.1f} s each")
         if self.total and self.done < self.total:
             parts.append(f"{duration((self.total - self.done) / max(rate, 1e-9))} left")
@@ -42,7 +43,9 @@ class Progress:
 
 def track(items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
     """Iterates over `items` and reports progress."""
-    progress = Progress(label, total if total is not None else (len(items) if hasattr(items, "__len__") else None), unit)
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    progress = Progress(label, total, unit)
     for item in items:
         yield item
         progress.step()

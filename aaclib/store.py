@@ -77,7 +77,8 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (json.JSONDecodeError, KeyError) as error:
-            raise StoreError(f"{artefact.path}/artefact.json is damaged ({error}). Delete {artefact.path} and run again.") from error
+            raise StoreError(f"{artefact / 'artefact.json'} is damaged ({error}). "
+                             f"Delete {artefact.path} and run again.") from error
         return artefact if fresh else None
 
     def get(self, kind: str, key: dict[str, Any], build: Callable[[Path], dict[str, Any] | None]) -> Artefact:
@@ -158,8 +159,9 @@ def read_json(path: str | Path) -> Any:
 
 def digest(value: Any) -> str:
     """Sixteen hex digits of any JSON-like value or of bytes."""
-    content = value if isinstance(value, bytes) else json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode()
-    return hashlib.sha256(content).hexdigest()[:16]
+    if not isinstance(value, bytes):
+        value = json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.sha256(value).hexdigest()[:16]
 
 
 def file_digest(path: str | Path) -> str:

@@ -34,7 +34,8 @@ class Examples:
 
     def __post_init__(self) -> None:
         if len(self.z) != len(self.tokens) or not self.tokens:
-            raise ValueError(f"expected one embedding a caption and at least one, found {len(self.z)} and {len(self.tokens)}")
+            raise ValueError("expected one embedding a caption and at least one, "
+                             f"found {len(self.z)} embeddings and {len(self.tokens)} captions")
 
 
 def train(
@@ -72,11 +73,9 @@ def train(
             schedule.step()
             total, count = total + loss.item() * n, count + n
             progress.step(note=f"loss {total / count:.3f}")
-        history.append({
-            "epoch": epoch + 1, "step": (epoch + 1) * steps_an_epoch, "train_loss": total / count,
-            "validation_loss": evaluate(model, half, context, validation, settings.batch_size, seed) if validation else None,
-            "seconds": time.perf_counter() - started,
-        })
+        held_out = evaluate(model, half, context, validation, settings.batch_size, seed) if validation else None
+        history.append({"epoch": epoch + 1, "step": (epoch + 1) * steps_an_epoch, "train_loss": total / count,
+                        "validation_loss": held_out, "seconds": time.perf_counter() - started})
         _keep(folder, model, optimizer, schedule, history, settings)
         if callback:
             callback(history)
@@ -86,7 +85,8 @@ def train(
 
 
 @torch.inference_mode()
-def evaluate(model: CaptionDecoder, half: bridge.Half, context: bridge.Context, examples: Examples, batch_size: int, seed: int) -> float:
+def evaluate(model: CaptionDecoder, half: bridge.Half, context: bridge.Context, examples: Examples, batch_size: int,
+             seed: int) -> float:
     """Mean loss (nats a token) on `examples` passed through the training half with one fixed noise."""
     model.eval()
     rng = seeds.rng(seed, "validation")
@@ -139,9 +139,8 @@ def _schedule(settings: Train, total: int) -> Callable[[int], float]:
 def _keep(folder: Path, model, optimizer, schedule, history: list[dict], settings: Train) -> None:
     """Writes the state after an epoch; the small JSON goes last and counts only with the file it names."""
     weights = {f"model.{k}": v for k, v in _unshared(model).items()}
-    moments = {
-        f"optimizer.{i}.{k}": torch.as_tensor(v) for i, state in optimizer.state_dict()["state"].items() for k, v in state.items()
-    }
+    states = optimizer.state_dict()["state"].items()
+    moments = {f"optimizer.{i}.{k}": torch.as_tensor(v) for i, state in states for k, v in state.items()}
     epoch = history[-1]["epoch"]
     with store.replacing(folder / f"epoch-{epoch}.safetensors") as temporary:
         save_file({**weights, **moments}, str(temporary))
@@ -192,4 +191,5 @@ def _load_weights(model: torch.nn.Module, path: Path) -> None:
         weights = {k.removeprefix("model."): state.get_tensor(k) for k in state.keys() if k.startswith("model.")}
     missing, unexpected = model.load_state_dict(weights, strict=False)
     if unexpected or set(missing) - {"gpt.lm_head.weight"}:
-        raise store.StoreError(f"{path} does not fit this decoder (missing {missing}, unexpected {unexpected}). Delete it and run again.")
+        raise store.StoreError(f"{path} does not fit this decoder (missing {missing}, unexpected {unexpected}). "
+                               "Delete it and run again.")

@@ -100,7 +100,8 @@ def test_gap_statistics_equal_their_definitions():
 @pytest.fixture
 def context():
     z_a, z_t = rows(50, 16, 0, 3), rows(50, 16, 1, -3)
-    return bridge.Context(sigma=0.05, gap=gap.gap_vector(z_a, z_t), audio_mean=z_a.mean(0), text_mean=z_t.mean(0), memory=z_t)
+    return bridge.Context(sigma=0.05, gap=gap.gap_vector(z_a, z_t), audio_mean=z_a.mean(0), text_mean=z_t.mean(0),
+                          memory=z_t)
 
 
 def test_halves_are_the_paper_s_formulas(context):
@@ -136,7 +137,8 @@ def test_zero_sigma_still_shifts(context):
     """The published code silently skipped the shift when the variance was 0."""
     still = bridge.Context(sigma=0.0, gap=context.gap)
     z = rows(4, 16, 2)
-    assert np.allclose(bridge.train_half("noise+shift")(z, still, np.random.default_rng(0)), bridge.unit(z + still.gap), atol=1e-6)
+    found = bridge.train_half("noise+shift")(z, still, np.random.default_rng(0))
+    assert np.allclose(found, bridge.unit(z + still.gap), atol=1e-6)
 
 
 def test_renormalise_off_keeps_the_formula_of_the_paper(context):
@@ -156,7 +158,8 @@ def test_names_of_strategies(name, training, inference, group):
     assert (row.training, row.inference, row.group) == (training, inference, group)
 
 
-@pytest.mark.parametrize("name", ["", "nois", "nearest+projection", "noise+noise", "c3+noise", "supervised+noise", "noise+copy"])
+@pytest.mark.parametrize("name", ["", "nois", "nearest+projection", "noise+noise", "c3+noise", "supervised+noise",
+                                  "noise+copy"])
 def test_names_that_mean_nothing_are_refused(name):
     with pytest.raises(ValueError, match="There is no strategy"):
         bridge.strategy(name)

@@ -1,0 +1,167 @@
+"""The whole experiment on a made data set with a made CLAP."""
+
+import json
+
+import made
+import numpy as np
+import pytest
+
+from aaclib import bridge, config, datasets, training
+from aaclib.captioner import Captioner
+from aaclib.config import ConfigError
+from aaclib.embed import ExtractionError
+from aaclib.experiment import Experiment
+from aaclib.pipeline import derangement
+from aaclib.store import Store, write_json
+
+WEAK = ["baseline", "noise", "c3", "nearest", "projection", "noise+projection", "copy"]
+
+
+def experiment(folder, store, **overrides):
+    return Experiment(config.load("quick", {**made.settings_of(folder), **overrides}), Store(store))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    made.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(world, tmp_path_factory):
+    """An experiment whose decoders are trained."""
+    found = experiment(world, tmp_path_factory.mktemp("store"))
+    for row in found.strategies("folder"):
+        if row.group != "control":
+            found.captions("folder", row.name, 0)
+    return found
+
+
+def test_the_bridges_bridge(done):
+    """In a world where the gap is nearly all that parts the modalities, closing it closes most of the loss."""
+    rows = ("supervised", "baseline", "projection", "shuffled", "reconstruction")
+    cider = {row: done.scores("folder", row, 0).corpus["cider_d"] for row in rows}
+    assert cider["shuffled"] < cider["projection"] and cider["baseline"] < cider["projection"]
+    assert cider["projection"] > 0.5 * cider["reconstruction"] and cider["supervised"] > cider["shuffled"]
+
+
+def test_results_carry_n_seeds_and_an_interval(done):
+    found = done.results("folder")
+    assert list(found.columns) == ["target", "strategy", "group", "decoding", "metric", "value", "low", "high", "n",
+                                   "seeds", "note"]
+    assert list(dict.fromkeys(found.strategy)) == [row.name for row in done.strategies("folder")]
+    assert (found.n == 30).all()
+    assert (found.low <= found.value + 1e-9).all() and (found.value <= found.high + 1e-9).all()
+    relative = done.relative("folder").set_index(["strategy", "metric"])
+    assert relative.loc[("supervised", "cider_d"), "value"] == 1
+    cider = [done.scores("folder", row, 0).corpus["cider_d"] for row in ("baseline", "supervised")]
+    assert relative.loc[("baseline", "cider_d"), "value"] == pytest.approx(cider[0] / cider[1])
+    assert set(done.comparisons("folder").a) == {"supervised", "noise", "shift", "c3", "nearest", "projection",
+                                                 "noise+projection"}
+
+
+def test_per_clip_files_hold_what_an_auditor_needs(done):
+    frame = done.per_clip("folder", "projection", 0)
+    assert list(frame.columns[:3]) == ["clip", "candidate", "references"] and len(frame) == 30
+    assert frame.cider_d.mean() == pytest.approx(done.scores("folder", "projection", 0).corpus["cider_d"])
+
+
+def test_weakly_supervised_rows_never_saw_audio_of_the_target(world, tmp_path, done):
+    """Delete the target's training and validation audio: every weakly-supervised model and caption stays the same.
+
+    The gap is measured on pairs of another data set in every real profile; here it stands still as a given sigma."""
+    other = {"data.pairs": "", "gap.sigma": "0.1"}
+    before = experiment(world, tmp_path / "a", **other)
+    kept = {row: (before.captions("folder", row, 0)) for row in WEAK if row != "c3"}
+    weights = {row: made.content(before.decoder("folder", row, 0).artefact / "decoder.safetensors") for row in
+               ("baseline", "noise")}
+
+    bare = tmp_path / "bare"
+    made.make(bare)
+    for part in ("train", "validation"):
+        for clip in datasets.load("folder", done.config.data).split(part).clips:
+            (bare / "audio" / clip.id).unlink()
+    after = experiment(bare, tmp_path / "b", **other)
+    assert {row: after.captions("folder", row, 0) for row in kept} == kept
+    for row, digest in weights.items():
+        assert made.content(after.decoder("folder", row, 0).artefact / "decoder.safetensors") == digest
+    with pytest.raises((datasets.DatasetError, ExtractionError, ValueError)):
+        after.captions("folder", "supervised", 0)           # and this one row really needs it
+
+
+def test_same_seed_same_captions_and_another_seed_another_decoder(world, tmp_path, done):
+    again = experiment(world, tmp_path)
+    assert again.captions("folder", "noise", 0) == done.captions("folder", "noise", 0)
+    assert made.content(again.decoder("folder", "noise", 0).artefact / "decoder.safetensors") == made.content(
+        done.decoder("folder", "noise", 0).artefact / "decoder.safetensors")
+    row = bridge.strategy("noise")
+    assert again.store.id("decoder", again.decoder_key("folder", row, 0)) != again.store.id(
+        "decoder", again.decoder_key("folder", row, 1))
+
+
+def test_a_second_run_makes_nothing_again(world, done, monkeypatch):
+    again = experiment(world, done.store.root)
+    monkeypatch.setattr(type(again), "_train", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr("aaclib.generate.generate", lambda *a, **k: pytest.fail("generated again"))
+    for row in again.strategies("folder"):
+        if row.name != "human":
+            again.captions("folder", row.name, 0)
+
+
+def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done):
+    apart, seen = experiment(world, tmp_path), []
+    histories = training.train_all(apart, "folder", 0, watch=seen.append)
+    assert set(histories) == {"supervised", "text", "noise", "shift", "c3"} and seen
+    for name in ("baseline", "noise", "supervised"):
+        assert made.content(apart.decoder("folder", name, 0).artefact / "decoder.safetensors") == made.content(
+            done.decoder("folder", name, 0).artefact / "decoder.safetensors")
+
+
+def test_a_control_row_is_what_it_says(done):
+    own, chance = done.captions("folder", "projection", 0), done.captions("folder", "shuffled", 0)
+    assert sorted(own) == sorted(chance)
+    memory = set(done.texts("folder", "train", 0).captions)
+    assert set(done.captions("folder", "copy", 0)) <= memory
+    human = done.human("folder")
+    assert len(human) == 2 and all(s.n == 30 for s in human)
+
+
+def test_without_pairs_there_is_a_given_sigma_and_no_shift(world, tmp_path):
+    found = experiment(world, tmp_path, **{"data.pairs": "", "gap.sigma": "0.114"})
+    assert found.gap(0).sigma_value == 0.114 and found.gap(0).vector is None
+    assert not {"shift", "c3"} & {row.name for row in found.strategies("folder")}
+    assert "pairs" in found.left_out("folder", "shift")
+
+
+def test_unreadable_files_are_left_out_and_counted_or_raised(tmp_path):
+    made.make(tmp_path / "w")
+    (tmp_path / "w" / "audio" / "004.wav").write_bytes(b"not audio")
+    with pytest.raises(ExtractionError, match=r"004\.wav"):
+        experiment(tmp_path / "w", tmp_path / "a").captions("folder", "copy", 0)
+    skips = experiment(tmp_path / "w", tmp_path / "b", **{"clap.on_error": "skip"})
+    assert len(skips.captions("folder", "copy", 0)) == 29 == len(skips.clips("folder", "evaluation", 0))
+    assert any("004.wav" in name for name in skips.audio("folder", "evaluation", 0).errors)
+    assert skips.scores("folder", "copy", 0).n == 29
+
+
+def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
+    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
+    monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
+    write_json(tmp_path / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
+    captioner = Captioner.from_run("mine", strategy="projection")
+    clips = done.clips("folder", "evaluation", 0)
+    assert captioner.caption([clip.audio for clip in clips]) == done.captions("folder", "projection", 0)
+    assert len(captioner.caption([np.random.default_rng(0).standard_normal(4000)], sample_rate=8000, beam=2)) == 1
+    for wrong, message in (({"run": "other"}, "Finished: mine"), ({"strategy": "copy"}, "control row"),
+                           ({"target": "clotho"}, "It has: folder"),
+                           ({"strategy": "noise+shift"}, "trained no decoder")):
+        with pytest.raises(ConfigError, match=message):
+            Captioner.from_run(**{"run": "mine", **wrong})
+    assert json.loads((tmp_path / "mine" / "run.json").read_text())["profile"] == "quick"
+
+
+def test_derangement_moves_everybody():
+    for n in (2, 3, 50):
+        order = derangement(n, np.random.default_rng(n))
+        assert sorted(order) == list(range(n)) and (order != np.arange(n)).all()
