@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import io
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from aaclib import stats
 from aaclib.metrics.cache import Cache, key
-from aaclib.metrics.result import MetricError, Result, Scores, Unavailable
+from aaclib.metrics.result import InputError, MetricError, Result, Scores, Unavailable
 from aaclib.store import Store
 
 __all__ = ["NAMES", "OPTIONAL", "STANDARD", "MetricError", "Result", "Scores", "Unavailable", "close", "evaluate"]
@@ -42,13 +42,13 @@ def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], met
     store: where results are kept by content; None is the project's cache, False keeps nothing.
     A clip that a metric cannot score is NaN in `per_clip`, and the corpus value is absent with the reason.
     An empty candidate is a caption that says nothing: it is scored (0) and noted.
-    Raises ValueError for unequal lengths or a clip without references, MetricError (Unavailable where something is not
-    installed) for a metric asked for by name. Values are fractions; CIDEr-D runs to 10.
+    Raises InputError (a ValueError) for unequal lengths or a clip without references, MetricError (Unavailable where
+    something is not installed) for a metric asked for by name. Values are fractions; CIDEr-D runs to 10.
     """
     candidates, references = check(candidates, references)
     wanted = list(dict.fromkeys(NAMES if metrics is None else metrics))
     if unknown := [name for name in wanted if name not in NAMES]:
-        raise ValueError(f"Unknown metric '{unknown[0]}'. Known: {', '.join(NAMES)}.")
+        raise InputError(f"Unknown metric '{unknown[0]}'. Known: {', '.join(NAMES)}.")
     kept = None if store is False else (store if isinstance(store, Store) else Store())
     run = _Run(candidates, references, tokenize, kept)
     run.compute(_modules(wanted))
@@ -64,19 +64,19 @@ def close() -> None:
 
 
 def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """The captions as lists, or ValueError naming the clip (by its position) that cannot be scored."""
+    """The captions as lists, or InputError naming the clip (by its position) that cannot be scored."""
     candidates, references = list(candidates), list(references)
     if len(candidates) != len(references):
-        raise ValueError(f"{len(candidates)} candidates but references of {len(references)} clips; as many are needed.")
+        raise InputError(f"{len(candidates)} candidates but references of {len(references)} clips; as many are needed.")
     if not candidates:
-        raise ValueError("There is nothing to score: no candidates.")
+        raise InputError("There is nothing to score: no candidates.")
     for i, (candidate, refs) in enumerate(zip(candidates, references, strict=True)):
         if not isinstance(candidate, str):
-            raise ValueError(f"Clip {i}: the candidate is {candidate!r}, not text.")
+            raise InputError(f"Clip {i}: the candidate is {candidate!r}, not text.")
         if isinstance(refs, str) or not all(isinstance(r, str) for r in refs):
-            raise ValueError(f"Clip {i}: the references must be a list of texts, found {refs!r}.")
+            raise InputError(f"Clip {i}: the references must be a list of texts, found {refs!r}.")
         if not any(r.strip() for r in refs):
-            raise ValueError(f"Clip {i}: no reference caption ('{candidate[:60]}').")
+            raise InputError(f"Clip {i}: no reference caption ('{candidate[:60]}').")
     return candidates, [list(refs) for refs in references]
 
 
@@ -191,13 +191,13 @@ def _module(name: str) -> Any:
 
 
 def _pack(results: dict[str, Result]) -> bytes:
-    buffer = io.BytesIO()
+    buffer = BytesIO()
     arrays = {f"{name}.{part}": getattr(r, part) for name, r in results.items() for part in ("per_clip", "statistics")}
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
 def _unpack(blob: bytes) -> dict[str, Result]:
-    with np.load(io.BytesIO(blob), allow_pickle=False) as arrays:
+    with np.load(BytesIO(blob), allow_pickle=False) as arrays:
         names = dict.fromkeys(name.split(".")[0] for name in arrays.files)
         return {name: Result(arrays[f"{name}.per_clip"], arrays[f"{name}.statistics"]) for name in names}

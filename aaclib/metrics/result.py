@@ -12,6 +12,10 @@ class MetricError(RuntimeError):
     """A metric that cannot be computed or an input that cannot be scored; the message says why and what to do."""
 
 
+class InputError(MetricError, ValueError):
+    """Captions that cannot be scored; the message names the clip by its position."""
+
+
 class Unavailable(MetricError):
     """Something that a metric needs is not installed here; the message names the command that mends it."""
 
