@@ -24,13 +24,17 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
     'my_module:MyClass' for a class of your own (see aaclib.clap.base).
 
     `device`: None = cuda, mps or cpu, whichever is there first. `long_audio`: what happens to recordings longer than
-    the model's window (windows, first, centre, random, fusion). Other options are the backend's own.
+    the model's window (windows, first, centre, random, fusion). Other options are the backend's own, and may stand in
+    `spec` as well: 'hf:FOLDER?settings=own'.
     Raises ValueError for an unknown name and BackendError where the model cannot be loaded.
     """
     from aaclib import audio
 
     if long_audio not in audio.POLICIES:
         raise ValueError(f"Unknown policy for long audio '{long_audio}'. Known: {', '.join(audio.POLICIES)}.")
+    given = {"spec": spec, "long_audio": long_audio, **options}
+    spec, _, query = spec.partition("?")
+    options |= dict(pair.split("=", 1) for pair in query.split("&") if pair)
     kind, _, name = spec.partition(":")
     if kind in BACKENDS:
         backend = importlib.import_module(BACKENDS[kind][0]).load(name, device, **options)
@@ -39,7 +43,7 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
     if long_audio == "fusion" and not getattr(backend, "fusion", False):
         raise ValueError(f"{backend.name} has no fusion for long audio. Choose windows, first, centre or random.")
     backend.long_audio = long_audio
-    backend.recipe = {"spec": spec, "long_audio": long_audio, **options}
+    backend.recipe = given
     return backend
 
 

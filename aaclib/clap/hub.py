@@ -1,0 +1,66 @@
+"""Finding models and tokenizers: a folder, the local Hugging Face cache, and only then the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aaclib.clap.base import BackendError
+
+
+def offline() -> bool:
+    return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
+               for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+
+
+def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
+    """`load(name, local_files_only=...)` from a folder or the cache, else from the hub. BackendError where neither has
+    it: one paragraph that says what is missing, where to put it, and the command that fetches it."""
+    local = Path(name).expanduser()
+    if local.exists() or name.startswith((".", "/", "~")):
+        if not local.is_dir():
+            raise BackendError(f"There is no folder {local} with {what}.")
+        try:
+            return load(str(local), local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise BackendError(f"The folder {local} does not hold {what}: {_first(error)}. It has: "
+                               f"{', '.join(sorted(p.name for p in local.iterdir())) or 'nothing'}.") from error
+    try:
+        return load(name, local_files_only=True)
+    except (OSError, ValueError) as error:
+        if offline():
+            raise BackendError(missing(name, what, "The hub is switched off here (HF_HUB_OFFLINE).")) from error
+    try:
+        return load(name, local_files_only=False)
+    except (OSError, ValueError) as error:
+        why = f"The hub could not be reached or does not have it ({_first(error)})."
+        raise BackendError(missing(name, what, why)) from error
+
+
+def missing(name: str, what: str, why: str) -> str:
+    cache = os.environ.get("HF_HUB_CACHE") or os.path.join(os.environ.get("HF_HOME", "~/.cache/huggingface"), "hub")
+    return (f"Missing: {what} of '{name}'. It is neither a folder here nor in the Hugging Face cache ({cache}). {why} "
+            f"Where there is a network, run `hf download {name}` and copy {cache}/models--{name.replace('/', '--')} "
+            f"here to the same place; or run `hf download {name} --local-dir FOLDER`, copy the folder and name it "
+            "instead of the id.")
+
+
+def tokenizer(name: str, vocabulary: int, what: str = "the tokenizer files") -> Any:
+    """The tokenizer of `name`, checked: with files missing, transformers may hand out one that knows five tokens."""
+    from transformers import AutoTokenizer
+
+    result = fetch(AutoTokenizer.from_pretrained, name, what)
+    check_tokenizer(result, vocabulary, name)
+    return result
+
+
+def check_tokenizer(tokenizer: Any, vocabulary: int, name: str) -> None:
+    if not vocabulary / 2 <= len(tokenizer) <= vocabulary:
+        raise BackendError(f"The tokenizer of '{name}' knows {len(tokenizer)} tokens, the model {vocabulary}: its "
+                           "files (tokenizer.json, or vocab.json and merges.txt) are missing or another model's.")
+
+
+def _first(error: Exception) -> str:
+    return next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), type(error).__name__)

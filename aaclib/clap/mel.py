@@ -1,0 +1,48 @@
+"""Log-mel spectrograms of batches on the device, equal to the front ends that the CLAP models were trained with."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+
+class LogMel(torch.nn.Module):
+    """(B, samples) float32 -> (B, frames, mels) in dB: 10 log10 of the power through mel filters, floor 1e-10.
+
+    `scale` 'slaney' = area-normalised Slaney filters (librosa's default, torchlibrosa); 'htk' = plain HTK filters
+    (torchaudio's default, which LAION-CLAP's fusion models were trained with). Hann window, centred, reflected edges.
+    Always float32, whatever autocast says: half precision ruins it.
+    """
+
+    def __init__(self, sample_rate: int, n_fft: int, hop: int, mels: int, f_min: float, f_max: float, scale: str):
+        super().__init__()
+        import librosa
+
+        filters = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=mels, fmin=f_min, fmax=f_max,
+                                      htk=scale == "htk", norm=None if scale == "htk" else "slaney")
+        self.n_fft, self.hop = n_fft, hop
+        self.register_buffer("filters", torch.from_numpy(filters.T.copy()), persistent=False)      # (bins, mels)
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+
+    def forward(self, waves: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(waves.device.type, enabled=False):
+            spectrum = torch.stft(waves.float(), self.n_fft, self.hop, window=self.window, center=True,
+                                  pad_mode="reflect", return_complex=True)                         # (B, bins, frames)
+            power = spectrum.real.square() + spectrum.imag.square()
+            return 10 * torch.log10((power.transpose(1, 2) @ self.filters).clamp(min=1e-10))
+
+
+def fused(mel: torch.Tensor, frames: int) -> tuple[torch.Tensor, bool]:
+    """LAION-CLAP's feature fusion of one long recording: (T, mels) -> (4, frames, mels) and whether it counts as long.
+
+    The four are the whole recording shrunk, and a window from its first, middle and last third. The original draws the
+    windows' places at random; here they are the middles of those thirds, so that a run repeats. It shrinks without
+    anti-aliasing, as the version of torchvision did that the models were trained with, and as transformers does.
+    """
+    total = len(mel)
+    if total <= frames:
+        return mel.expand(4, *mel.shape), False
+    thirds = np.array_split(np.arange(total - frames + 1), 3)
+    starts = [int(third[len(third) // 2]) if len(third) else 0 for third in thirds]
+    small = torch.nn.functional.interpolate(mel[None, None], (frames, mel.shape[1]), mode="bilinear")
+    return torch.stack([small[0, 0], *(mel[start:start + frames] for start in starts)]), True
