@@ -1,6 +1,6 @@
 """Uncertainty of scores: bootstrap intervals, paired tests, Holm's correction, relative performance. Pure maths.
 
-Every metric is a function of sums over clips. `Scores.statistics[metric]` holds one row of sufficient statistics a clip,
+Each metric is a function of sums over clips. `Scores.statistics[metric]` holds a row of sufficient statistics a clip,
 `AGGREGATES` turns sums of them into the corpus value, so any resample of clips has its true corpus value (BLEU, METEOR
 and CIDEr-D are not means of per-clip BLEU, ...). All resamples at once are one matrix product: counts (B, n) times
 statistics (n, k). CIDEr-D's per-clip values keep the document frequencies of the whole reference set.
@@ -75,13 +75,13 @@ def bleu(totals: np.ndarray, n: int) -> np.ndarray:
 def meteor(totals: np.ndarray, n: int) -> np.ndarray:
     """METEOR of summed alignment statistics; totals: (..., 23), the jar's own order.
 
-    The order: length, reference length, function words of both; for exact, stem, synonym and paraphrase matches: content
+    The order: length, reference length, function words of both; for exact, stem, synonym, paraphrase matches: content
     words of the candidate and of the reference, function words of the candidate and of the reference; chunks, matched
     words of both. Denkowski & Lavie 2014; the formula of `MeteorScorer.computeMetrics` in meteor-1.5.jar.
     """
     t = np.asarray(totals, dtype=np.float64)
     weights = np.array(METEOR_WEIGHTS)
-    stages = t[..., 4:20].reshape(*t.shape[:-1], 4, 4)     # (..., stage, [content c, content r, function c, function r])
+    stages = t[..., 4:20].reshape(*t.shape[:-1], 4, 4)     # (..., stage, [content c, r, function c, r])
     d = METEOR_DELTA
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = (d * (stages[..., 0] @ weights) + (1 - d) * (stages[..., 2] @ weights)) / (
@@ -209,7 +209,7 @@ def _tables(runs: Scored | Sequence[Scored], metric: str) -> list[np.ndarray]:
 def _paired(a: Any, b: Any, metric: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     tables_a, tables_b = _tables(a, metric), _tables(b, metric)
     if len(tables_a[0]) != len(tables_b[0]):
-        raise ValueError(f"{metric}: {len(tables_a[0])} clips against {len(tables_b[0])}; a comparison needs the same clips.")
+        raise ValueError(f"{metric}: {len(tables_a[0])} clips against {len(tables_b[0])}; they must be the same clips.")
     return tables_a, tables_b
 
 
