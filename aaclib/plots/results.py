@@ -108,7 +108,8 @@ class LiveLoss:
 
         buffer = BytesIO()
         fig = losses({name: pd.DataFrame(rows) for name, rows in self.rows.items()})
-        fig.savefig(buffer, format="png", dpi=140)
+        with styled():
+            fig.savefig(buffer, format="png", dpi=140)
         picture = Image(data=buffer.getvalue(), width=int(fig.get_figwidth() * 135))
         if self._handle is None:
             self._handle = display(picture, display_id=True)

@@ -11,13 +11,11 @@
 from aaclib.tables import findings
 from aaclib.tables.build import best_row, build, main_table, published, published_rows, ratio_to_published
 from aaclib.tables.export import (
-    PredictionError,
     decodings,
     export_run,
     letters,
     macros,
     other_systems,
-    read_predictions,
     source_list,
     write_csv,
     write_latex,
@@ -28,8 +26,8 @@ from aaclib.tables.listing import examples, side_by_side, text_table
 from aaclib.tables.table import Cell, Row, Table, escape
 
 __all__ = [
-    "Cell", "Findings", "PredictionError", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap",
+    "Cell", "Findings", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap",
     "decodings", "escape", "examples", "export_run", "findings", "has_references", "letters", "macros", "main_table",
-    "other_systems", "pair", "paired", "published", "published_rows", "ratio_to_published", "read_predictions",
+    "other_systems", "pair", "paired", "published", "published_rows", "ratio_to_published",
     "side_by_side", "source_list", "text_table", "verdict", "write_csv", "write_latex",
 ]

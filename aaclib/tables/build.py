@@ -83,18 +83,12 @@ def published_rows(target: str, metrics: Sequence[str], path: Path | None = None
 
 
 def published(path: Path | None = None) -> pd.DataFrame:
-    """data/published.csv in the wide form: system, target, source and a column a metric, x100. Empty if the file is
-    not there."""
+    """data/published.csv: system, target, supervised, training, source and a column a metric, x100. Empty if the file
+    is not there."""
     path = path or project_root() / "data" / "published.csv"
     if not path.is_file():
         return pd.DataFrame(columns=["system", "target", "source"])
-    frame = pd.read_csv(path, comment="#")
-    frame = frame.rename(columns={"dataset": "target", "set": "target", "data_set": "target"})
-    if {"metric", "value"} <= set(frame.columns):
-        keep = [c for c in ("system", "target", "source", "supervised", "training") if c in frame]
-        frame = frame.pivot_table(index=keep, columns="metric", values="value", sort=False, dropna=False).reset_index()
-        frame = frame.dropna(how="all", subset=[c for c in frame if c in METRIC_LABELS])
-    return frame
+    return pd.read_csv(path, comment="#")
 
 
 def ratio_to_published(exp: Any, target: str, decoding: str = "greedy", path: Path | None = None) -> pd.DataFrame:
@@ -102,8 +96,7 @@ def ratio_to_published(exp: Any, target: str, decoding: str = "greedy", path: Pa
     Columns strategy, system, ratio. Another system with another encoder and decoder: not relative performance."""
     frame, metric = published(path), exp.config.metrics.headline
     frame = frame[frame.target == target] if len(frame) else frame
-    if "supervised" in frame:
-        frame = frame[frame.supervised.astype(str).str.lower().isin(("true", "yes", "1"))]
+    frame = frame[frame.supervised.astype(str).str.lower() == "true"] if len(frame) else frame
     results = exp.results(target, decoding)
     ours = results[(results.metric == metric) & results.group.isin(WEAK) & results.value.notna()]
     rows = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -12,15 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from aaclib import store
+from aaclib import metrics, stats, store
+from aaclib.config import raw_dir
+from aaclib.metrics import io
 from aaclib.tables.facts import has_references, missing_frame
 from aaclib.tables.table import Cell, Row, Table
 
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
-
-
-class PredictionError(ValueError):
-    """A file of predictions that does not fit the evaluation clips; the message names the file and the clip."""
 
 
 def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
@@ -128,63 +125,22 @@ def audit(frame: pd.DataFrame) -> pd.DataFrame:
     return flat
 
 
-def read_predictions(path: str | Path, ids: Sequence[str]) -> list[str]:
-    """Captions of another system, in the order of `ids` (the evaluation clips).
-
-    CSV as in DCASE (file_name, caption_predicted; the second column whatever its name) or COCO results JSON (a list of
-    {"image_id" or "file_name": ..., "caption": ...}). Raises PredictionError for a clip without a prediction, for a
-    clip with two, and for an empty caption; predictions for other clips are ignored.
-    """
-    path = Path(path)
-    if path.suffix == ".json":
-        entries = [
-            (str(e.get("file_name", e.get("image_id", e.get("id")))), str(e.get("caption", "")))
-            for e in json.loads(path.read_text())
-        ]
-    else:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-        if not rows or len(rows[0]) < 2:
-            raise PredictionError(f"{path}: expected two columns, file_name and caption_predicted.")
-        columns = [c.strip().lower() for c in rows[0]]
-        caption = next(
-            (columns.index(c) for c in ("caption_predicted", "caption", "candidate", "prediction") if c in columns), 1
-        )
-        entries = [(row[0], row[caption]) for row in rows[1:] if row]
-    found: dict[str, str] = {}
-    for clip, text in entries:
-        if clip in found:
-            raise PredictionError(f"{path}: clip '{clip}' has two predictions; keep one.")
-        if clip in set(ids) and not text.strip():
-            raise PredictionError(f"{path}: the caption of clip '{clip}' is empty.")
-        found[clip] = text.strip()
-    if absent := [clip for clip in ids if clip not in found]:
-        raise PredictionError(
-            f"{path}: {len(absent)} of {len(ids)} evaluation clips have no prediction, for example '{absent[0]}'."
-        )
-    return [found[clip] for clip in ids]
-
-
 def other_systems(exp: Any, target: str, folder: str | Path | None = None) -> list[Row]:
-    """Rows for predictions of other systems on our evaluation clips, scored as ours are: every CSV or JSON file in
-    `folder` (data/raw/predictions/<target> unless given), named by its file name."""
-    from aaclib import metrics
-    from aaclib.config import raw_dir
-
+    """Rows for predictions of other systems on our evaluation clips, scored as ours are: every CSV, JSON or JSONL file
+    in `folder` (data/raw/predictions/<target> unless given; formats: aaclib.metrics.io), named by its file name.
+    Raises aaclib.metrics.FormatError naming the file and the clips that it has no caption for."""
     folder = Path(folder) if folder else raw_dir() / "predictions" / target
-    rows = []
-    clips = exp.split(target, "evaluation").clips
-    for path in sorted(p for p in folder.glob("*") if p.suffix in (".csv", ".json")) if folder.is_dir() else ():
-        candidates = read_predictions(path, [clip.id for clip in clips])
+    files = sorted(p for p in folder.glob("*") if p.suffix in (".csv", ".json", ".jsonl")) if folder.is_dir() else []
+    clips, rows = exp.clips(target, "evaluation", exp.seeds[0]) if files else (), []
+    for path in files:
+        candidates = io.for_clips(io.read_predictions(path), [clip.id for clip in clips])
         scores = metrics.evaluate(candidates, [list(clip.captions) for clip in clips], store=exp.store)
-        rows.append(
-            Row(
-                path.stem,
-                "external",
-                {m: Cell(100 * v) for m, v in scores.corpus.items()},
-                n=len(clips),
-                source=str(path.name),
-            )
-        )
+        cells = {
+            name: Cell(100 * value, 100 * found.low, 100 * found.high)
+            for name, value in scores.corpus.items()
+            if (found := stats.interval(scores, name, exp.config.metrics.bootstrap))
+        }
+        rows.append(Row(path.stem, "external", cells, n=len(clips), source=path.name))
     return rows
 
 

@@ -1,0 +1,308 @@
+"""Tables, files and sentences from made results: every number where it belongs, every mark for its reason."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from aaclib import bridge, config, tables
+from aaclib.datasets import Clip, Split
+from aaclib.gap import given
+from aaclib.metrics.io import FormatError
+from aaclib.store import Store
+from aaclib.tables import findings
+from aaclib.tables.table import Cell, Row, Table
+
+VALUES = {"supervised": 0.60, "baseline": 0.30, "noise": 0.45, "projection": 0.4501, "noise+projection": 0.40,
+          "shuffled": 0.05}
+
+
+def made(target="soundscapes-long", decoding="greedy", values=VALUES, missing=True):
+    lines = []
+    for name, value in values.items():
+        about = {"target": target, "strategy": name, "group": bridge.strategy(name).group, "decoding": decoding}
+        for metric, factor in (("cider_d", 1.0), ("meteor", 0.5)):
+            lines.append({**about, "metric": metric, "value": value * factor, "low": (value - 0.04) * factor,
+                          "high": (value + 0.05) * factor, "n": 60, "seeds": 1, "note": ""})
+        if missing:
+            lines.append({**about, "metric": "spice", "value": math.nan, "low": math.nan, "high": math.nan, "n": 60,
+                          "seeds": 0, "note": "SPICE is not installed: run aaclib metrics install-spice"})
+    return pd.DataFrame(lines)
+
+
+def against_best(best, p_values, values=VALUES):
+    return pd.DataFrame([{"a": name, "b": best, "metric": "cider_d", "difference": values[name] - values[best],
+                          "low": values[name] - values[best] - 0.02, "high": values[name] - values[best] + 0.02,
+                          "p": p, "p_holm": p} for name, p in p_values.items()])
+
+
+class Made:
+    """An experiment of made numbers: what tables ask of aaclib.Experiment."""
+
+    def __init__(self, folder, targets=("soundscapes-long",), values=VALUES, p=0.001, captions=2, supervised=True):
+        self.values = {k: v for k, v in values.items() if supervised or k != "supervised"}
+        self.targets, self.seeds, self.p, self.synthetic = targets, (0,), p, targets[0].startswith("soundscapes")
+        self.figures, self.tables, self.supervised = folder / "figures", folder / "tables", supervised
+        rows = tuple(self.values)
+        metrics = config.Metrics(names=("cider_d", "meteor", "spice"))
+        self.config = config.Config(data=config.Data(targets=dict.fromkeys(targets, (*rows, "shift"))), metrics=metrics)
+        self.count = captions
+
+    def dataset(self, name):
+        return SimpleNamespace(title=name.title(), synthetic=self.synthetic)
+
+    def split(self, target, part, audio=False):
+        texts = ("a dog barks", "rain falls")[: self.count] if part == "evaluation" else ("a dog barks", "a bell rings")
+        return Split(target, part, tuple(Clip(f"{part}{i}", texts) for i in range(4)), notes=("Cut to four clips.",))
+
+    def clips(self, target, part, seed):
+        return self.split(target, part).clips
+
+    def audio(self, target, part, seed):
+        return SimpleNamespace(errors={})
+
+    def gap(self, seed):
+        return given("0.114", 128, "no pairs")
+
+    def strategies(self, target):
+        return [bridge.strategy(name) for name in self.values]
+
+    def left_out(self, target, name):
+        return "no pairs to measure the gap on" if name == "shift" else ""
+
+    def rows(self, target, decoding="greedy"):
+        return self.strategies(target) if decoding == "greedy" else []
+
+    def captions(self, target, strategy, seed, decoding="greedy"):
+        return [f"{strategy} {i}" for i in range(4)]
+
+    def results(self, target, decoding="greedy"):
+        return made(target, decoding, self.values)
+
+    def relative(self, target, decoding="greedy"):
+        if not self.supervised:
+            return None
+        frame = made(target, decoding, self.values, missing=False)
+        bound = frame.groupby("metric").value.transform("max")
+        return frame.assign(**{c: frame[c] / bound for c in ("value", "low", "high")})
+
+    def why_no_relative(self, target, decoding="greedy"):
+        return "" if self.supervised else "There is no fully supervised row in this run."
+
+    def comparisons(self, target, metric="cider_d", decoding="greedy", against="baseline"):
+        names = [n for n in self.values if bridge.strategy(n).group != "control" and n != against]
+        return against_best(against, dict.fromkeys(names, self.p), self.values)
+
+    def per_clip(self, target, strategy, seed, decoding="greedy"):
+        clips = [f"evaluation{i}" for i in range(4)]
+        return pd.DataFrame({"clip": clips, "candidate": self.captions(target, strategy, 0), "references":
+                             [["a dog barks", 'rain, "falls"']] * 4, "cider_d": [0.1, 0.4, 0.2, 0.3]})
+
+
+def test_the_table_shows_fractions_times_100_in_the_papers_groups():
+    table = tables.build(made(), ("cider_d", "meteor", "spice"))
+    assert table.columns == ("cider_d", "meteor")
+    assert table.row("noise").cells["cider_d"].text == "45.0"
+    assert table.row("noise").cells["cider_d"].interval == "[41.0, 50.0]"
+    groups = [group for group, _ in table.grouped()]
+    assert groups == ["supervised", "baseline", "training", "inference", "both", "control"]
+
+
+def test_best_and_second_are_sought_among_the_weakly_supervised_rows_alone():
+    cells = {row.name: row.cells["cider_d"] for row in tables.build(made(), ("cider_d",)).rows}
+    assert cells["supervised"].rank == 0 and cells["shuffled"].rank == 0
+    # 45.0 and 45.01 show the same number, so they share the first place and the next one is third
+    assert cells["noise"].rank == 1 and cells["projection"].rank == 1 and cells["noise+projection"].rank == 0
+
+
+def test_only_differences_that_are_not_significant_are_marked():
+    frame = against_best("projection", {"noise": 0.7, "noise+projection": 0.04, "baseline": 0.001, "supervised": 0.9})
+    table = tables.build(made(), ("cider_d",), comparisons={"cider_d": frame})
+    assert {row.name for row in table.rows if row.cells["cider_d"].tied} == {"noise"}
+    assert any(note.startswith("°") for note in table.notes)
+    assert not any(note.startswith("°") for note in tables.build(made(), ("cider_d",)).notes)
+
+
+def test_a_missing_metric_is_absent_and_the_footnote_says_why():
+    table = tables.build(made(), ("cider_d", "spice"))
+    assert "spice" not in table.columns
+    assert any("SPICE is absent: SPICE is not installed" in note for note in table.notes)
+    frame = made()
+    frame.loc[(frame.metric == "spice") & (frame.strategy != "noise"), ["value", "note"]] = [0.1, ""]
+    partly = tables.build(frame, ("cider_d", "spice"))
+    assert partly.row("noise").cells["spice"].text == "-"
+    assert any(note.startswith("SPICE is absent for noise") for note in partly.notes)
+
+
+def test_every_table_says_n_seeds_interval_and_scale():
+    note = tables.build(made(), ("cider_d",)).notes[0]
+    assert all(part in note for part in ("x100", "60 clips", "1 seed", "95 %", "bootstrap"))
+
+
+def test_relative_performance_is_a_column_or_a_reason(tmp_path):
+    table = tables.main_table(Made(tmp_path), "soundscapes-long")
+    assert table.columns[-1] == "relative" and table.row("baseline").cells["relative"].text == "50.0"
+    without = tables.main_table(Made(tmp_path, supervised=False), "soundscapes-long")
+    assert "relative" not in without.columns
+    assert any("no fully supervised row" in note for note in without.notes)
+
+
+def test_the_main_table_tells_sigma_rows_left_out_and_the_cut_of_the_split(tmp_path):
+    notes = " ".join(tables.main_table(Made(tmp_path), "soundscapes-long").notes)
+    for part in ("d σ² = 1.66 at d = 128", "shift is left out: no pairs", "Cut to four clips."):
+        assert part in notes
+
+
+def test_synthetic_tables_are_marked_in_every_form(tmp_path):
+    table = tables.main_table(Made(tmp_path), "soundscapes-long")
+    forms = table._repr_html_(), table._repr_markdown_(), table.latex()
+    assert all("synthetic world" in form.lower() for form in forms)
+    real = tables.main_table(Made(tmp_path, targets=("clotho",)), "clotho")
+    assert "synthetic world" not in real.latex().lower()
+
+
+def test_latex_is_booktabs_with_even_rows_and_nothing_unescaped(tmp_path):
+    table = tables.main_table(Made(tmp_path, p=0.5), "soundscapes-long")
+    text = table.latex(intervals=True)
+    body = text[text.index(r"\toprule"):text.index(r"\bottomrule")]
+    rows = [line for line in body.splitlines() if line.endswith(r"\\") and r"\multicolumn" not in line]
+    columns = len(re.search(r"\\begin\{tabular\}\{(\w+)\}", text)[1])
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {columns - 1}
+    assert r"\textbf{45.0}" in text and r"$^{\circ}$" in text and r"{\scriptsize [41.0, 50.0]}" in text
+    assert text.count(r"\begin{") == text.count(r"\end{")
+    assert not re.search(r"(?<!\\)[%#]", text.split("\n", 1)[1]) and "σ" not in text and "°" not in text
+
+
+def test_escape_leaves_no_special_character_alone():
+    assert tables.escape("a_b & 5 % {x} ^ ~ \\ $ #") == (
+        r"a\_b \& 5 \% \{x\} \textasciicircum{} \textasciitilde{} \textbackslash{} \$ \#")
+
+
+def test_macros_are_unique_letters_only_and_give_the_tables_numbers():
+    both = pd.concat([made(), made(decoding="beam"), made("soundscapes-short")])
+    text = tables.macros(both, made(missing=False))
+    names = re.findall(r"\\newcommand\{\\(\w+)\}", text)
+    assert len(names) == len(set(names)) and all(name.isalpha() for name in names)
+    assert r"\newcommand{\aacSoundscapesLongNoiseCiderD}{45.0}" in text
+    assert r"\newcommand{\aacSoundscapesLongNoiseBeamCiderDHigh}{50.0}" in text
+    assert r"\newcommand{\aacSoundscapesLongNoiseCiderDRelative}{45.0}" in text and "spice" not in text.lower()
+    assert tables.letters("bleu_4") == "BleuFour" and tables.letters("noise+shift") == "NoiseShift"
+
+
+def test_export_writes_everything_and_twice_the_same_bytes(tmp_path):
+    exp = Made(tmp_path)
+    files = tables.export_run(exp, [tables.main_table(exp, "soundscapes-long")])
+    names = {str(file.relative_to(exp.tables)) for file in files}
+    assert {"results.csv", "numbers.tex", "relative.csv", "soundscapes-long-greedy.tex",
+            "soundscapes-long-greedy_intervals.tex", "soundscapes-long-greedy.md"} <= names
+    assert sum(name.startswith("per_clip/") for name in names) == len(VALUES)
+    before = {file: file.read_bytes() for file in files}
+    tables.export_run(exp, [tables.main_table(exp, "soundscapes-long")])
+    assert {file: file.read_bytes() for file in files} == before
+    back = pd.read_csv(exp.tables / "results.csv")
+    assert back[(back.strategy == "noise") & (back.metric == "cider_d")].value.item() == pytest.approx(0.45)
+    audit = pd.read_csv(exp.tables / "per_clip" / "soundscapes-long_noise_greedy_seed0.csv")
+    assert json.loads(audit.references[0]) == ["a dog barks", 'rain, "falls"']
+
+
+def test_recordings_without_captions_export_their_captions_and_no_scores(tmp_path):
+    exp = Made(tmp_path, captions=0)
+    assert not tables.has_references(exp, "soundscapes-long")
+    files = tables.export_run(exp)
+    assert [file.name for file in files] == ["captions_soundscapes-long.csv"]
+    assert pd.read_csv(files[0]).noise.tolist() == [f"noise {i}" for i in range(4)]
+
+
+def test_predictions_of_other_systems_become_rows_scored_like_ours(tmp_path):
+    exp = Made(tmp_path)
+    exp.store = Store(tmp_path / "store")
+    exp.config = replace(exp.config, metrics=replace(exp.config.metrics, names=("rouge_l",), bootstrap=20))
+    lines = "".join(f"evaluation{i},a dog barks\n" for i in (2, 0, 3, 1))
+    (tmp_path / "system x.csv").write_text("file_name,caption_predicted\n" + lines)
+    (tmp_path / "notes.txt").write_text("not a prediction")
+    (row,) = tables.other_systems(exp, "soundscapes-long", tmp_path)
+    assert (row.name, row.group, row.n) == ("system x", "external", 4)
+    assert row.cells["rouge_l"].text == "100.0"
+    (tmp_path / "broken.csv").write_text("file_name,caption_predicted\nevaluation0,a dog\n")
+    with pytest.raises(FormatError, match="evaluation1"):
+        tables.other_systems(exp, "soundscapes-long", tmp_path)
+
+
+def test_no_folder_of_predictions_means_no_rows(tmp_path):
+    assert tables.other_systems(Made(tmp_path), "soundscapes-long", tmp_path / "nowhere") == []
+
+
+def test_published_rows_stand_beside_ours_as_they_were_published(tmp_path):
+    path = tmp_path / "published.csv"
+    path.write_text("# a remark\nsystem,target,supervised,cider_d,spice,source\n"
+                    "CNext-trans,clotho,true,46.43,13.31,a paper\n"
+                    "SLAM,audiocaps,true,84.1,,another\n")
+    rows = tables.published_rows("clotho", ("cider_d", "spice"), path)
+    found = [(r.name, r.group, r.cells["cider_d"].text, r.source) for r in rows]
+    assert found == [("CNext-trans", "published", "46.4", "a paper")]
+    assert set(tables.published_rows("audiocaps", ("cider_d", "spice"), path)[0].cells) == {"cider_d"}
+    assert tables.published_rows("soundscapes-long", ("cider_d",), path) == []
+
+
+def test_conclusions_choose_their_words_by_the_tests(tmp_path):
+    sure = "\n".join(findings.conclusions(Made(tmp_path, p=0.001)))
+    assert "**projection**, 45.0" in sure and "noise, projection, noise+projection; significantly worse: none" in sure
+    assert "75 % of the fully supervised" in sure and "cannot tell" not in sure and "One seed" in sure
+    unsure = "\n".join(findings.conclusions(Made(tmp_path, p=0.6)))
+    assert "significantly better than the plain swap (30.0 [26.0, 35.0]): none" in unsure
+    assert "cannot tell projection from" in unsure
+    reversed_ = {**VALUES, "baseline": 0.55}
+    worse = "\n".join(findings.conclusions(Made(tmp_path, values=reversed_)))
+    assert "**baseline**, 55.0" in worse and "none; significantly worse: noise" in worse
+
+
+def test_conclusions_say_what_is_not_there(tmp_path):
+    text = "\n".join(findings.conclusions(Made(tmp_path, supervised=False)))
+    assert "no relative performance. There is no fully supervised row" in text
+    assert "nothing is concluded" in "\n".join(findings.conclusions(Made(tmp_path, captions=0)))
+    real = "\n".join(findings.conclusions(Made(tmp_path, targets=("clotho",))))
+    assert "synthetic" not in real
+
+
+def test_data_findings_count_the_overlap_and_find_shared_clips(tmp_path):
+    exp = Made(tmp_path)
+    assert tables.caption_overlap(exp, "soundscapes-long") == 0.5
+    text = "\n".join(findings.data(exp))
+    assert "50.0 % of the evaluation captions" in text and "a part of every score is recitation" in text
+    assert "share no clip" in text
+    exp.split = lambda target, part, audio=False: Split(target, part, (Clip("same", ("a", "b")),))
+    assert "SHARE 1 clips, for example same" in "\n".join(findings.data(exp))
+
+
+def test_a_comparison_is_found_whichever_way_round_it_was_made():
+    frame = against_best("baseline", {"noise": 0.01})
+    there, back = tables.pair(frame, "noise", "baseline"), tables.pair(frame, "baseline", "noise")
+    assert back["difference"] == -there["difference"] and back["low"] == -there["high"]
+    assert tables.pair(frame, "noise", "shift") is None
+    assert tables.verdict(frame, "baseline", "noise").startswith("noise is better")
+    assert "not tested" in tables.verdict(frame, "noise", "shift")
+
+
+def test_examples_are_chosen_by_rule_from_good_to_bad(tmp_path):
+    exp = Made(tmp_path)
+    chosen = tables.examples(exp, "soundscapes-long", 0, count=2)
+    assert chosen == [3, 2]                          # scores 0.1 0.4 0.2 0.3: of the order 1 3 2 0, without both ends
+    assert tables.examples(Made(tmp_path, captions=0), "soundscapes-long", 0, count=3) == [0, 1, 2]
+
+
+def test_side_by_side_shows_humans_first_and_every_row(tmp_path):
+    frame = tables.side_by_side(Made(tmp_path), "soundscapes-long", 1, 0)
+    assert frame.row.tolist() == ["human", "human", *VALUES]
+    assert frame[frame.row == "noise"].score.item() == pytest.approx(40.0)
+    assert "score" not in tables.side_by_side(Made(tmp_path, captions=0), "soundscapes-long", 1, 0)
+
+
+def test_html_is_escaped():
+    table = Table("a < b", ("cider_d",), (Row("<script>", "baseline", {"cider_d": Cell(1.0)}),))
+    assert "<script>" not in table._repr_html_() and "a &lt; b" in table._repr_html_()
