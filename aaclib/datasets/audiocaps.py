@@ -138,5 +138,14 @@ def report(coverage: Coverage, title: str = "AudioCaps") -> str:
     return f"{title}: {len(coverage.found)} of {total} clips found ({coverage.share:.1%}; {named or 'none'}){gone}."
 
 
+def absent(data: Data) -> str:
+    """Why AudioCaps cannot be a target on this machine: nobody named a folder, and data/raw/audiocaps has no audio.
+    "" where it can, and where a folder was named (then anything missing there is an error of its own)."""
+    folder = raw_dir() / "audiocaps"
+    if data.audiocaps or (folder.is_dir() and audio_files(folder)):
+        return ""
+    return f"No folder with AudioCaps' audio is named (data.audiocaps), and {folder} has none."
+
+
 def load(name: str, data: Data, store: object = None) -> AudioCaps:
     return AudioCaps(data)

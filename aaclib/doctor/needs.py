@@ -1,0 +1,149 @@
+"""What a run needs from outside: files of data sets, weights, tokenizers; for each, whether it is here or whence."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from aaclib import bridge
+from aaclib.config import Config, raw_dir
+from aaclib.datasets import load
+from aaclib.datasets.audiocaps import AudioCaps, absent
+from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
+from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES, WavCaps
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
+HUB_BYTES = {"laion/clap-htsat-unfused": 615_000_000, "laion/clap-htsat-fused": 615_000_000}
+LAION_BYTES = 1_900_000_000
+SMALL = 2_000_000                      # bytes of a captions table, about
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that has to be there. `url` "" = nothing here can fetch it."""
+
+    what: str
+    where: str                         # file, folder or hub name
+    here: bool
+    size: int = 0                      # bytes to fetch, about
+    unpacked: int = 0                  # bytes on the disk afterwards, about; 0 = as fetched
+    url: str = ""
+    mend: str = ""                     # the command that gets it
+
+
+def needs(config: Config) -> list[Need]:
+    """Everything outside the store that the profile's run reads. Raises what loading a data set raises."""
+    found = []
+    for target in config.data.targets:
+        if target == "audiocaps" and absent(config.data):
+            continue
+        found += _dataset(config, target, ("train", *_validation(config)), _audio_splits(config, target))
+    if config.data.pairs:
+        name, _, split = config.data.pairs.partition(".")
+        found += _dataset(config, name, (split or "train",), (split or "train",))
+    return list(dict.fromkeys([*found, *_clap(config), *_tokenizer(config)]))
+
+
+def supervised(config: Config, target: str) -> bool:
+    return any(not bridge.strategy(name).weakly_supervised for name in config.data.targets[target])
+
+
+def _validation(config: Config) -> tuple[str, ...]:
+    return ("validation",) if config.train.keep == "best" else ()
+
+
+def _audio_splits(config: Config, target: str) -> tuple[str, ...]:
+    return ("evaluation", *(("train", *_validation(config)) if supervised(config, target) else ()))
+
+
+def _dataset(config: Config, name: str, texts: tuple[str, ...], audio: tuple[str, ...]) -> list[Need]:
+    if name not in ("clotho", "audiocaps", "wavcaps"):
+        return []
+    dataset = load(name, config.data)
+    if isinstance(dataset, Clotho):
+        found = []
+        for split in dict.fromkeys([*texts, *audio]):
+            path = dataset.table_path("captions", split)
+            found.append(_table(f"Clotho's {OFFICIAL[split]} captions", path, dataset.remote(path.name).url))
+        for split in audio:
+            archive = dataset.root / "archives" / f"clotho_audio_{OFFICIAL[split]}.7z"
+            here = dataset.audio_folder(split).is_dir() and any(dataset.audio_folder(split).iterdir())
+            found.append(Need(f"Clotho's {OFFICIAL[split]} audio", str(dataset.audio_folder(split)), here,
+                              0 if archive.is_file() else ARCHIVE_BYTES[split], AUDIO_BYTES[split],
+                              dataset.remote(archive.name).url, f"a network; or put the archive at {archive}"))
+        return found
+    if isinstance(dataset, AudioCaps):
+        return [_table(f"AudioCaps' {s} captions", dataset.table_path(s), dataset.remote(s).url)
+                for s in dict.fromkeys([*texts, *audio])]
+    assert isinstance(dataset, WavCaps)
+    table = _table("WavCaps' SoundBible captions", dataset.json_path(), dataset.remote(JSON).url)
+    mend = "a network; or --set data.wavcaps=DIR with {id}.flac files and sb_final.json"
+    return [table, Need("WavCaps' SoundBible audio", str(dataset.root), dataset.audio_is_here(), ZIP_BYTES, ZIP_BYTES,
+                        dataset.remote(ZIP).url, mend)]
+
+
+def _table(what: str, path: Path, url: str) -> Need:
+    return Need(what, str(path), path.is_file(), SMALL, SMALL, url, f"a network; or put it at {path}")
+
+
+def _clap(config: Config) -> list[Need]:
+    kind, _, name = config.clap.backend.partition(":")
+    name = name.partition("?")[0]
+    if kind == "hf":
+        files = [("config.json",), ("preprocessor_config.json",), WEIGHTS, ("tokenizer.json", "vocab.json")]
+        return [_hub("CLAP weights and tokenizer", name, files, HUB_BYTES.get(name, 0), "clap.backend=hf:DIR")]
+    if kind == "laion":
+        path = next((p for p in (Path(name).expanduser(), raw_dir() / "clap" / f"{name}.pt") if p.is_file()), None)
+        here = path is not None or cached("lukewys/laion_clap", f"{name}.pt")
+        url = "" if name.endswith(".pt") or "/" in name else _hub_url("lukewys/laion_clap", f"{name}.pt")
+        weights = Need("LAION-CLAP checkpoint", str(path or name), here, LAION_BYTES, 0, url,
+                       f"a network; or put {name}.pt at {raw_dir() / 'clap'}")
+        return [weights, _hub("RoBERTa's tokenizer", "roberta-base", [("tokenizer.json", "vocab.json")], SMALL, "")]
+    if kind == "wavcaps":
+        path = Path(name).expanduser()
+        weights = Need("WavCaps' CLAP checkpoint", str(path), path.is_file(), 0, 0, "",
+                       f"fetch cnn14-bert.pt by browser (links in github.com/XinhaoMei/WavCaps, folder retrieval), put "
+                       f"it at {path}, or --set clap.backend=wavcaps:FILE")
+        return [weights, _hub("BERT's tokenizer", _option(config, "bert-base-uncased"),
+                              [("tokenizer.json", "vocab.txt")], SMALL, "")]
+    if kind == "embeddings":
+        return [Need("computed embeddings", name, Path(name).expanduser().is_dir(), mend="give embeddings:DIR")]
+    return []
+
+
+def _option(config: Config, default: str) -> str:
+    """The tokenizer given with the backend: 'wavcaps:FILE?tokenizer=DIR'."""
+    query = config.clap.backend.partition("?")[2]
+    return dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair).get("tokenizer", default)
+
+
+def _tokenizer(config: Config) -> list[Need]:
+    if config.decoder.tokenizer == "words":
+        return []
+    return [_hub("the decoder's tokenizer", config.decoder.tokenizer,
+                 [("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")], SMALL, "decoder.tokenizer=DIR")]
+
+
+def _hub(what: str, name: str, files: list[tuple[str, ...]], size: int, setting: str) -> Need:
+    """Something that transformers reads: `files`: of each group one has to be there, in the folder or the cache."""
+    folder = Path(name).expanduser()
+    if folder.is_dir() or name.startswith((".", "/", "~")):
+        here = all(any((folder / file).is_file() for file in group) for group in files)
+        wanted = ", ".join(group[0] for group in files)
+        return Need(what, str(folder), here, mend=f"the folder must hold {wanted}")
+    here = all(any(cached(name, file) for file in group) for group in files)
+    offline = f"; without network, copy its files to a folder and --set {setting}" if setting else ""
+    mend = f"hf download {name}{offline}"
+    return Need(what, name, here, size, 0, _hub_url(name, "config.json"), mend)
+
+
+def _hub_url(name: str, file: str) -> str:
+    return f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/{name}/resolve/main/{file}"
+
+
+def cached(name: str, file: str) -> bool:
+    """Is this file of a hub repository in the local cache?"""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(name, file), str)

@@ -1,0 +1,180 @@
+"""What a run would fetch, keep and cost: an estimate by counting operations, not a measurement.
+
+Rates were measured on two cores of a current server CPU; the GPU's are a round number for a card of 2020 or later and
+were not measured. Read the times as 'minutes or hours', not as a promise.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from aaclib import bridge
+from aaclib.config import Config
+from aaclib.datasets import DatasetError, load
+from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
+from aaclib.datasets.audiocaps import absent
+from aaclib.datasets.clotho import CLIPS as CLOTHO
+from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
+from aaclib.doctor.needs import Need, needs, supervised
+from aaclib.progress import duration
+
+FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}      # sustained, in small models
+STEP_S = {"cpu": 0.0, "cuda": 0.012, "mps": 0.03}           # a training step at least
+WINDOW_S = {"cpu": 0.36, "cuda": 0.02, "mps": 0.05}         # one ten-second window through HTSAT or Cnn14, decoded
+TOKENS = 15                            # a caption, about
+SCENE_S = 0.015                        # to render a synthetic scene, two processes
+METRICS_S, SPICE_REFERENCES_S, SPICE_ROW_S = 8.0, 0.02, 0.014   # a row; a reference caption; a new caption
+MEASURED_ON = "estimated by counting operations; GPU rates are round numbers, not measured"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`stages`: stage, what, seconds. `downloads`: what, where, state, GB. Prints itself line by line."""
+
+    title: str
+    device: str
+    stages: pd.DataFrame
+    downloads: pd.DataFrame
+    gpu_gb: float                      # memory, about
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return float(self.stages.seconds.sum())
+
+    @property
+    def to_fetch_gb(self) -> float:
+        return float(self.downloads[self.downloads.state == "to fetch"].gb.sum())
+
+    def __iter__(self) -> Iterator[str]:
+        yield f"{self.title}: on {self.device}, about {duration(self.seconds)} ({MEASURED_ON})."
+        for row in self.stages.itertuples():
+            yield f"  {row.stage:<18} {duration(row.seconds):>12}   {row.what}"
+        if len(self.downloads):
+            yield f"Needed from outside, {self.to_fetch_gb:.1f} GB to fetch:"
+        for row in self.downloads.itertuples():
+            size = f"{row.gb * 1000:.0f} MB" if row.state == "to fetch" and row.gb else ""
+            yield f"  {row.state:<9} {size:>8}  {row.what} ({row.where})"
+        yield f"Memory of the GPU: about {self.gpu_gb:.0f} GB." if self.device != "cpu" else "No GPU is used."
+        yield from self.notes
+
+    def __str__(self) -> str:
+        return "\n".join(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def plan(config: Config) -> Plan:
+    """The plan of a profile on this machine. Fetches nothing and loads no model."""
+    device = _device(config)
+    targets = {t: names for t, names in config.data.targets.items() if not (t == "audiocaps" and absent(config.data))}
+    notes = [f"AudioCaps' table is left out: {absent(config.data)}"] if len(targets) < len(config.data.targets) else []
+    counts = {t: {s: _count(config, t, s) for s in ("train", "validation", "evaluation")} for t in targets}
+    for target, count in counts.items():
+        if count["train"][1] == 0:
+            notes.append(f"{target}: the captions are not here yet, so its times are missing.")
+    seeds = len(config.seeds)
+    rows = [("01_data", _data(config, counts), "data sets, audio of the synthetic world"),
+            ("02_embeddings", seeds * _embeddings(config, targets, counts, device), "CLAP embeddings"),
+            ("04_training", seeds * sum(_training(config, targets[t], counts[t], device) for t in targets),
+             f"{seeds * sum(len(_trainings(names)) for names in targets.values())} decoders"),
+            ("05_decoding", seeds * sum(_decoding(config, targets[t], counts[t], device) for t in targets), "captions"),
+            ("06_tables", sum(_tables(config, targets[t], counts[t]) for t in targets), "metrics")]
+    if config.clap.backend == "tiny":
+        epochs = config.clap.epochs / 8 * _count(config, config.data.pretrain, "train")[0] / 6000
+        rows.insert(1, ("02_embeddings", seeds * 100 * epochs, "training of the tiny CLAP"))
+    downloads = pd.DataFrame([_download(need) for need in needs(config)], columns=["what", "where", "state", "gb"])
+    stages = pd.DataFrame(rows, columns=["stage", "seconds", "what"])
+    return Plan(config.title or config.name, device, stages, downloads, _gpu_gb(config), tuple(notes))
+
+
+def _download(need: Need) -> tuple[str, str, str, float]:
+    state = "here" if need.here else "to fetch" if need.url else "MISSING"
+    return need.what, need.where, state, need.size / 1e9
+
+
+def _device(config: Config) -> str:
+    import torch
+
+    if config.device:
+        return config.device.split(":")[0]
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
+    """(clips, captions) of a split, without fetching anything; (0, 0) where that cannot be known."""
+    known = {"clotho": (CLOTHO, 5), "audiocaps": (AUDIOCAPS, 1 if split == "train" else 5), "wavcaps": (
+        {"train": WAVCAPS, "validation": 0, "evaluation": 0}, 1)}
+    size = config.data.sizes.get(f"{dataset}.{split}")
+    if dataset in known:
+        clips = known[dataset][0][split]
+        clips = min(clips, size) if size else clips
+        return clips, clips * known[dataset][1]
+    try:
+        clips = load(dataset, replace(config.data, download=False)).split(split).clips[:size]
+    except DatasetError:
+        return 0, 0
+    return len(clips), sum(len(clip.captions) for clip in clips)
+
+
+def _trainings(names: tuple[str, ...]) -> set[str]:
+    """Which decoders the rows need: rows of one training share one."""
+    return {bridge.strategy(name).training for name in names if name not in ("copy", "human")}
+
+
+def _data(config: Config, counts: dict) -> float:
+    names = [n.partition(".")[0] for n in (config.data.pretrain, *config.data.targets)]
+    scenes = sum(sum(c[0] for c in counts.get(n, {}).values()) for n in names if n.startswith("soundscapes"))
+    if config.data.pretrain.startswith("soundscapes"):
+        scenes += _count(config, config.data.pretrain, "train")[0]
+    return 10 + scenes * SCENE_S
+
+
+def _embeddings(config: Config, targets: dict, counts: dict, device: str) -> float:
+    if config.clap.backend == "tiny":
+        return 0.003 * sum(sum(sum(pair) for pair in c.values()) for c in counts.values())
+    windows = {"clotho": 3, "audiocaps": 1}                  # of ten seconds, a clip
+    clips = sum(windows.get(t, 1) * (c["evaluation"][0] + (c["train"][0] if supervised(config, t) else 0))
+                for t, c in counts.items()) + config.gap.n_pairs
+    captions = sum(sum(pair[1] for pair in c.values()) for c in counts.values())
+    text_flop = 2 * 86e6 * TOKENS * captions                 # a twelve-layer text tower
+    return 10 + clips * WINDOW_S[device] + text_flop / (3 * FLOPS[device])
+
+
+def _parameters(config: Config) -> float:
+    vocabulary = config.decoder.vocabulary if config.decoder.tokenizer == "words" else 30522
+    return 12 * config.decoder.layers * config.decoder.width**2 + vocabulary * config.decoder.width
+
+
+def _training(config: Config, names: tuple[str, ...], count: dict, device: str) -> float:
+    captions = count["train"][1]
+    flop = 6 * _parameters(config) * TOKENS * captions * config.train.epochs
+    steps = captions / config.train.batch_size * config.train.epochs
+    return len(_trainings(names)) * max(flop / FLOPS[device], steps * STEP_S[device])
+
+
+def _decoding(config: Config, names: tuple[str, ...], count: dict, device: str) -> float:
+    rows = [n for n in names if n not in ("copy", "human", "shuffled")]
+    beams = config.generate.beam * len(set(rows) & set(config.generate.beam_rows))
+    flop = 2 * _parameters(config) * config.generate.max_tokens * count["evaluation"][0]
+    return (len(rows) + beams) * (1 + flop / FLOPS[device])
+
+
+def _tables(config: Config, names: tuple[str, ...], count: dict) -> float:
+    rows = len(names) * len(config.seeds)
+    size = count["evaluation"][0] / 1000
+    spice = {"spice", "spider", "spider_fl"} & set(config.metrics.names)
+    seconds = 15 + METRICS_S * rows * size
+    return seconds + (count["evaluation"][1] * SPICE_REFERENCES_S + 1000 * size * SPICE_ROW_S * rows if spice else 0)
+
+
+def _gpu_gb(config: Config) -> float:
+    """Weights and batches of CLAP (0.6 GB and some), or weights, Adam and logits of a decoder: the larger one."""
+    vocabulary = config.decoder.vocabulary if config.decoder.tokenizer == "words" else 30522
+    logits = 3 * 4 * config.train.batch_size * (config.decoder.max_tokens + 1) * vocabulary
+    return 1 + max(2.5e9 if config.clap.backend != "tiny" else 0.5e9, 16 * _parameters(config) + logits) / 1e9

