@@ -89,11 +89,22 @@ def meteor(totals: np.ndarray, n: int) -> np.ndarray:
         recall = (d * (stages[..., 1] @ weights) + (1 - d) * (stages[..., 3] @ weights)) / (
             d * (t[..., 1] - t[..., 3]) + (1 - d) * t[..., 3])
         mean = 1 / ((1 - METEOR_ALPHA) / precision + METEOR_ALPHA / recall)
-        whole = ((stages[..., 0] + stages[..., 2]).sum(-1) == t[..., 0]) & (
-            (stages[..., 1] + stages[..., 3]).sum(-1) == t[..., 1]) & (t[..., 20] == 1)
-        fragments = np.where(whole, 0.0, t[..., 20] / ((t[..., 21] + t[..., 22]) / 2))
+        fragments = np.where(_perfect(t), 0.0, t[..., 20] / ((t[..., 21] + t[..., 22]) / 2))
         score = mean * (1 - METEOR_GAMMA * fragments**METEOR_BETA)
     return np.where(np.isnan(score), 0.0, np.maximum(score, 0.0))
+
+
+def meteor_summable(statistics: np.ndarray) -> np.ndarray:
+    """Per-clip counts (..., 23) as METEOR adds them up: a perfect match adds no chunk to the corpus's fragmentation
+    (`MeteorStats.addStats`). The clip's own score stays the same."""
+    summable = np.array(statistics, dtype=np.float64)
+    summable[..., 20] = np.where(_perfect(summable), 0.0, summable[..., 20])
+    return summable
+
+
+def _perfect(t: np.ndarray) -> np.ndarray:
+    """Whether every word of both captions is matched, in one chunk; t: (..., 23)."""
+    return (t[..., 4:20:2].sum(-1) == t[..., 0]) & (t[..., 5:20:2].sum(-1) == t[..., 1]) & (t[..., 20] == 1)
 
 
 def mean(totals: np.ndarray, n: int) -> np.ndarray:

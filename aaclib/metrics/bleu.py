@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from aaclib.metrics.result import Result
@@ -12,11 +14,11 @@ NAMES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4")
 
 def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
     """Tokenised captions in, four results out. Statistics: length, reference length, guesses 1..N, matches 1..N."""
-    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+    from pycocoevalcap.bleu.bleu_scorer import BleuScorer, cook_test
 
     scorer = BleuScorer(n=4)
-    for candidate, refs in zip(candidates, references, strict=True):
-        scorer += (candidate, refs)
+    scorer.crefs = _cooked(tuple(map(tuple, references)))
+    scorer.ctest = [cook_test(candidate, refs) for candidate, refs in zip(candidates, scorer.crefs, strict=True)]
     _, per_clip = scorer.compute_score(option="closest", verbose=0)
     closest = [min((abs(r - c["testlen"]), r) for r in c["reflen"])[1] for c in scorer.ctest]
     lengths = np.array([[c["testlen"], r] for c, r in zip(scorer.ctest, closest, strict=True)], float)
@@ -26,3 +28,11 @@ def compute(candidates: list[str], references: list[list[str]], store: Store | N
         name: Result(np.array(per_clip[n - 1]), np.hstack([lengths, guess[:, :n], correct[:, :n]]))
         for n, name in enumerate(NAMES, start=1)
     }
+
+
+@functools.lru_cache(maxsize=4)
+def _cooked(references: tuple[tuple[str, ...], ...]) -> list:
+    """The n-grams of a reference set, counted once for all caption sets of a session."""
+    from pycocoevalcap.bleu.bleu_scorer import cook_refs
+
+    return [cook_refs(refs) for refs in references]

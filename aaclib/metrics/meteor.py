@@ -2,7 +2,7 @@
 
 The jar answers `SCORE ||| reference ||| ... ||| candidate` with 23 counts of the alignment with the best reference.
 The score is a formula of these (`aaclib.stats.meteor`), and corpus METEOR the same formula of their sums, so the jar's
-second step is not needed, and a resample of clips has its true corpus value. Loading its paraphrase table takes 10 s:
+second step is not needed and a resample of clips has its true corpus value. Loading its paraphrase table takes 10 s:
 `warm_up()` starts that while something else is going on.
 """
 
@@ -43,7 +43,7 @@ def compute(candidates: list[str], references: list[list[str]], store: Store | N
         cache.put({keys[line]: row.astype("<f8").tobytes() for line, row in new.items()})
         counts |= new
     table = np.array([counts[line] for line in lines]).reshape(len(lines), stats.METEOR_COLUMNS)
-    return {"meteor": Result(stats.meteor(table, 1), table)}
+    return {"meteor": Result(stats.meteor(table, 1), stats.meteor_summable(table))}
 
 
 def warm_up(candidates: list[str] = (), references: list[list[str]] = ()) -> None:
