@@ -12,15 +12,15 @@ __version__ = "0.1.0"
 
 # name -> the module that has it; a module stands for itself
 _CLASSES = {
-    "Experiment": "aaclib.pipeline",
+    "Experiment": "aaclib.experiment",
     "Captioner": "aaclib.captioner",
     "Config": "aaclib.config",
     "Store": "aaclib.store",
 }
 _MODULES = (
-    "audio", "bridge", "captioner", "clap", "config", "datasets", "decoder", "doctor", "embed", "gap", "generate",
-    "memory", "metrics", "pipeline", "plots", "progress", "provenance", "retrieval", "runner", "seeds", "stats",
-    "store", "tables", "text", "train",
+    "audio", "bridge", "captioner", "clap", "config", "datasets", "decoder", "doctor", "embed", "experiment", "gap",
+    "generate", "memory", "metrics", "pipeline", "plots", "progress", "provenance", "retrieval", "runner", "seeds",
+    "stats", "store", "tables", "text", "train", "training",
 )
 
 __all__ = ["__version__", *_CLASSES, *_MODULES]

@@ -141,6 +141,10 @@ def _add_caption(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("audio", nargs="+", type=Path, metavar="FILE|FOLDER", help="recordings, or folders of recordings")
     sub.add_argument("--run", default="quick", help="the finished run whose decoder and CLAP are used; default: quick")
     sub.add_argument("--strategy", default="projection", help="a row of the run's table; default: projection")
+    sub.add_argument("--target", help="the data set whose training text the decoder learned; default: the run's first")
+    sub.add_argument("--seed", type=int, help="which of the run's seeds; default: its first")
+    sub.add_argument("--beam", type=int, default=1, metavar="N", help="beam search with N beams; default: greedy")
+    sub.add_argument("--device", help="cpu, cuda, mps; default: as in the run")
     sub.add_argument("--out", type=Path, metavar="FILE.csv", help="write file_name,caption there instead of the screen")
     sub.add_argument("--batch", type=int, default=32, help="files captioned at once; default: 32")
     sub.set_defaults(call=_caption)
@@ -151,10 +155,11 @@ def _caption(args: argparse.Namespace) -> int:
     if not files:
         print(f"aaclib: no recordings ({', '.join(AUDIO)}) in {', '.join(map(str, args.audio))}", file=sys.stderr)
         return 2
-    captioner = aaclib.Captioner.from_run(args.run, strategy=args.strategy)
+    captioner = aaclib.Captioner.from_run(
+        args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device)
     rows, bad = [], []
     for i in range(0, len(files), args.batch):
-        good, unreadable = _caption_each(captioner, files[i:i + args.batch])
+        good, unreadable = _caption_each(captioner, files[i:i + args.batch], args.beam)
         rows, bad = rows + good, bad + unreadable
         if not args.out:
             for path, caption in good:
@@ -186,16 +191,18 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _caption_each(captioner: Any, files: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
+def _caption_each(
+    captioner: Any, files: Sequence[Path], beam: int,
+) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
     """Captions, and the files that gave an error with what it said. One bad file must not cost the others theirs."""
     try:
-        return list(zip(files, captioner.caption(list(files)), strict=True)), []
+        return list(zip(files, captioner.caption(list(files), beam=beam), strict=True)), []
     except Exception as error:
         if not for_the_user(error):
             raise
         if len(files) == 1:
             return [], [(files[0], message(error))]
-    parts = [_caption_each(captioner, [path]) for path in files]
+    parts = [_caption_each(captioner, [path], beam) for path in files]
     return [row for good, _ in parts for row in good], [row for _, bad in parts for row in bad]
 
 

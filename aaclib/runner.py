@@ -71,10 +71,6 @@ class Run:
         self.notebooks = notebooks or self.root / "notebooks"
         self.folder = configs.runs_dir() / self.config.name
         self.record_path = self.folder / "run.json"
-        self._fixed = {
-            "settings": digest(_settings(self.config)), "code": provenance.package_digest(BYSTANDERS),
-            "packages": digest(provenance.versions()),
-        }
 
     # -- what is there --------------------------------------------------------------------------------------------
 
@@ -86,6 +82,14 @@ class Run:
             return {"stages": {}}
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{self.record_path} is damaged ({error}). Delete it; notebooks then run again.") from error
+
+    @functools.cached_property
+    def _fixed(self) -> dict[str, str]:
+        """Digests that are the same for all stages, taken once: a run is of the code that it began with."""
+        return {
+            "settings": digest(_settings(self.config)), "code": provenance.package_digest(BYSTANDERS),
+            "packages": digest(provenance.versions()),
+        }
 
     def made_from(self, stage: Stage) -> dict[str, str]:
         """The digests that decide whether a stage has to run again, but for that of the input files."""
@@ -261,7 +265,8 @@ def _inputs(config: Config, root: Path) -> dict[str, str]:
     paths |= {name: getattr(data, name) or configs.raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]
     paths["published"] = root / "data" / "published.csv"
-    paths["spice"] = configs.raw_dir() / "spice"      # a table made without SPICE is made again when SPICE has come
+    for folder in (configs.cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
+        paths[folder.name] = folder
     if config.captioner:
         paths["captioner"] = configs.runs_dir() / config.captioner / "run.json"
     return {name: provenance.files_digest(Path(path).expanduser()) for name, path in paths.items() if str(path)}

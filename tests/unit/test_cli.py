@@ -1,0 +1,178 @@
+"""The command line: every mistake gets one clear message and an exit code, never a traceback."""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import aaclib
+from aaclib import cli, config, provenance, runner
+from aaclib.store import StoreError
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path, monkeypatch):
+    for name in ("RUNS", "RAW", "CACHE"):
+        monkeypatch.setenv(f"AACLIB_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setattr(provenance, "package_digest", lambda leave_out=(): "code")
+
+
+class FakeCaptioner:
+    """Captions every file by its name; files called bad cannot be read."""
+
+    asked: dict = {}
+
+    @classmethod
+    def from_run(cls, run, **options):
+        cls.asked = {"run": run, **options}
+        return cls()
+
+    def caption(self, recordings, beam=1):
+        for path in recordings:
+            if path.stem.startswith("bad"):
+                raise StoreError(f"{path} is no recording")
+        return [f"the sound of {path.stem}" for path in recordings]
+
+
+@pytest.fixture
+def captioner(monkeypatch):
+    monkeypatch.setitem(vars(aaclib), "Captioner", FakeCaptioner)      # setattr would import the real one
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["run", "--profile", "quik"], "Did you mean 'quick'"),
+    (["run", "--set", "train.epoch=3"], "train.epochs"),
+    (["run", "--set", "train.epochs"], "key=value"),
+    (["run", "--set", "train.epochs=many"], "must be int"),
+    (["run", "--only", "99"], "There is no one stage '99'"),
+    (["run", "--from", "05", "--to", "01"], "nothing to run"),
+    (["caption", "no-such-file.wav"], "no-such-file.wav: no such file"),
+])
+def test_mistakes_get_one_message_and_exit_code_2(arguments, says, capsys):
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1 and "Traceback" not in said
+
+
+def test_errors_that_are_ours_to_mend_keep_their_traceback(monkeypatch):
+    def broken(*_, **__):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(runner, "Run", broken)
+    with pytest.raises(KeyError):
+        cli.main(["run"])
+    monkeypatch.setattr(runner, "Run", lambda *_, **__: (_ for _ in ()).throw(StoreError("x is damaged")))
+    assert cli.main(["run"]) == 2
+    monkeypatch.setenv("AACLIB_TRACEBACK", "1")
+    with pytest.raises(StoreError):
+        cli.main(["run"])
+
+
+def test_list_and_dry_run_touch_nothing(capsys, tmp_path):
+    assert cli.main(["run", "--list", "--profile", "smoke"]) == 0
+    said = capsys.readouterr().out
+    assert all(stage.name in said for stage in runner.STAGES) and "quick" in said and "never finished" in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_dry_run_asks_the_doctor(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_plan", lambda settings: print(f"costs of {settings.name}"))
+    assert cli.main(["run", "--dry-run", "--profile", "smoke", "--only", "03"]) == 0
+    said = capsys.readouterr().out
+    assert "costs of smoke" in said and "03_modality_gap" in said and "04_training" not in said
+
+
+def test_options_reach_the_run(monkeypatch):
+    seen = {}
+
+    class Spy(runner.Run):
+        def run(self, stages=None, force=False):
+            seen.update(stages=[s.name for s in stages], force=force, overrides=self.overrides, offline=self.offline,
+                        names=self.config.metrics.names)
+
+    monkeypatch.setattr(runner, "Run", Spy)
+    monkeypatch.setattr(cli, "_die_politely", lambda: None)
+    assert cli.main(["run", "--profile", "smoke", "--from", "05", "--force", "--offline", "--no-spice",
+                     "--set", "seeds=[1, 2]"]) == 0
+    assert seen["stages"] == ["05_decoding", "06_tables"] and seen["force"] and seen["offline"]
+    assert seen["overrides"]["seeds"] == [1, 2] and seen["overrides"]["data.download"] is False
+    assert "spice" not in seen["names"] and "spider" not in seen["names"] and "cider_d" in seen["names"]
+
+
+def test_a_failing_notebook_is_three_lines_and_exit_code_1(monkeypatch, capsys):
+    from aaclib.notebook import NotebookError
+
+    class Broken(runner.Run):
+        def run(self, stages=None, force=False):
+            raise NotebookError("03.ipynb, cell 2 of 5: f()", "ValueError: no", "Look there")
+
+    monkeypatch.setattr(runner, "Run", Broken)
+    monkeypatch.setattr(cli, "_die_politely", lambda: None)
+    assert cli.main(["run", "--profile", "smoke"]) == 1
+    assert capsys.readouterr().err.splitlines() == ["03.ipynb, cell 2 of 5: f()", "ValueError: no", "Look there"]
+
+
+def test_captions_of_a_folder_go_to_a_table_and_bad_files_cost_only_themselves(captioner, tmp_path, capsys):
+    folder = tmp_path / "clips"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.wav", "bad.wav", "deep/b.FLAC", "notes.txt"):
+        (folder / name).touch()
+    out = tmp_path / "out.csv"
+    assert cli.main(["caption", str(folder), "--out", str(out), "--strategy", "baseline", "--seed", "3"]) == 1
+    rows = list(csv.DictReader(out.open()))
+    assert [row["caption"] for row in rows] == ["the sound of a", "the sound of b"]
+    assert FakeCaptioner.asked["strategy"] == "baseline" and FakeCaptioner.asked["seed"] == 3
+    said = capsys.readouterr().err
+    assert "bad.wav is no recording" in said and "1 of 3" in said
+
+
+def test_captions_of_files_are_printed(captioner, tmp_path, capsys):
+    (tmp_path / "x.wav").touch()
+    assert cli.main(["caption", str(tmp_path / "x.wav")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'x.wav'}\tthe sound of x\n"
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["caption", str(tmp_path / "empty")]) == 2
+    assert "no recordings" in capsys.readouterr().err
+
+
+def test_the_list_shows_profiles_runs_and_caches(capsys):
+    assert cli.main(["list"]) == 0
+    assert "none yet" in capsys.readouterr().out
+    folder = config.runs_dir() / "mine"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"stages": {"a": {}}, "written": "2026-01-02T03:04:05+0000"}))
+    made = config.cache_dir() / "captions" / "0123"
+    made.mkdir(parents=True)
+    (made / "captions.json").write_text("[]")
+    assert cli.main(["list"]) == 0
+    said = capsys.readouterr().out
+    assert "mine" in said and "2026-01-02 03:04" in said and "captions" in said and "smoke" in said
+
+
+def test_subcommands_of_other_modules_are_imported_only_when_asked_for(monkeypatch):
+    class Plugin:
+        @staticmethod
+        def add_arguments(parser: argparse.ArgumentParser) -> None:
+            parser.add_argument("--word")
+
+        @staticmethod
+        def run(args: argparse.Namespace) -> int:
+            return len(args.word)
+
+    asked = []
+    monkeypatch.setattr(cli.importlib, "import_module", lambda name: asked.append(name) or Plugin)
+    assert cli.main(["metrics", "--word", "four"]) == 4
+    assert asked == ["aaclib.metrics.command"]
+
+
+def test_it_runs_as_a_module_and_stops_at_a_closed_pipe():
+    environment = {**os.environ, "PYTHONPATH": str(config.PROFILES.parent.parent)}
+    command = [sys.executable, "-m", "aaclib"]
+    shown = subprocess.run([*command, "--version"], capture_output=True, text=True, env=environment)
+    assert shown.stdout.strip() == f"aaclib {aaclib.__version__}"
+    usage = subprocess.run([*command, "nonsense"], capture_output=True, text=True, env=environment)
+    assert usage.returncode == 2 and "invalid choice" in usage.stderr

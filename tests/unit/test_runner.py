@@ -1,0 +1,225 @@
+"""Stages run once, again only when something changed, and a failure or a kill leaves nothing half done."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from aaclib import config, notebook, provenance, runner
+
+PARAMETERS = 'profile = "quick"\noverrides = {}'
+STAGES = (
+    runner.Stage("00_first", (), "first"),
+    runner.Stage("01_second", ("00_first",), "second"),
+    runner.Stage("02_aside", (), "aside"),
+)
+
+
+def book(folder: Path, name: str, *cells: str) -> None:
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title")])
+    made.cells += [nbformat.v4.new_code_cell(source) for source in (PARAMETERS, *cells)]
+    made.cells[1].metadata["tags"] = ["parameters"]
+    made.metadata["kernelspec"] = {"name": "no-such-kernel", "display_name": "another", "language": "python"}
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(made, folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A project of three tiny notebooks that count how often they ran."""
+    for name in ("HOME", "RUNS", "RAW", "CACHE"):
+        monkeypatch.setenv(f"AACLIB_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setattr(provenance, "machine", lambda: {"device": "cpu"})
+    monkeypatch.setattr(provenance, "package_digest", lambda leave_out=(): "code")
+    write = "import os, pathlib\nout = pathlib.Path(os.environ['AACLIB_RUNS'], profile, '{}')\n" \
+            "out.mkdir(parents=True, exist_ok=True)\n(out / '{}').write_text('made')"
+    for stage in STAGES:
+        book(tmp_path / "home" / "notebooks", stage.name, write.format("tables", f"{stage.name}.csv"))
+    return tmp_path / "home"
+
+
+def make(**options) -> runner.Run:
+    return runner.Run("smoke", options.pop("overrides", ()), stages=STAGES, **options)
+
+
+def ran(capsys) -> list[str]:
+    return [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if ": done in" in line]
+
+
+def test_a_run_leaves_notebooks_a_record_and_says_where(home, capsys):
+    record = make(overrides=["train.epochs=2"]).run(STAGES[:2])
+    said = capsys.readouterr().out
+    folder = config.runs_dir() / "smoke"
+    for part in ("tables", "notebooks", "run.json"):
+        assert str(folder / part) in said
+    executed = nbformat.read(folder / "notebooks" / "01_second.ipynb", as_version=4)
+    injected = next(cell for cell in executed.cells if "injected-parameters" in cell.metadata.get("tags", []))
+    assert 'profile = "smoke"' in injected.source and '"train.epochs": 2' in injected.source
+    assert json.loads((folder / "run.json").read_text()) == json.loads(json.dumps(record))
+    assert record["stages"]["01_second"]["files"] == ["notebooks/01_second.ipynb", "tables/01_second.csv"]
+    assert record["stages"]["01_second"]["peak_memory_mib"] >= 0
+    assert record["config"]["train"]["epochs"] == 2 and record["overrides"] == {"train.epochs": 2}
+    assert record["versions"]["torch"] and record["seeds"] == list(config.load("smoke").seeds)
+
+
+def test_a_second_run_does_nothing_and_changes_reach_what_depends_on_them(home, capsys):
+    make().run()
+    assert ran(capsys) == ["00_first", "01_second", "02_aside"]
+    make().run()
+    assert ran(capsys) == []
+    book(home / "notebooks", "00_first", "1 + 1")
+    plan = runner.plan(make(), STAGES)
+    assert "its notebook changed" in plan[0] and "an earlier stage changed" in plan[1] and "up to date" in plan[2]
+    make().run()
+    assert ran(capsys) == ["00_first", "01_second"]
+    (config.runs_dir() / "smoke" / "tables" / "02_aside.csv").unlink()
+    assert "tables/02_aside.csv is gone" in runner.plan(make(), STAGES)[2]
+    assert all("the settings changed" in line for line in runner.plan(make(overrides=["seeds=[7]"]), STAGES))
+    assert "the settings" not in runner.plan(make(overrides=["threads=1"], offline=True), STAGES)[0]
+
+
+def test_input_files_and_code_count_comments_do_not(home, tmp_path, monkeypatch):
+    captions = tmp_path / "captions.csv"
+    captions.write_text("file_name,caption\na.wav,a dog barks\n")
+    overrides = {"data.captions": str(captions)}
+    make(overrides=overrides).run(STAGES[:1])
+    captions.write_text("file_name,caption\na.wav,a cat meows\n")
+    assert "input files changed" in runner.plan(make(overrides=overrides), STAGES)[0]
+    monkeypatch.setattr(provenance, "package_digest", lambda leave_out=(): "another")
+    assert "aaclib changed" in runner.plan(make(overrides=overrides), STAGES)[0]
+
+
+def test_digests_see_code_not_comments_nor_outputs(tmp_path):
+    code = tmp_path / "a.py"
+    code.write_text('"""Doc."""\nx = 1  # one\n')
+    before = provenance.code_digest([code])
+    code.write_text('"""Other."""\n\nx = 1\n')
+    assert provenance.code_digest([code]) == before
+    code.write_text("x = 2\n")
+    assert provenance.code_digest([code]) != before
+    book(tmp_path, "n", "x = 1")
+    before = provenance.notebook_digest(tmp_path / "n.ipynb")
+    node = nbformat.read(tmp_path / "n.ipynb", as_version=4)
+    node.cells[2].outputs = [nbformat.v4.new_output("stream", text="seen")]
+    nbformat.write(node, tmp_path / "n.ipynb")
+    assert provenance.notebook_digest(tmp_path / "n.ipynb") == before
+    assert provenance.files_digest(tmp_path / "nothing") == ""
+
+
+def test_a_broken_cell_stops_the_run_in_three_lines(home, capsys):
+    book(home / "notebooks", "01_second", "x = 1", "# a comment\nx / 0")
+    with pytest.raises(notebook.NotebookError) as caught:
+        make().run(STAGES[:2])
+    first, second, third = caught.value.lines
+    assert first == "01_second.ipynb, cell 4 of 4: x / 0" and second == "ZeroDivisionError: division by zero"
+    failed = config.runs_dir() / "smoke" / "notebooks" / "01_second.failed.ipynb"
+    assert str(failed) in third and failed.is_file() and not failed.with_name("01_second.ipynb").exists()
+    assert ran(capsys) == ["00_first"]
+    book(home / "notebooks", "01_second", "x = 1")
+    make().run(STAGES[:2])
+    assert ran(capsys) == ["01_second"] and not failed.exists()
+
+
+def test_a_dying_kernel_is_named(home):
+    book(home / "notebooks", "00_first", "import os\nos._exit(9)")
+    with pytest.raises(notebook.NotebookError, match="00_first.ipynb, cell 3 of 3: import os\n.*memory"):
+        make().run(STAGES[:1])
+
+
+def test_kernels_are_this_python_in_the_project_with_the_settings_asked_for(home):
+    book(home / "notebooks", "00_first", "import os, sys\nprint(sys.executable, os.getcwd())",
+         "print(*(os.environ.get(n) for n in ('OMP_NUM_THREADS', 'HF_HUB_OFFLINE', 'AACLIB_REFRESH')))")
+    make(overrides=["threads=1"], offline=True).run(STAGES[:1], force=True)
+    log = (config.runs_dir() / "smoke" / "logs" / "00_first.log").read_text().splitlines()
+    assert log[0] == f"{sys.executable} {home}"
+    threads, offline, refresh = log[1].split()
+    assert (threads, offline) == ("1", "1") and abs(float(refresh) - time.time()) < 300
+
+
+def test_stages_are_chosen_by_number_or_name(home):
+    run = make()
+    names = lambda *a, **k: [s.name for s in run.select(*a, **k)]  # noqa: E731
+    assert names(["01"]) == ["01_second"] and names(["00,02"]) == ["00_first", "02_aside"]
+    assert names(start="01") == ["01_second", "02_aside"] and names(end="01_second") == ["00_first", "01_second"]
+    assert names(["aside"]) == ["02_aside"]
+    for wrong in ("07", "0"):
+        with pytest.raises(runner.RunError, match="00_first, 01_second, 02_aside"):
+            run.select([wrong])
+    with pytest.raises(runner.RunError, match="nothing to run"):
+        run.select(start="02", end="01")
+
+
+def test_paths_on_the_command_line_are_meant_from_where_the_user_stands(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    run = make(overrides=["data.audio=clips", "clap.backend=hf:clips", "data.text=missing.txt"])
+    assert run.overrides["data.audio"] == str(tmp_path / "clips")
+    assert run.overrides["clap.backend"] == f"hf:{tmp_path / 'clips'}"
+    assert run.overrides["data.text"] == "missing.txt"
+
+
+def test_a_damaged_record_and_a_missing_notebook_are_named(home):
+    (config.runs_dir() / "smoke").mkdir(parents=True)
+    (config.runs_dir() / "smoke" / "run.json").write_text("{")
+    with pytest.raises(runner.RunError, match="run.json is damaged"):
+        make().run()
+    (home / "notebooks" / "00_first.ipynb").unlink()
+    with pytest.raises(runner.RunError, match="00_first.ipynb is missing"):
+        make().run()
+
+
+RUN = """
+import sys
+from pathlib import Path
+from aaclib import cli, provenance, runner
+provenance.package_digest = lambda leave_out=(): "code"
+stages = (runner.Stage("00_first", (), "first"), runner.Stage("01_second", ("00_first",), "second"))
+runner.Run.__init__.__kwdefaults__["stages"] = stages
+sys.exit(cli.main(["run", "--profile", "smoke"]))
+"""
+
+
+@pytest.mark.parametrize("number", [
+    signal.SIGTERM, *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGINT, signal.SIGKILL)),
+])
+def test_a_kill_in_the_middle_leaves_no_half_notebook_and_no_kernel(home, number, capsys):
+    started = home / "started"
+    book(home / "notebooks", "01_second", f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text("
+         "str(os.getpid()))\ntime.sleep(60)")
+    process = subprocess.Popen([sys.executable, "-c", RUN], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for(lambda: started.exists() and started.read_text(), 60)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 130), said
+    kernel = int(started.read_text())
+    wait_for(lambda: not psutil.pid_exists(kernel) or psutil.Process(kernel).status() == psutil.STATUS_ZOMBIE, 20)
+    notebooks = config.runs_dir() / "smoke" / "notebooks"
+    assert (notebooks / "00_first.ipynb").exists() and not (notebooks / "01_second.ipynb").exists()
+    book(home / "notebooks", "01_second", "2")
+    make().run(STAGES[:2])
+    assert ran(capsys) == ["01_second"]
+    assert not list(notebooks.glob("*.part.ipynb"))
+
+
+def test_two_runs_of_one_profile_do_not_mix(home):
+    with make()._alone(), pytest.raises(runner.RunError, match="Another run of 'smoke'"):
+        make().run()
+
+
+def wait_for(condition, seconds: float) -> None:
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end, "waited too long"
+        time.sleep(0.1)
+
+
+def test_nothing_is_left_running():
+    mine = psutil.Process(os.getpid()).children(recursive=True)
+    assert not [child for child in mine if "ipykernel_launcher" in " ".join(child.cmdline())]

@@ -1,0 +1,178 @@
+"""The house stays as drawn: layers, file sizes, light imports, notebooks without outputs, scripts that fit together."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aaclib import requirements, runner
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "aaclib"
+LAYERS = (
+    {"config", "store", "progress", "seeds", "audio", "text", "provenance", "requirements"},
+    {"gap", "memory", "bridge", "stats", "retrieval"},
+    {"datasets", "clap", "embed", "decoder", "train", "generate", "metrics"},
+    {"pipeline", "training", "experiment", "plots", "tables", "captioner", "notebook", "runner", "doctor", "cli"},
+)
+LAYER_OF = {module: number for number, layer in enumerate(LAYERS, 1) for module in layer}
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The modules of aaclib (first name below the package) that code imports, but for type checkers only."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            for inner in ast.walk(node):
+                inner.ignored = True
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            raise AssertionError("import from aaclib by its full name, so that this test can follow")
+        else:
+            continue
+        if not getattr(node, "ignored", False):
+            found |= {name.split(".")[1] for name in names if name.startswith("aaclib.")}
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_module_imports_only_from_its_own_layer_and_those_below(path):
+    module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if module in ("__init__", "__main__"):
+        return
+    assert module in LAYER_OF, f"give aaclib.{module} a layer in LAYERS"
+    for other in imported(ast.parse(path.read_text())):
+        if other in LAYER_OF:
+            assert LAYER_OF[other] <= LAYER_OF[module], f"{module} (layer {LAYER_OF[module]}) imports {other}"
+
+
+def test_the_layer_check_sees_imports_inside_functions_but_not_those_for_type_checkers():
+    code = "if TYPE_CHECKING:\n  from aaclib.clap import base\ndef f():\n  from aaclib import pipeline\n"
+    code += "import aaclib.store"
+    assert imported(ast.parse(code)) == {"pipeline", "store"}
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda p: p.name)
+def test_no_file_is_too_long_and_nothing_unsafe_is_in_it(path):
+    text = path.read_text()
+    assert text.count("\n") <= 400, "one idea a file"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant):
+            unsafe = {("weights_only", False), ("shell", True), ("allow_pickle", True)}
+            assert (node.arg, node.value.value) not in unsafe
+        assert not (isinstance(node, ast.ExceptHandler) and node.type is None), "a bare except hides what went wrong"
+
+
+def test_importing_aaclib_loads_no_model_library_and_opens_no_socket():
+    code = """
+import socket, sys
+def refuse(*a, **k): raise AssertionError("a socket was opened")
+socket.socket.connect = socket.create_connection = refuse
+import aaclib, aaclib.cli, aaclib.config, aaclib.store, aaclib.progress, aaclib.runner, aaclib.provenance
+aaclib.cli.parser()
+print([m for m in ("torch", "transformers", "laion_clap", "pandas", "papermill", "matplotlib") if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_package_gives_its_parts_when_asked():
+    import aaclib
+
+    assert isinstance(aaclib.config.load("quick"), aaclib.Config)
+    assert aaclib.Store.__module__ == "aaclib.store"
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = aaclib.nonsense
+    for name in aaclib._MODULES:
+        assert (PACKAGE / f"{name}.py").is_file() or (PACKAGE / name / "__init__.py").is_file(), name
+
+
+def test_the_stages_are_the_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == [stage.name for stage in runner.STAGES]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_notebooks_have_parameters_no_outputs_and_little_code(path):
+    book = json.loads(path.read_text())
+    tagged = [cell for cell in book["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1 and {"profile", "overrides"} <= assigned("".join(tagged[0]["source"]))
+    for cell in book["cells"]:
+        assert not cell.get("outputs") and not cell.get("execution_count"), "commit notebooks without outputs"
+        if cell["cell_type"] != "code":
+            continue
+        lines = "".join(cell["source"]).splitlines()
+        source = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
+        for node in ast.walk(ast.parse(source)):
+            assert not isinstance(node, ast.ClassDef), "classes live in aaclib"
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 6, f"{node.name}: functions live in aaclib"
+
+
+def assigned(source: str) -> set[str]:
+    targets = [t for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assign) for t in node.targets]
+    annotated = [node.target for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AnnAssign)]
+    return {t.id for t in targets + annotated if isinstance(t, ast.Name)}
+
+
+@pytest.mark.parametrize("name", [
+    "README.md", "LICENSE", "run_all.sh", "run_tests.sh", "environment.yml", "constraints.txt", "pyproject.toml",
+    ".ci/run", "notebooks", "aaclib/profiles", "data/README.md", "data/published.csv", "tests/unit", "benchmarks",
+])
+def test_the_top_level_is_all_there(name):
+    assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize("name", ["run_all.sh", "run_tests.sh", ".ci/run"])
+def test_scripts_are_executable_and_parse(name):
+    assert os.access(ROOT / name, os.X_OK)
+    subprocess.run(["bash", "-n", ROOT / name], check=True)
+    subprocess.run(["bash", "-n", ROOT / "environment.sh"], check=True)
+
+
+@pytest.mark.parametrize("name", ["run_all.sh", "run_tests.sh"])
+def test_scripts_explain_themselves_from_any_folder_without_an_environment(name, tmp_path):
+    bare = {"PATH": os.environ["PATH"]}
+    done = subprocess.run([ROOT / name, "--help"], capture_output=True, text=True, cwd=tmp_path, env=bare)
+    assert done.returncode == 0 and f"./{name}" in done.stdout
+
+
+def test_environment_yml_has_the_list_of_pyproject():
+    tree = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = [part["pip"] for part in tree["dependencies"] if isinstance(part, dict)]
+    listed = [line for line in pip if not line.startswith("-")]
+    assert listed == requirements.wanted(extras=["test"])
+    assert "-c constraints.txt" in pip and "-e ." in pip
+    assert "python=3.11" in tree["dependencies"] and any(str(d).startswith("openjdk") for d in tree["dependencies"])
+
+
+def test_constraints_pin_everything_that_pyproject_names_and_nothing_of_one_platform():
+    text = (ROOT / "constraints.txt").read_text()
+    pins = requirements.pins(ROOT / "constraints.txt")
+    for line in requirements.wanted(extras=["test"]):
+        requirement = requirements.Requirement(line)
+        name = requirements.canonicalize_name(requirement.name)
+        assert name in pins and requirement.specifier.contains(pins[name]), line
+    assert not re.search(r"^(nvidia|triton|cuda|-|.*(@|://))", text, re.MULTILINE | re.IGNORECASE)
+
+
+def test_requirements_names_what_is_missing(tmp_path):
+    project = tmp_path / "pyproject.toml"
+    wants = '["pytest>=8", "pytest>=999", "no-such-thing>=1"]'
+    project.write_text(f'[project]\nrequires-python = ">=3.11"\ndependencies = {wants}\n')
+    first, second = requirements.missing(project)
+    assert first.startswith("pytest>=999 (found ") and second == "no-such-thing>=1 (not installed)"
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("# tested\npytest==1.0\n")
+    assert requirements.missing(project, constraints=constraints)[0].startswith("pytest==1.0 (found ")
