@@ -1,10 +1,12 @@
 """Figures for the notebooks and for a paper. Each function returns a matplotlib Figure; `show` saves and displays it.
 
-style    sizes, colours, saving, the 'synthetic world' mark
-world    spectrograms, players, caption lengths, labels, caption overlap
-space    retrieval, cosines, the gap's direction, sigma by number of pairs, t-SNE before and after each bridge
-results  loss curves (live too), bars with intervals, relative performance, seeds, greedy against beam
+    style    sizes, colours, saving, the 'synthetic world' mark
+    world    spectrograms, players, caption lengths, labels, caption overlap
+    space    retrieval, cosines, the gap's direction, sigma by number of pairs, t-SNE before and after each bridge
+    results  loss curves (live too), bars with intervals, relative performance, seeds, greedy against beam
 """
+
+import warnings
 
 from aaclib.plots.results import GROUP_LABELS, METRIC_LABELS, LiveLoss, bars, decoding, losses, relative, seeds
 from aaclib.plots.space import (
@@ -50,3 +52,6 @@ __all__ = [
     "tsne",
     "tsne_points",
 ]
+
+# transformers imports tqdm, which asks every notebook without ipywidgets to install them; our progress lines need none
+warnings.filterwarnings("ignore", message="IProgress not found")

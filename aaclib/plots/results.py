@@ -159,7 +159,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
             y, value = np.arange(len(part)), 100 * part.value.to_numpy()
             ax.barh(y, value, height=0.72, color=[GROUPS.get(g, GREY) for g in part.group])
             ends = np.stack([value - 100 * part.low.fillna(part.value), 100 * part.high.fillna(part.value) - value])
-            ax.errorbar(value, y, xerr=np.maximum(ends, 0), fmt="none", ecolor="#333333", elinewidth=0.8, capsize=1.5)
+            ax.errorbar(value, y, xerr=np.maximum(ends, 0), fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
             for yi, v, up in zip(y, value, ends[1], strict=True):
                 ax.annotate(
                     f"{v:.1f}",
@@ -277,7 +277,7 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
     """Greedy against beam search for the rows that have both: `results` holds both decodings."""
     frame = results[(results.metric == metric) & results.value.notna()]
     both = frame.groupby(["target", "strategy"]).decoding.nunique()
-    keys = [k for k, count in both.items() if count > 1]
+    keys = [k for k in dict.fromkeys(zip(frame.target, frame.strategy, strict=True)) if both[k] > 1]
     with styled():
         fig, axes = figure(SINGLE, 0.9 + 0.3 * max(len(keys), 1))
         ax = axes[0, 0]
@@ -292,7 +292,7 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
                 color=color,
                 label=kind,
                 xerr=np.maximum(np.nan_to_num(ends), 0),
-                error_kw={"elinewidth": 0.8, "ecolor": "#333333", "capsize": 1.5},
+                error_kw={"elinewidth": 0.8, "ecolor": "black", "capsize": 1.5},
             )
         several = len({t for t, _ in keys}) > 1
         ax.set_yticks(range(len(keys)), [f"{s}\n{t}" if several else s for t, s in keys])

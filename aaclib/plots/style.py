@@ -32,8 +32,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = (
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 AUDIO, TEXT = BLUE, VERMILLION  # one colour a modality, in every figure
 GROUPS = {
-    "supervised": BLACK,
-    "baseline": GREY,
+    "supervised": "#5A5A5A",  # not black: the interval has to be seen on it
+    "baseline": "#A8A8A8",
     "training": BLUE,
     "inference": GREEN,
     "both": PURPLE,
@@ -97,7 +97,7 @@ def save(fig: Figure, path: str | Path, synthetic: bool = False) -> Path:
     if synthetic:
         mark(fig)
     with styled():
-        fig.draw_without_rendering()               # the layout settles: ticks may change when labels get their room
+        fig.draw_without_rendering()  # the layout settles: ticks may change when labels get their room
         for suffix in (".pdf", ".png"):
             with replacing(path.with_name(path.name + suffix)) as temporary:
                 # no date inside: the same figure is the same file

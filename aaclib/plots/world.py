@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,7 +35,7 @@ def spectrogram(ax: Axes, wave: np.ndarray, rate: int, floor_db: float = 70.0) -
     )
     ax.set_yscale("log")
     ax.set_ylim(60, rate / 2)
-    ticks = [k for k in (100, 1000, 10000) if k < rate / 2]
+    ticks = [k for k in (100, 300, 1000, 3000, 10000) if k < rate / 2]
     ax.set_yticks(ticks, [f"{k / 1000:g}" for k in ticks])
     ax.minorticks_off()
 
@@ -68,7 +69,7 @@ def player(wave: np.ndarray, rate: int) -> Any:
 def caption_lengths(
     captions: Mapping[str, Sequence[str]], labels: Mapping[str, int] | None = None, top: int = 18
 ) -> Figure:
-    """(a) words a caption, one line a set; (b) the most frequent labels, or words where there are no labels.
+    """(a) words a caption, one line a set; (b) the most frequent labels, or content words where there are no labels.
 
     `captions`: name of the set -> its captions. `labels`: label -> number of clips.
     """
@@ -95,14 +96,14 @@ def caption_lengths(
         left.legend(loc="upper right")
         grid(left)
         counted = Counter(labels or {}) or Counter(
-            w for texts in captions.values() for t in texts for w in t.lower().split()
+            w for texts in captions.values() for t in texts for w in _content_words(t)
         )
         common = counted.most_common(top)[::-1]
         right.barh([_short(k, 24) for k, _ in common], [v for _, v in common], color=BLUE, height=0.7)
         right.tick_params(axis="y", labelsize=7, length=0)
         right.set(
             xlabel="clips" if labels else "occurrences",
-            title="Most frequent labels" if labels else "Most frequent words",
+            title="Most frequent labels" if labels else "Most frequent content words",
         )
         grid(right, "x")
         letter(axes)
@@ -120,6 +121,12 @@ def overlap(shares: Mapping[str, float]) -> Figure:
         ax.invert_yaxis()
         ax.set(xlabel="captions also in training text (%)", xlim=(0, max(6, *(115 * v for v in shares.values()))))
     return fig
+
+
+def _content_words(text: str) -> list[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return [w for w in re.findall(r"[^\W\d_]+", text.lower()) if w not in ENGLISH_STOP_WORDS]
 
 
 def _short(text: str, length: int) -> str:

@@ -124,8 +124,8 @@ def modality_gap(exp: Any) -> Findings:
         f"σ = {estimate.sigma_value:.3f} ({how}), so d σ² = {length:.2f}: the noise is {size} the embedding, whose "
         "squared length is 1."
     )
-    if len(estimate.sigma) > 1:
-        squares = {name: s**2 for name, s in estimate.sigma.items()}
+    squares = {name: s**2 for name, s in estimate.sigma.items() if s > 1e-6}
+    if len(squares) > 1:
         listed = ", ".join(f"{name} {value:.4f}" for name, value in squares.items())
         fold = max(squares.values()) / min(squares.values())
         found.append(f"The estimators differ {fold:.0f}-fold in σ² ({listed}): σ² without its estimator says little.")
@@ -146,7 +146,10 @@ def trained(exp: Any) -> Findings:
                 )
                 continue
             best = history.loc[curve.idxmin()]
-            if best.epoch < last.epoch:
+            rise = float(last.validation_loss) / float(best.validation_loss) - 1
+            if best.epoch < last.epoch and rise < 0.01:
+                state = "and stayed level from there on"
+            elif best.epoch < last.epoch:
                 state = f"and rose to {float(last.validation_loss):.2f} by the end"
             else:
                 gain = 1 - curve.iloc[-1] / curve.iloc[-2] if len(curve) > 1 else 1.0
@@ -162,13 +165,14 @@ def decoded(exp: Any) -> Findings:
     """How varied the captions are, and whether the best row beats its controls."""
     found, seed, metric = Findings(), exp.seeds[0], exp.config.metrics.headline
     for target in exp.targets:
-        for row in [r for r in exp.strategies(target) if r.group != "control"]:
-            captions = exp.captions(target, row.name, seed)
-            if len(set(captions)) < 0.5 * len(captions):
-                found.append(
-                    f"**{target}, {row.name}** repeats itself: {len(set(captions))} different captions for "
-                    f"{len(captions)} clips."
-                )
+        made = {r.name: exp.captions(target, r.name, seed) for r in exp.strategies(target) if r.group != "control"}
+        share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
+        if share:
+            most, least = max(share, key=share.get), min(share, key=share.get)
+            found.append(
+                f"**{target}**: the most varied row is {most} ({len(set(made[most]))} different captions for "
+                f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))})."
+            )
         if not has_references(exp, target):
             continue
         frame = exp.results(target)
