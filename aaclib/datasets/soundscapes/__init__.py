@@ -1,0 +1,76 @@
+"""The synthetic data set: worlds of everyday sounds, rendered from scenes, with captions that say what can be heard.
+
+`soundscapes-pretrain` has the role of WavCaps, `-long` of Clotho, `-short` of AudioCaps; `-dev` is a third target for
+choosing settings on. Every clip follows from (world, split, index) and the data seed alone, so a smaller split is the
+beginning of a larger one, and captions need no rendering.
+"""
+
+from __future__ import annotations
+
+from aaclib.config import Data
+from aaclib.datasets import SPLITS, Clip, DatasetError, Split
+from aaclib.datasets.soundscapes.grammar import bare, captions
+from aaclib.datasets.soundscapes.render import render, render_split
+from aaclib.datasets.soundscapes.scenes import Scene, scene
+from aaclib.datasets.soundscapes.sounds import CLASSES, RATE, gallery, names
+from aaclib.datasets.soundscapes.worlds import WORLDS, get
+from aaclib.store import Store
+
+__all__ = ["CLASSES", "RATE", "Scene", "Soundscapes", "captions", "caption_overlap", "check_disjoint", "gallery", "load",
+           "names", "render", "scene"]
+
+
+class Soundscapes:
+    """One world as a data set."""
+
+    synthetic = True
+
+    def __init__(self, world: str, sizes: dict[str, int], store: Store):
+        self.world, self.store = get(world), store
+        self.name, self.title = f"soundscapes-{world}", self.world.title
+        given = {part: sizes.get(f"{self.name}.{part}") for part in SPLITS}
+        self.sizes = {part: given[part] if given[part] is not None else self.world.sizes[part]
+                      for part in SPLITS if part in self.world.sizes}
+
+    def split(self, name: str, audio: bool = False) -> Split:
+        """One split. Without `audio` nothing is rendered. Raises DatasetError for an unknown split."""
+        if name not in self.sizes:
+            raise DatasetError(f"{self.name} has no split '{name}'. It has: {', '.join(self.sizes)}.")
+        n = self.sizes[name]
+        files = render_split(self.world.name, name, n, self.store) if audio else [None] * n
+        return Split(self.name, name, tuple(_clip(scene(self.world, name, i), files[i]) for i in range(n)),
+                     notes=("Synthetic: rendered by this program, not recorded.",))
+
+    def scene(self, split: str, index: int) -> Scene:
+        return scene(self.world, split, index)
+
+
+def _clip(one: Scene, file) -> Clip:
+    return Clip(one.id, captions(one), file, tuple(dict.fromkeys(event.kind for event in one.events)))
+
+
+def load(name: str, data: Data, store: Store) -> Soundscapes:
+    """`soundscapes-<world>`. Raises DatasetError naming the worlds."""
+    world = name.partition("-")[2]
+    if world not in WORLDS:
+        known = ", ".join(f"soundscapes-{w}" for w in WORLDS)
+        raise DatasetError(f"There is no synthetic data set '{name}'. Known: {known}.")
+    return Soundscapes(world, data.sizes, store)
+
+
+def check_disjoint(dataset: Soundscapes) -> dict[str, int]:
+    """Number of scenes of each split. Raises DatasetError where two splits hold a scene of the same specification."""
+    seen: dict[tuple, str] = {}
+    for part, n in dataset.sizes.items():
+        for i in range(n):
+            other = seen.setdefault(dataset.scene(part, i).specification, part)
+            if other != part:
+                raise DatasetError(f"{dataset.name}: {part} clip {i} has the specification of one in {other}.")
+    return dict(dataset.sizes)
+
+
+def caption_overlap(dataset: Soundscapes, split: str = "evaluation") -> float:
+    """Share of a split's captions that occur word for word (case and punctuation aside) in the training text."""
+    train = {bare(caption) for caption in dataset.split("train").captions}
+    held_out = dataset.split(split).captions
+    return sum(bare(caption) in train for caption in held_out) / len(held_out)

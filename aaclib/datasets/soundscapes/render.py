@@ -1,0 +1,115 @@
+"""Rendering: a scene's events, mixed in its room, as its world records them.
+
+Clips are kept as FLAC files in shards of `SHARD`, each an artefact of its own: a killed rendering goes on with the
+next shard, and a profile with more clips shares the shards of one with fewer.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from aaclib import seeds
+from aaclib.datasets.soundscapes import sounds, synth
+from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, scene
+from aaclib.datasets.soundscapes.worlds import World, get
+from aaclib.progress import Progress
+from aaclib.store import Artefact, Store, replacing
+
+RATE = synth.RATE
+SHARD = 50                             # clips
+REFERENCE = 0.1                        # loudness (RMS) of an ordinary sound at an ordinary distance: -20 dB
+LEVEL = {"loud": 7.0, "": 0.0, "faint": -9.0}          # dB
+DISTANCE = {"near": 3.0, "": 0.0, "far": -8.0}         # dB
+BEHIND = -11.0                                         # dB
+FAR_TAIL, HALL_TAIL = 1.2, 0.9                         # reverberation's amplitude beside the direct sound's
+
+
+def render(scene: Scene) -> np.ndarray:
+    """The scene's recording, float32 mono at 16 kHz, between -1 and 1; the same for the same scene."""
+    world, n = get(scene.world), synth.samples(scene.seconds)
+    dry, out = np.zeros(n), np.zeros(n)
+    for i, event in enumerate(scene.events):
+        rng = seeds.rng(scene.seed, "event", i)
+        synth.place(dry if event.distance != "far" else out, _event(event, rng, n), event.start)
+    out += dry
+    rng = seeds.rng(scene.seed, "room")
+    if scene.room == "hall":
+        out = out + HALL_TAIL * synth.convolve(out, synth.room(rng, rng.uniform(*world.reverberation)))
+    elif scene.room == "outdoors":
+        out = out + _open_air(out, rng)
+    return _microphone(out, scene, world, seeds.rng(scene.seed, "microphone"))
+
+
+def _event(event: Event, rng: np.random.Generator, n: int) -> np.ndarray:
+    """One event at its loudness, as far away as it is; long enough to hold its own echo."""
+    x = sounds.make(event.kind, rng, event.seconds, max(event.count, 1), event.pitch, event.speed)
+    gain = LEVEL[event.level] + DISTANCE[event.distance] + (BEHIND if event.role == "behind" else 0.0)
+    x = x * (REFERENCE * 10 ** (gain / 20) / max(synth.loudness(x), 1e-6))
+    if event.distance == "far":        # air and ground take the treble, echoes come nearly as loud as the sound
+        x = np.pad(synth.low(x, 1800), (0, min(synth.samples(0.6), n)))
+        x = 0.7 * x + FAR_TAIL * 0.5 * synth.convolve(x, synth.room(rng, 0.9, 1500))
+    elif event.distance == "near":     # closeness is treble and breath
+        x = x + 0.5 * synth.high(x, 3000)
+    return x
+
+
+def _open_air(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One late echo from far off, and a breath of wind in the microphone."""
+    delay = synth.samples(rng.uniform(0.28, 0.4))
+    echo = np.zeros_like(x)
+    echo[delay:] = 0.28 * synth.low(x, 1500)[:-delay]
+    wind = synth.low(synth.white(rng, len(x)), 220) * synth.wander(rng, len(x), 1.5, 0.3, 1.0)
+    return echo + wind * (0.09 * REFERENCE / max(synth.loudness(wind), 1e-6))
+
+
+def _microphone(x: np.ndarray, scene: Scene, world: World, rng: np.random.Generator) -> np.ndarray:
+    """The world's recorder: its band, its noise, its level."""
+    noise = synth.white(rng, len(x)) * (REFERENCE * 10 ** (-scene.snr / 20))
+    low, high = world.microphone
+    x = synth.low(synth.high(x + noise, low), high) * 10 ** (scene.gain / 20)
+    return (x * min(1.0, 0.97 / max(np.abs(x).max(), 1e-9))).astype(np.float32)
+
+
+# ---- files
+
+
+def render_split(world: str, split: str, n: int, store: Store, seed: int = DATA_SEED) -> list[Path]:
+    """The files of the first `n` clips of a split, rendered in parallel where they are not there yet."""
+    shards = range(-(-n // SHARD))
+    todo = [i for i in shards if store.find("scenes", _key(world, split, i, seed)) is None]
+    workers = min(os.cpu_count() or 1, len(todo))
+    progress = Progress(f"rendering soundscapes-{world}, {split}", len(todo) * SHARD, "clips")
+    if workers > 1:
+        # spawn, not fork: the parent may have PyTorch's threads; the children never import it
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            jobs = [pool.submit(_shard, world, split, i, seed, store.root, store.refresh) for i in todo]
+            for job in as_completed(jobs):
+                job.result()
+                progress.step(SHARD)
+    made = [_shard(world, split, i, seed, store.root, store.refresh) for i in shards]
+    return [made[i // SHARD] / f"{i:05d}.flac" for i in range(n)]
+
+
+def _key(world: str, split: str, shard: int, seed: int) -> dict:
+    return {"world": asdict(get(world)) | {"sizes": None, "captions": None, "style": None}, "split": split,
+            "shard": shard, "size": SHARD, "seed": seed}
+
+
+def _shard(world: str, split: str, shard: int, seed: int, root: Path, refresh: float) -> Artefact:
+    def build(folder: Path) -> dict:
+        for index in range(shard * SHARD, (shard + 1) * SHARD):
+            file = folder / f"{index:05d}.flac"
+            if not file.exists():
+                with replacing(file) as temporary:
+                    soundfile.write(temporary, render(scene(world, split, index, seed)), RATE, "PCM_16", format="FLAC",
+                                    compression_level=0.2)
+        return {"clips": SHARD}
+
+    return Store(root, refresh).get("scenes", _key(world, split, shard, seed), build)
