@@ -19,7 +19,6 @@ from typing import Any
 
 import aaclib
 
-AUDIO = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".opus", ".m4a")
 PLUGINS = {        # subcommand -> (module with add_arguments(parser) and run(args) -> int, what it does)
     "metrics": ("aaclib.metrics.command", "score captions against references; set SPICE up"),
     "doctor": ("aaclib.doctor", "say what this machine can do, and what would be missing for a profile"),
@@ -120,9 +119,7 @@ def _plan(config: Any) -> None:
     """What the doctor says that a run would fetch and cost."""
     from aaclib import doctor
 
-    answer = doctor.plan(config)
-    for line in [answer] if isinstance(answer, str) else answer or []:
-        print(line)
+    print(doctor.plan(config))
 
 
 def _die_politely() -> None:
@@ -153,7 +150,7 @@ def _add_caption(sub: argparse.ArgumentParser) -> None:
 def _caption(args: argparse.Namespace) -> int:
     files = recordings(args.audio)
     if not files:
-        print(f"aaclib: no recordings ({', '.join(AUDIO)}) in {', '.join(map(str, args.audio))}", file=sys.stderr)
+        print(f"aaclib: no recordings in {', '.join(map(str, args.audio))}", file=sys.stderr)
         return 2
     captioner = aaclib.Captioner.from_run(
         args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device)
@@ -180,10 +177,12 @@ def _caption(args: argparse.Namespace) -> int:
 
 def recordings(paths: Sequence[Path]) -> list[Path]:
     """Files as they are, folders as the recordings below them. A path that is not there raises FileNotFoundError."""
+    from aaclib.datasets.files import AUDIO_SUFFIXES
+
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO and p.is_file())
+            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
         elif path.exists():
             found.append(path)
         else:
