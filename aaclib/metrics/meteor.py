@@ -24,7 +24,7 @@ from aaclib.metrics.result import MetricError, Result
 from aaclib.store import Store
 
 NAMES = ("meteor",)
-TIMEOUT_S = 120.0          # without any answer: start-up is 10 s, 30 s on a busy machine
+TIMEOUT_S = 300.0          # without any answer: start-up is 10 s, a minute on a busy machine
 SEPARATOR = "|||"
 
 
@@ -68,13 +68,15 @@ class Meteor:
     def start(self) -> None:
         if self.process and self.owner == os.getpid() and self.process.poll() is None:
             return
-        jar = pycocoevalcap() / "meteor" / "meteor-1.5.jar"
         self.errors = tempfile.TemporaryFile()
-        command = [str(java().executable), "-Xmx2G", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-jar", jar.name,
-                   "-", "-", "-stdio", "-l", "en", "-norm"]
-        self.process = subprocess.Popen(command, cwd=jar.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors)
+        self.process = subprocess.Popen(self.command(), cwd=pycocoevalcap() / "meteor", stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.errors)
         self.owner = os.getpid()                # a forked child starts its own
+
+    def command(self) -> list[str]:
+        """pycocoevalcap's own, and where the paraphrases are: the jar cannot find them under a path with spaces."""
+        return [str(java().executable), "-Xmx2G", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-jar", "meteor-1.5.jar",
+                "-", "-", "-stdio", "-l", "en", "-norm", "-a", "data/paraphrase-en.gz"]
 
     def score(self, lines: list[str]) -> list[np.ndarray]:
         """The 23 counts of each SCORE line, in order. Raises MetricError."""

@@ -161,18 +161,20 @@ class Worker:
     def _start(self) -> None:
         if self.process and self.owner == os.getpid() and self.process.poll() is None:
             return
-        settings = {"libjvm": str(java().libjvm), "jars": _jars(), "heap": HEAP, "threads": min(os.cpu_count() or 1, 4)}
-        script = Path(__file__).with_name("spice_worker.py")
+        command = self.command()
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", str(script), json.dumps(settings)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.errors)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
         self.owner, self.answers = os.getpid(), queue.Queue()
         threading.Thread(target=_listen, args=(self.process, self.answers), daemon=True).start()
         try:
             self._ask(START_S, {"do": "hello"})
         except WorkerDied as error:
             raise MetricError(f"SPICE's worker does not start: {error}") from error
+
+    def command(self) -> list[str]:
+        settings = {"libjvm": str(java().libjvm), "jars": _jars(), "heap": HEAP, "threads": min(os.cpu_count() or 1, 4)}
+        script = Path(__file__).with_name("spice_worker.py")
+        return [sys.executable, "-P", str(script), json.dumps(settings)]
 
     def _epitaph(self) -> str:
         code = self.process.wait()
