@@ -23,9 +23,9 @@ def compute(candidates: list[str], references: list[list[str]], store: Store | N
 
 def probabilities(captions: list[str], batch_size: int = 32) -> np.ndarray:
     """(n, 6) float32: the detector's probability of each kind of error."""
+    checkpoint, bert = fense_models.location("echecker"), fense_models.location("bert")
     import torch
 
-    checkpoint, bert = fense_models.location("echecker"), fense_models.location("bert")
     tokenizer, encoder, weight, bias = fense_models.echecker(checkpoint, bert)
     plain = [re.sub(r"[^\w\s]", "", caption).lower() for caption in captions]
     rows = []

@@ -23,9 +23,9 @@ def compute(candidates: list[str], references: list[list[str]], store: Store | N
 
 def embed(captions: list[str], batch_size: int = 64) -> np.ndarray:
     """(n, d) float32 unit rows: mean of the token vectors, as sentence-transformers does it."""
+    tokenizer, model = fense_models.sbert(fense_models.location("sbert"))
     import torch
 
-    tokenizer, model = fense_models.sbert(fense_models.location("sbert"))
     order = np.argsort([len(c) for c in captions], kind="stable")
     rows = []
     with torch.inference_mode():

