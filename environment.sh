@@ -64,7 +64,11 @@ install_packages() {
     # the large downloads on the screen, everything in the log
     ( set -o pipefail
       "$PYTHON" -m pip install --no-input --progress-bar off -c "$root/constraints.txt" -e "$root[test]" 2>&1 | tee "$log" \
-        | { grep --line-buffered -E 'Downloading .*\([0-9]{3,}(\.[0-9]+)? MB\)|^Installing|ERROR' || true; } | cut -c1-160 >&2
+        | while IFS= read -r line; do
+            if [[ $line =~ (Downloading|cached).*\([0-9]{3,}(\.[0-9]+)?\ MB\) || $line == Installing* || $line == ERROR* ]]; then
+              printf '%s\n' "${line:0:120}" >&2
+            fi
+          done
     ) || { tail -n 20 "$log" >&2; die "pip could not install the packages (see $log). Is the network there, and room for 8 GB?"; }
   fi
   say "installed in $((SECONDS - began)) s; kept in $1"
