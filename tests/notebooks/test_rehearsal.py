@@ -1,0 +1,79 @@
+"""The rehearsal: `./run_all.sh --profile paper` and `paper-wavcaps` from nothing to the tables, against stand-ins.
+
+Official trees over HTTP, models of the true class and form with small random weights. Overridden are addresses, sizes
+(of data, decoder and training) and where weights, tokenizers and AudioCaps' clips lie; scores mean nothing here.
+AACLIB_REHEARSAL=full leaves the decoder and its training as the profile has them: an hour on two cores instead of
+minutes.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from rehearsal import audiocaps_audio, audiocaps_rows, clotho_rows, published, serving, settings
+
+ROOT = Path(__file__).parents[2]
+CLIPS = {"development": 12, "validation": 4, "evaluation": 8}
+AUDIOCAPS = {"train": 60, "val": 4, "test": 10}
+SMALL = {} if os.environ.get("AACLIB_REHEARSAL") == "full" else {"decoder.width": 64, "train.epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Servers' files, models, and a user's folder of AudioCaps with a tenth missing."""
+    import rehearsal_models
+
+    root = tmp_path_factory.mktemp("rehearsal")
+    published(root / "www", CLIPS, AUDIOCAPS, wavcaps=60)
+    captions = [row[f"caption_{k}"] for row in clotho_rows("development", 60) for k in range(1, 6)]
+    captions += [row["caption"] for row in audiocaps_rows("train", 300)]
+    rehearsal_models.hf_clap(root / "clap", captions)
+    rehearsal_models.bert(root / "bert", captions)
+    gone = audiocaps_audio(root / "mine", audiocaps_rows("test", AUDIOCAPS["test"]), leave_out=0.1)
+    return root, gone
+
+
+def wavcaps_checkpoint(root: Path) -> Path:
+    import rehearsal_models
+    import torch
+    from transformers import AutoTokenizer
+
+    vocabulary = len(AutoTokenizer.from_pretrained(str(root / "bert")))
+    path = root / "cnn14-bert.pt"
+    torch.save({"model": rehearsal_models.clap_fixtures.wavcaps_state("Cnn14", vocabulary), "epoch": 15}, path)
+    return path
+
+
+def run(root: Path, profile: str, overrides: dict[str, object]) -> tuple[Path, str]:
+    """One command, as a user types it. Returns the run's folder and what was said."""
+    folders = {f"AACLIB_{name}": str(root / profile / name.lower()) for name in ("RAW", "CACHE", "RUNS")}
+    environment = {**os.environ, **folders, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": ""}
+    options = [part for key, value in overrides.items() for part in ("--set", f"{key}={value}")]
+    command = ["./run_all.sh", "--profile", profile, "--no-spice", *options]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=7000)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return root / profile / "runs" / profile, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("profile", ["paper", "paper-wavcaps"])
+def test_paper_profile_from_nothing_to_the_tables(world, profile):
+    root, gone = world
+    backend = f"hf:{root / 'clap'}" if profile == "paper" else \
+        f"wavcaps:{wavcaps_checkpoint(root)}?tokenizer={root / 'bert'}"
+    with serving(root / "www") as server:
+        places = {"clap.backend": backend, "decoder.tokenizer": root / "bert", "data.audiocaps": root / "mine"}
+        folder, said = run(root, profile, settings(server) | places | SMALL)
+        fetched = {path.rsplit("/", 1)[-1] for path, _ in server.log}
+    record = json.loads((folder / "run.json").read_text())
+    assert len(record["stages"]) == 7
+    assert fetched >= {"clotho_captions_development.csv", "clotho_audio_evaluation.7z", "train.csv", "test.csv",
+                       "SoundBible.zip"}
+    assert not {"clotho_audio_development.7z", "clotho_audio_validation.7z"} & fetched     # training needs text only
+    tables = {path.name: path.read_text() for path in folder.rglob("*") if path.suffix in (".csv", ".tex")}
+    assert any("clotho" in name for name in tables) and any("audiocaps" in name for name in tables)
+    notebook = "".join(path.read_text() for path in folder.glob("*.ipynb"))
+    assert f"n = {AUDIOCAPS['test'] - len(gone)}" in notebook + "".join(tables.values())
