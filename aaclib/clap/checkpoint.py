@@ -48,13 +48,14 @@ def load(path: str | Path) -> Any:
         with torch.serialization.safe_globals(_numpy_globals()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        lines = str(error).splitlines()
-        reason = next((line.strip() for line in lines if "GLOBAL" in line or "nsupported" in line), lines[0])
+        signs = ("GLOBAL", "Trying to", "Can only", "nsupported class")
+        reason = next((line.strip() for line in str(error).splitlines() if any(sign in line for sign in signs)), "")
+        if not reason:
+            raise _damaged(path, error) from error
         raise CheckpointError(f"{path} was refused: it holds more than weights, and reading that could run code. "
                               f"{reason}") from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is damaged or no PyTorch checkpoint ({str(error).splitlines()[0]}). "
-                              "Compare its size with the original's and fetch it again.") from error
+        raise _damaged(path, error) from error
 
 
 def state_dict(content: Any, *keys: str, path: str | Path = "the checkpoint") -> dict[str, torch.Tensor]:
@@ -64,8 +65,8 @@ def state_dict(content: Any, *keys: str, path: str | Path = "the checkpoint") ->
         content = next((content[key] for key in keys if isinstance(content.get(key), Mapping)), content)
     if not isinstance(content, Mapping) or not any(isinstance(value, torch.Tensor) for value in content.values()):
         found = ", ".join(map(str, list(content)[:8])) if isinstance(content, Mapping) else type(content).__name__
-        raise CheckpointError(f"{path}: expected weights by name{' or under ' if keys else ''}{' or '.join(keys)}, "
-                              f"found {found}.")
+        raise CheckpointError(f"{path}: expected weights by name{', or under ' if keys else ''}"
+                              f"{' or '.join(keys)}; found {found}.")
     state = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): value for name, value in state.items()}
@@ -95,6 +96,12 @@ def digest(state: Mapping[str, torch.Tensor], *more: object) -> str:
             total.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
     total.update(repr(more).encode())
     return total.hexdigest()[:16]
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return CheckpointError(f"{path} is damaged or no PyTorch checkpoint ({reason}). Compare its size with the "
+                           "original's and fetch it again.")
 
 
 # --- pickle protocols 3 to 5 ------------------------------------------------------------------------------------
@@ -134,7 +141,7 @@ def _load_whitelisted(path: Path) -> Any:
             AttributeError, IndexError, struct.error) as error:
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(f"{path} is damaged ({type(error).__name__}: {error}).") from error
+        raise _damaged(path, error) from error
 
 
 def _load_old_layout(path: Path) -> Any:
