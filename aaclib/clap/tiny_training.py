@@ -30,7 +30,7 @@ from aaclib.clap.tiny_words import Words
 from aaclib.config import Clap
 from aaclib.datasets import DatasetError, Split
 from aaclib.progress import Progress
-from aaclib.store import Artefact, Store, write_bytes, write_json
+from aaclib.store import Artefact, Store, digest, write_bytes, write_json
 
 CHECKPOINT = "checkpoint.safetensors"
 LEARNED_FROM = 0.07         # where a learned temperature starts, as in CLIP
@@ -62,7 +62,7 @@ def train(split: Split, settings: Clap, seed: int, store: Store, device: str | t
     if len(clips) < 2 or silent:
         raise DatasetError(f"{split.dataset}, {split.name}: training needs two clips or more with captions and audio; "
                            f"{len(clips)} have captions, {len(silent)} of these no audio (first: {silent[:1]}).")
-    key = {"data": split.digest, "audio": [clip.audio.stat().st_size for clip in clips], "seed": seed,
+    key = {"data": split.digest, "audio": digest([clip.audio.stat().st_size for clip in clips]), "seed": seed,
            "temperature": "learned" if settings.learn_temperature else settings.temperature, "epochs": settings.epochs,
            "lr": settings.lr, "batch": settings.train_batch, "recipe": recipe, "device": device.type}
 
