@@ -5,10 +5,11 @@
     export    tidy CSV, LaTeX, macros of all numbers, scores of every clip; predictions of other systems as rows
     listing   captions side by side
     facts     small facts about a run
+    frames    the small tables that the notebooks show
     findings  what a run found, in sentences whose wording its numbers choose
 """
 
-from aaclib.tables import findings
+from aaclib.tables import findings, frames
 from aaclib.tables.build import best_row, build, main_table, published, published_rows, ratio_to_published
 from aaclib.tables.export import (
     decodings,
@@ -26,8 +27,8 @@ from aaclib.tables.listing import examples, side_by_side, text_table
 from aaclib.tables.table import Cell, Row, Table, escape
 
 __all__ = [
-    "Cell", "Findings", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap",
-    "decodings", "escape", "examples", "export_run", "findings", "has_references", "letters", "macros", "main_table",
-    "other_systems", "pair", "paired", "published", "published_rows", "ratio_to_published",
-    "side_by_side", "source_list", "text_table", "verdict", "write_csv", "write_latex",
+    "Cell", "Findings", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap", "decodings", "escape",
+    "examples", "export_run", "findings", "frames", "has_references", "letters", "macros", "main_table",
+    "other_systems", "pair", "paired", "published", "published_rows", "ratio_to_published", "side_by_side",
+    "source_list", "text_table", "verdict", "write_csv", "write_latex",
 ]

@@ -110,9 +110,8 @@ def _captions(exp: Any, folder: Path) -> list[Path]:
 
 
 def decodings(exp: Any) -> list[tuple[str, str]]:
-    """(target, decoding) pairs that this run computes."""
-    beam = ["beam"] if exp.config.generate.beam_rows else []
-    return [(target, decoding) for target in exp.targets for decoding in ("greedy", *beam)]
+    """(target, decoding) pairs that this run has rows for."""
+    return [(target, kind) for target in exp.targets for kind in ("greedy", "beam") if exp.rows(target, kind)]
 
 
 def audit(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,193 @@
+"""The small tables that notebooks 01-06 show: one function a table, so that a notebook shows and does not compute."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aaclib import bridge, datasets, gap, retrieval, seeds, text, training
+from aaclib.datasets import leakage
+from aaclib.tables.facts import has_references, paired
+
+Pair = tuple[np.ndarray, np.ndarray]
+Histories = Mapping[tuple[str, int], Mapping[str, Sequence[Mapping[str, Any]]]]    # (target, seed) -> training
+
+
+def settings(exp: Any) -> pd.DataFrame:
+    """The settings that shape the science of a run."""
+    c = exp.config
+    rows = {
+        **{f"rows of {target}": ", ".join(names) for target, names in c.data.targets.items()},
+        "CLAP": c.clap.backend, "pairs for σ and the gap": c.data.pairs or "none", "σ": c.gap.sigma,
+        "decoder": f"{c.decoder.layers} layers, {c.decoder.heads} heads, width {c.decoder.width}",
+        "training": f"{c.train.epochs} epochs, batch {c.train.batch_size}, learning rate {c.train.lr:g}",
+        "seeds": ", ".join(map(str, exp.seeds)),
+    }
+    return pd.DataFrame(rows.items(), columns=["setting", "value"])
+
+
+def splits(exp: Any) -> pd.DataFrame:
+    """Clips and captions of every split of every target; no audio is touched."""
+    rows = []
+    for target in exp.targets:
+        for part in datasets.SPLITS:
+            split = exp.split(target, part)
+            rows.append({"data set": target, "split": part, "clips": len(split.clips), "captions": len(split.captions),
+                         "missing clips": len(split.missing), "notes": " ".join(split.notes)})
+    return pd.DataFrame(rows)
+
+
+def vocabulary(exp: Any) -> pd.DataFrame:
+    """Words of each target's training text, normalised as the decoder reads it."""
+    rows = []
+    for target in exp.targets:
+        texts = text.normalise(exp.split(target, "train").captions, exp.config.data.normalise)
+        words, whole = Counter(w for t in texts for w in t.split()), Counter(texts)
+        rows.append({"target": target, "captions": len(texts), "vocabulary": len(words),
+                     "words that occur once (%)": 100 * sum(n == 1 for n in words.values()) / max(len(words), 1),
+                     "captions that repeat (%)": 100 * sum(n for n in whole.values() if n > 1) / max(len(texts), 1)})
+    return pd.DataFrame(rows)
+
+
+def leaks(exp: Any) -> pd.DataFrame:
+    """Shared clips, recordings and captions of every two splits of the targets (`datasets.leakage`), share in %."""
+    places = [(target, part) for target in exp.targets for part in ("train", "evaluation")]
+    sources = {f"{t}.{part}": found for t, part in places if (found := leakage.recordings(exp.dataset(t), part))}
+    found = leakage.report([exp.split(*place) for place in places], sources, exp.config.data.normalise)
+    return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"}).astype({"examples": str})
+
+
+def extraction(exp: Any, seed: int) -> pd.DataFrame:
+    """Embeddings of each target: how many, whether of unit length, what could not be read."""
+    rows = []
+    for target in exp.targets:
+        audio, texts = exp.audio(target, "evaluation", seed), exp.texts(target, "train", seed)
+        error = max(float(np.abs(np.linalg.norm(z, axis=1) - 1).max()) for z in (audio.z, texts.z))
+        rows.append({"target": target, "recordings": len(audio.z), "training captions": len(texts.z),
+                     "largest deviation from length 1": f"{error:.0e}", "unreadable": len(audio.errors),
+                     "reasons": "; ".join(f"{name}: {reason}" for name, reason in audio.errors.items())})
+    return pd.DataFrame(rows)
+
+
+def recalls(exp: Any, seed: int) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Recalls of each target that has captions, and those of chance for as many clips and captions."""
+    found, chance = {}, {}
+    for target in [t for t in exp.targets if has_references(exp, t)]:
+        found[target] = exp.retrieval(target, seed)
+        clips = exp.clips(target, "evaluation", seed)
+        captions = max(1, round(np.mean([len(clip.captions) for clip in clips])))
+        ways = {k: retrieval.chance(len(clips), captions, k) for k in retrieval.KS}
+        chance[target] = {f"{way}_r@{k}": value for k, both in ways.items() for way, value in both.items()}
+    return found, chance
+
+
+def recall_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """One row a target and way; recalls in %."""
+    rows = []
+    for target, values in found.items():
+        for way in ("text_to_audio", "audio_to_text"):
+            short = {key.removeprefix(f"{way}_"): value for key, value in values.items() if key.startswith(way)}
+            rows.append({"target": target, "way": way.replace("_", " "),
+                         **{k.replace("_", " "): 100 * v if "@" in k else v for k, v in short.items()}})
+    return pd.DataFrame(rows)
+
+
+def neighbours(exp: Any, target: str, seed: int, clips: int = 3, count: int = 3) -> pd.DataFrame:
+    """The training captions nearest to the first recordings, each different one once."""
+    texts, audio, rows = exp.texts(target, "train", seed), exp.audio(target, "evaluation", seed), []
+    for clip, cosine in zip(audio.clips[:clips], audio.z[:clips] @ texts.z.T, strict=True):
+        near: dict[str, float] = {}
+        for i in np.argsort(-cosine):
+            near.setdefault(texts.captions[i], float(cosine[i]))
+            if len(near) == count:
+                break
+        human = clip.captions[0] if clip.captions else "-"
+        rows += [{"clip": clip.id, "a human wrote": human, "near it lies": c, "cosine": v} for c, v in near.items()]
+    return pd.DataFrame(rows)
+
+
+def sigmas(estimate: gap.Estimate) -> pd.DataFrame:
+    """Every estimate of sigma with its square and d * sigma^2; the one in use is marked."""
+    found = {name: (value, name == estimate.chosen) for name, value in estimate.sigma.items()}
+    if estimate.chosen not in found:
+        found["given by the profile"] = (estimate.sigma_value, True)
+    return pd.DataFrame([{"estimator": name, "σ": value, "σ²": value**2, "d σ²": estimate.dim * value**2,
+                          "used": "yes" if used else ""} for name, (value, used) in found.items()])
+
+
+def bridged(exp: Any, target: str, seed: int, most: int = 9) -> tuple[dict[str, Pair], pd.DataFrame]:
+    """Evaluation pairs under each weakly-supervised strategy: name -> (what the decoder is given, from audio; what it
+    learned to read, from text), both (n, d); and their mean matched and mismatched cosines."""
+    z_a, z_t = paired(exp, target, "evaluation", seed)
+    context, panels, rows = exp.context(target, seed), {}, []
+    for row in [r for r in exp.strategies(target) if r.weakly_supervised and r.group != "control"][:most]:
+        rng = seeds.rng(seed, "picture", row.name)
+        panels[row.name] = bridge.infer_half(row)(z_a, context), bridge.train_half(row)(z_t, context, rng)
+        given, learned = map(bridge.unit, panels[row.name])
+        found = gap.statistics(given, learned)
+        rows.append({"strategy": row.name,
+                     "matched": found["matched_cosine"], "mismatched": found["mismatched_cosine"]})
+    return panels, pd.DataFrame(rows)
+
+
+def decoders(exp: Any) -> pd.DataFrame:
+    """Each decoder that is trained, and the rows of the table that use it."""
+    rows = []
+    for target in exp.targets:
+        users = [row for row in exp.strategies(target) if row.name not in ("copy", "human")]
+        for name in training.trainings(exp, target):
+            using = [row.name for row in users if row.training == name]
+            rows.append({"target": target, "decoder": name, "rows that use it": ", ".join(using)})
+    return pd.DataFrame(rows)
+
+
+def cost(histories: Histories) -> pd.DataFrame:
+    """Epochs, lowest validation loss and seconds of every decoder."""
+    rows = []
+    for (target, seed), found in histories.items():
+        for name, history in found.items():
+            losses = [h["validation_loss"] for h in history if h["validation_loss"] is not None]
+            rows.append({"target": target, "seed": seed, "decoder": name, "epochs": len(history),
+                         "lowest validation loss": min(losses, default=np.nan),
+                         "seconds": sum(h["seconds"] for h in history)})
+    return pd.DataFrame(rows)
+
+
+def variety(exp: Any, target: str, seed: int) -> pd.DataFrame:
+    """How varied each row's captions are, and how many stand word for word in the training text."""
+    policy = exp.config.data.normalise
+    known = set(text.normalise(exp.split(target, "train").captions, policy))
+    made = {row.name: exp.captions(target, row.name, seed) for row in exp.strategies(target) if row.name != "human"}
+    if has_references(exp, target):
+        made["human"] = [c for clip in exp.clips(target, "evaluation", seed) for c in clip.captions]
+    rows = []
+    for name, captions in made.items():
+        # a decoder may end at once: an empty caption stays one, and is counted
+        captions = [text.NORMALISE[policy](caption) for caption in captions]
+        rows.append({"target": target, "row": name, "captions": len(captions), "different": len(set(captions)),
+                     "words": np.mean([len(c.split()) for c in captions]),
+                     "vocabulary": len({w for c in captions for w in c.split()}),
+                     "in training text (%)": 100 * np.mean([c in known for c in captions])})
+    return pd.DataFrame(rows)
+
+
+def by_seed(exp: Any, target: str, metric: str) -> pd.DataFrame:
+    """Greedy score of each row and seed (fractions): target, strategy, group, seed, value."""
+    rows = []
+    for row in [r for r in exp.strategies(target) if r.name != "human"]:
+        for seed in exp.seeds:
+            corpus = exp.scores(target, row.name, seed).corpus
+            if metric in corpus:
+                rows.append({"target": target, "strategy": row.name, "group": row.group, "seed": seed,
+                             "value": corpus[metric]})
+    return pd.DataFrame(rows)
+
+
+def usable_metrics(exp: Any, results: pd.DataFrame) -> tuple[str, ...]:
+    """The profile's metrics that have values here, the headline first."""
+    there = set(results[results.value.notna()].metric) if len(results) else set()
+    return tuple(m for m in dict.fromkeys((exp.config.metrics.headline, *exp.config.metrics.names)) if m in there)

@@ -1,0 +1,97 @@
+"""What every notebook has to be: readable, with short cells, no code that belongs into the package, no outputs."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+NAMES = ["00_preflight", "01_data", "02_embeddings", "03_modality_gap", "04_training", "05_decoding", "06_tables"]
+LONGEST_CELL, LONGEST_FUNCTION, LONGEST_LINE = 14, 4, 120
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def test_the_seven_notebooks_are_there():
+    assert [path.stem for path in NOTEBOOKS] == NAMES
+
+
+@each
+def test_valid_and_without_anything_left_from_a_run(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for cell in code(path):
+        assert cell.outputs == [] and cell.execution_count is None
+    assert "papermill" not in notebook.metadata
+
+
+@each
+def test_one_parameters_cell_with_the_default_profile_before_all_other_code(path):
+    cells = code(path)
+    assert [i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])] == [0]
+    values: dict = {}
+    exec(cells[0].source, values)
+    assert values["profile"] == "quick" and values["overrides"] == {}
+
+
+@each
+def test_the_first_code_cell_loads_the_experiment_and_prints_versions(path):
+    first = code(path)[1].source
+    assert "exp = aaclib.Experiment.load(profile, overrides)" in first and "provenance.versions()" in first
+
+
+@each
+def test_more_prose_than_code(path):
+    notebook = read(path)
+    prose = sum(len(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    assert prose > 1.2 * sum(len(cell.source) for cell in code(path))
+    assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith(f"# {path.stem[:2]} ")
+
+
+@each
+def test_cells_are_short_and_define_next_to_nothing(path):
+    for cell in code(path):
+        lines = cell.source.splitlines()
+        assert len(lines) <= LONGEST_CELL, f"{cell.id}: {len(lines)} lines"
+        assert max(map(len, lines)) <= LONGEST_LINE, f"{cell.id}: {max(lines, key=len)}"
+        for node in ast.walk(ast.parse(cell.source)):
+            assert not isinstance(node, ast.ClassDef), f"{cell.id} defines a class"
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < LONGEST_FUNCTION, f"{cell.id}: {node.name} belongs into aaclib"
+
+
+@each
+def test_the_closing_cell_is_computed(path):
+    last = read(path).cells[-1]
+    assert last.cell_type == "code" and ("findings." in last.source or "checks" in last.source)
+
+
+@each
+def test_no_result_is_written_into_the_prose(path):
+    """Numbers of a run belong to its outputs. Named exceptions: published facts, with the data set or paper beside."""
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            for sentence in cell.source.replace("\n", " ").split(". "):
+                if "CIDEr-D of" in sentence or "scored" in sentence:
+                    assert not any(character.isdigit() for character in sentence), f"{cell.id}: {sentence}"
+
+
+@each
+def test_paths_and_devices_are_not_in_the_code(path):
+    for cell in code(path):
+        assert not any(word in cell.source for word in ("/home/", "/work", "cuda", "C:\\", "!pip", "%pip"))
