@@ -10,6 +10,9 @@ from typing import Any
 from aaclib.clap.base import BackendError
 
 
+UNLOADABLE = (OSError, ValueError, TypeError)      # TypeError: transformers 4 opens a file that it did not find
+
+
 def offline() -> bool:
     return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
                for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
@@ -24,17 +27,17 @@ def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
             raise BackendError(f"There is no folder {local} with {what}.")
         try:
             return load(str(local), local_files_only=True)
-        except (OSError, ValueError) as error:
+        except UNLOADABLE as error:
             raise BackendError(f"The folder {local} does not hold {what}: {_first(error)}. It has: "
                                f"{', '.join(sorted(p.name for p in local.iterdir())) or 'nothing'}.") from error
     try:
         return load(name, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except UNLOADABLE as error:
         if offline():
             raise BackendError(missing(name, what, "The hub is switched off here (HF_HUB_OFFLINE).")) from error
     try:
         return load(name, local_files_only=False)
-    except (OSError, ValueError) as error:
+    except UNLOADABLE as error:
         why = f"The hub could not be reached or does not have it ({_first(error)})."
         raise BackendError(missing(name, what, why)) from error
 
