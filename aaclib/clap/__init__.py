@@ -25,7 +25,8 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
 
     `device`: None = cuda, mps or cpu, whichever is there first. `long_audio`: what happens to recordings longer than
     the model's window (windows, first, centre, random, fusion). Other options are the backend's own, and may stand in
-    `spec` as well: 'hf:FOLDER?settings=own'.
+    `spec` as well: 'hf:FOLDER?settings=own'. `autocast=bfloat16` (or float16) lets a GPU compute in half
+    precision, which moves the embeddings a little (their key says so); without it everything is float32.
     Raises ValueError for an unknown name and BackendError where the model cannot be loaded.
     """
     from aaclib import audio
@@ -35,6 +36,9 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
     given = {"spec": spec, "long_audio": long_audio, **options}
     spec, _, query = spec.partition("?")
     options |= dict(pair.split("=", 1) for pair in query.split("&") if pair)
+    autocast = options.pop("autocast", "")
+    if autocast not in ("", "float16", "bfloat16"):
+        raise ValueError(f"autocast is float16 or bfloat16, found '{autocast}'.")
     kind, _, name = spec.partition(":")
     if kind in BACKENDS:
         backend = importlib.import_module(BACKENDS[kind][0]).load(name, device, **options)
@@ -43,6 +47,10 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
     if long_audio == "fusion" and not getattr(backend, "fusion", False):
         raise ValueError(f"{backend.name} has no fusion for long audio. Choose windows, first, centre or random.")
     backend.long_audio = long_audio
+    if autocast:
+        import torch
+
+        backend.amp = getattr(torch, autocast)
     backend.recipe = given
     return backend
 

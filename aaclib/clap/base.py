@@ -156,7 +156,7 @@ class Backend:
         return {"digest": self.digest, "long_audio": self.long_audio, "short": self.short, "window_s": self.window_s,
                 "sample_rate": self.sample_rate, "quantise": self.quantise,
                 "seed": self.seed if self.long_audio == "random" else None, "device": self.device.type,
-                "dtype": str(self.amp or torch.float32).removeprefix("torch.")}
+                "dtype": self._dtype()}
 
     def describe(self) -> dict[str, str]:
         """What notebook 02 shows of the backend."""
@@ -181,6 +181,9 @@ class Backend:
             wave = audio.fill(wave, round(self.shortest_s * self.sample_rate), "repeat")
         policy = self.long_audio if wave.size > size else "windows"
         return [(window.size, window) for window in audio.windows(wave, size, policy, self.short, self.seed)]
+
+    def _dtype(self) -> str:
+        return str(self.amp if self.amp and self.device.type == "cuda" else torch.float32).removeprefix("torch.")
 
     @contextlib.contextmanager
     def _context(self):

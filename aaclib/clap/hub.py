@@ -9,7 +9,6 @@ from typing import Any
 
 from aaclib.clap.base import BackendError
 
-
 UNLOADABLE = (OSError, ValueError, TypeError)      # TypeError: transformers 4 opens a file that it did not find
 
 

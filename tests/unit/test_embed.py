@@ -249,6 +249,9 @@ def test_what_the_base_refuses(tmp_path):
 def test_a_class_of_ones_own(tmp_path):
     backend = clap.load("toy_clap:ToyClap", "cpu", long_audio="centre")
     assert isinstance(backend, ToyClap) and backend.settings()["long_audio"] == "centre"
+    assert clap.load("toy_clap:ToyClap?autocast=bfloat16", "cpu").settings()["dtype"] == "float32"     # CUDA only
+    with pytest.raises(ValueError, match="autocast"):
+        clap.load("toy_clap:ToyClap?autocast=int8", "cpu")
     with pytest.raises(ValueError, match="Known: tiny:FOLDER"):
         clap.load("no_such_module:Clap")
     with pytest.raises(ValueError, match="no fusion"):
