@@ -86,9 +86,10 @@ def main() -> None:
     parser.add_argument("--others", type=Path)
     parser.add_argument("--spice", action="store_true")
     parser.add_argument("--only-spice", action="store_true")
+    parser.add_argument("--clips", type=int, default=10**9, help="the first so many clips only")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    sets = read(args.captions, args.others)
+    sets = read(args.captions, args.others, args.clips)
     report = {"clips": len(sets["references"]), "cores": os.cpu_count(), "rows": {}}
     with tempfile.TemporaryDirectory() as folder:
         box = Path(folder)
@@ -106,8 +107,8 @@ def main() -> None:
         args.out.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def read(captions: Path, others: Path | None) -> dict:
-    rows = [json.loads(line) for line in captions.read_text(encoding="utf-8").splitlines() if line]
+def read(captions: Path, others: Path | None, clips: int) -> dict:
+    rows = [json.loads(line) for line in captions.read_text(encoding="utf-8").splitlines() if line][:clips]
     first = [row["candidate"] for row in rows]
     second = first[1:] + first[:1]
     if others:
