@@ -119,18 +119,19 @@ def sigma_by_pairs(
     seed: int = 0,
 ) -> pd.DataFrame:
     """How the estimates move with the number of pairs: columns n, quantity, mean, low, high (5 % and 95 % of `repeats`
-    draws without replacement). Quantities: rms, linf (both sigma) and cosine, that of the drawn gap vector with the
-    gap vector of all pairs. Sizes beyond half of the pairs are left out, since their draws are all but the same."""
+    draws without replacement). Quantities: rms, linf (both sigma) and angle, between the drawn gap vector
+    and that of all pairs, in degrees. Sizes beyond half of the pairs are left out: their draws are all but the same."""
     rng, rows = np.random.default_rng(seed), []
     whole = gap.gap_vector(z_a, z_t)
     for n in [s for s in sizes if s <= max(len(z_a) // 2, 2)]:
-        draws: dict[str, list[float]] = {"rms": [], "linf": [], "cosine": []}
+        draws: dict[str, list[float]] = {"rms": [], "linf": [], "angle": []}
         for _ in range(repeats):
             pick = rng.choice(len(z_a), n, replace=False)
             for method in ("rms", "linf"):
                 draws[method].append(gap.estimate_sigma(z_a[pick], z_t[pick], method))
             vector = gap.gap_vector(z_a[pick], z_t[pick])
-            draws["cosine"].append(float(vector @ whole / (np.linalg.norm(vector) * np.linalg.norm(whole) + 1e-12)))
+            cosine = float(vector @ whole / (np.linalg.norm(vector) * np.linalg.norm(whole) + 1e-12))
+            draws["angle"].append(float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))))
         rows += [
             {"n": n, "quantity": name, "mean": np.mean(v), "low": np.quantile(v, 0.05), "high": np.quantile(v, 0.95)}
             for name, v in draws.items()
@@ -139,7 +140,7 @@ def sigma_by_pairs(
 
 
 def sigma_curve(frame: pd.DataFrame, dim: int, used: float | None = None) -> Figure:
-    """The table of `sigma_by_pairs`: (a) sigma by estimator, (b) cosine of the gap vector with that of all pairs.
+    """The table of `sigma_by_pairs`: (a) sigma by estimator, (b) angle between the gap vector and that of all pairs.
     `used`: the sigma of this run, a dotted line. The right axis of (a) is d * sigma^2 at the same heights."""
     with styled():
         fig, axes = figure(DOUBLE, 2.3, 1, 2)
@@ -156,11 +157,11 @@ def sigma_curve(frame: pd.DataFrame, dim: int, used: float | None = None) -> Fig
         )
         squared.set_ylabel(r"$d\,\sigma^2$")
         ceiling = dim * (top * 1.35) ** 2
-        values = [float(f"{ceiling * share:.1g}") for share in (0.08, 0.3, 0.6, 0.9)]
+        values = [float(f"{ceiling * share:.2g}") for share in (0.06, 0.25, 0.55, 0.9)]
         squared.set_yticks(values, [f"{v:g}" for v in values])
         left.legend(loc="upper right", ncols=2, columnspacing=1.0)
-        _band(right, frame[frame.quantity == "cosine"], BLUE, None)
-        right.set(xlabel="pairs", ylabel="cosine", title="Gap vector, against that of all pairs")
+        _band(right, frame[frame.quantity == "angle"], BLUE, None)
+        right.set(xlabel="pairs", ylabel="angle (degrees)", ylim=(0, None), title="Gap vector, against that of all pairs")
         for ax in axes[0]:
             ax.set_xscale("log")
             ns = sorted(frame.n.unique())

@@ -74,7 +74,7 @@ def caption_lengths(
     `captions`: name of the set -> its captions. `labels`: label -> number of clips.
     """
     with styled():
-        fig, axes = figure(DOUBLE, 2.9, 1, 2)
+        fig, axes = figure(DOUBLE, 3.1, 1, 2)
         left, right = axes[0]
         for number, (name, texts) in enumerate(captions.items()):
             lengths = np.array([len(text.split()) for text in texts])
@@ -89,11 +89,10 @@ def caption_lengths(
                 color=CYCLE[number % len(CYCLE)],
                 linewidth=1.2,
                 linestyle=("-", "--", "-.", ":")[number % 4],
-                label=f"{name} (mean {lengths.mean():.1f})",
+                label=f"{name} ({lengths.mean():.1f})",
             )
-        left.set(xlabel="words in a caption", ylabel="share of captions", title="Caption length")
-        left.margins(y=0.3)
-        left.legend(loc="upper right")
+        left.set(xlabel="words in a caption (mean in brackets)", ylabel="share of captions", title="Caption length")
+        fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         grid(left)
         counted = Counter(labels or {}) or Counter(
             w for texts in captions.values() for t in texts for w in _content_words(t)
