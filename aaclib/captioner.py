@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from aaclib import bridge, config, generate, store
+from aaclib import bridge, config, generate
 from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
-from aaclib.pipeline import Pipeline
+from aaclib.pipeline import open_run
 
 
 class Captioner:
@@ -60,16 +60,3 @@ class Captioner:
         """Captions for CLAP audio embeddings (n, d) of the run's own CLAP."""
         return generate.generate(self.model, self.half(z_a, self.context), beam, self.settings.max_tokens,
                                  self.settings.batch_size)
-
-
-def open_run(run: str | Path, device: str | None = None) -> Pipeline:
-    """The pipeline of a finished run, as its `run.json` describes it."""
-    folder = Path(run) if Path(run).is_dir() else config.runs_dir() / str(run)
-    record = folder / "run.json"
-    if not record.is_file():
-        there = sorted(path.parent.name for path in config.runs_dir().glob("*/run.json"))
-        raise config.ConfigError(f"There is no finished run '{run}' ({record} is missing). "
-                                 + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
-    described = store.read_json(record)
-    overrides = {**described.get("overrides", {}), **({"device": device} if device else {})}
-    return Pipeline(config.load(described["profile"], overrides))

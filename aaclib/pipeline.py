@@ -19,6 +19,8 @@ from aaclib import bridge, clap, config, datasets, embed, gap, generate, retriev
 from aaclib.clap.base import Backend, pick_device
 from aaclib.decoder import CaptionDecoder
 
+TEXT_FOR_ALL = ("clotho", "audiocaps")         # captions to learn from, for recordings that come with none
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -59,7 +61,9 @@ class Pipeline:
 
     def __init__(self, settings: config.Config, store_: store.Store | None = None):
         self.config, self.store = settings, store_ or store.Store()
-        self.seeds, self.targets = settings.seeds, tuple(settings.data.targets)
+        self.seeds = settings.seeds
+        self.absent = {name: why for name in settings.data.targets if (why := datasets.absent(name, settings.data))}
+        self.targets = tuple(name for name in settings.data.targets if name not in self.absent)
         self.device = pick_device(settings.device)
         if settings.threads:
             torch.set_num_threads(settings.threads)
@@ -115,11 +119,31 @@ class Pipeline:
         if needs_pairs and self.gap(self.seeds[0]).vector is None:
             return f"no audio-caption pairs to measure the gap on ({self.gap(self.seeds[0]).note})"
         references = [len(c.captions) for c in self.split(target, "evaluation").clips]
+        if name == "supervised" and not self.source and not any(c.captions for c in self.split(target, "train").clips):
+            return "the recordings have no captions to learn from"
         if name == "human" and max(references, default=0) < 2:
             return "one caption a clip: nothing to compare a human caption with"
         if name == "reconstruction" and not any(references):
             return "the recordings have no captions"
         return ""
+
+    @cached_property
+    def source(self) -> tuple[Pipeline, str] | None:
+        """The finished run (and its target) whose CLAP, text and decoders caption this run's recordings, where the
+        setting `captioner` ("RUN" or "RUN:TARGET") names one."""
+        if not self.config.captioner:
+            return None
+        run, _, target = self.config.captioner.partition(":")
+        pipeline = open_run(run, self.config.device)
+        return pipeline, target or pipeline.targets[0]
+
+    def training_clips(self, target: str, part: str) -> tuple[datasets.Clip, ...]:
+        """The clips whose captions a target's decoders learn from: its own, or, for recordings without any text,
+        those of Clotho and AudioCaps."""
+        clips = self.split(target, part).clips
+        if target != "folder" or any(clip.captions for clip in clips):
+            return clips
+        return tuple(clip for name in TEXT_FOR_ALL for clip in self.split(name, part).clips)
 
     # ---- embeddings
 
@@ -127,6 +151,8 @@ class Pipeline:
         return self._once(("clap", seed), lambda: self._load_clap(seed))
 
     def _load_clap(self, seed: int) -> Backend:
+        if self.source:
+            return self.source[0].clap(seed)
         backend = self.config.clap.backend
         if backend != "tiny":
             return clap.load(backend, self.device, long_audio=self.config.clap.long_audio)
@@ -141,7 +167,10 @@ class Pipeline:
 
     def texts(self, target: str, part: str, seed: int) -> Texts:
         """The captions of a split and their embeddings; no audio is touched."""
-        return self._once(("texts", target, part, seed), lambda: self._texts(self.split(target, part).clips, seed))
+        if self.source and part != "evaluation":
+            return self.source[0].texts(self.source[1], part, seed)
+        clips = self.split(target, part).clips if part == "evaluation" else self.training_clips(target, part)
+        return self._once(("texts", target, part, seed), lambda: self._texts(clips, seed))
 
     def _texts(self, clips: Sequence[datasets.Clip], seed: int) -> Texts:
         captions = text.normalise([c for clip in clips for c in clip.captions], self.config.data.normalise)
@@ -192,6 +221,8 @@ class Pipeline:
         return self._once(("gap", seed), lambda: self._gap(seed))
 
     def _gap(self, seed: int) -> gap.Estimate:
+        if self.source:
+            return self.source[0].gap(seed)
         sigma = self.config.gap.sigma
         if not self.config.data.pairs:
             return gap.given(sigma, self.clap(seed).dim, "the profile names none")
@@ -223,6 +254,8 @@ class Pipeline:
 
     def decoder(self, target: str, strategy: str, seed: int, callback: train.Callback | None = None) -> Trained:
         """The decoder of the strategy's training half; strategies of one training share it."""
+        if self.source:
+            return self.source[0].decoder(self.source[1], strategy, seed, callback)
         row = bridge.strategy(strategy)
         return self._once(("decoder", target, row.training, seed), lambda: self._decoder(target, row, seed, callback))
 
@@ -232,6 +265,8 @@ class Pipeline:
         return Trained(CaptionDecoder.load(made.path, self.device), pd.DataFrame(made.meta["facts"]["history"]), made)
 
     def decoder_key(self, target: str, row: bridge.Strategy, seed: int) -> dict:
+        if self.source:
+            return self.source[0].decoder_key(self.source[1], row, seed)
         context, validation = self.context(target, seed), self.config.train.keep == "best"
         used = {"noise": ("sigma",), "shift": ("gap",), "c3": ("sigma", "text_mean")}
         parts = [name for part in row.training.split("+") for name in used.get(part, ())]
@@ -318,6 +353,20 @@ class Pipeline:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
+
+
+def open_run(run: str | Path, device: str | None = None) -> Pipeline:
+    """The pipeline of a finished run, as its `run.json` describes it: the name of a profile, or the run's folder.
+    Raises ConfigError where there is no such run."""
+    folder = Path(run) if Path(run).is_dir() else config.runs_dir() / str(run)
+    record = folder / "run.json"
+    if not record.is_file():
+        there = sorted(path.parent.name for path in config.runs_dir().glob("*/run.json"))
+        raise config.ConfigError(f"There is no finished run '{run}' ({record} is missing). "
+                                 + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
+    described = store.read_json(record)
+    overrides = {**described.get("overrides", {}), **({"device": device} if device else {})}
+    return Pipeline(config.load(described["profile"], overrides))
 
 
 def array_digest(value: np.ndarray | float | None) -> str:

@@ -33,9 +33,10 @@ class Progress:
         rate = self.done / seconds
         of, unit = f"/{self.total}" if self.total else "", f" {self.unit}" if self.unit else ""
         parts = [f"{self.label}: {self.done}{of}{unit}"]
-        parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / max(rate, 1e-9):.1f} s each")
-        if self.total and self.done < self.total:
-            parts.append(f"{duration((self.total - self.done) / max(rate, 1e-9))} left")
+        if self.done:
+            parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
+        if self.done and self.total and self.done < self.total:
+            parts.append(f"{duration((self.total - self.done) / rate)} left")
         else:
             parts.append(f"took {duration(seconds)}")
         return ", ".join(parts + ([note] if note else []))

@@ -22,6 +22,7 @@ from aaclib.config import Train
 from aaclib.decoder import CaptionDecoder, pad
 from aaclib.progress import Progress
 
+SAVE_EVERY_S = 60.0                    # at a real width the state is hundreds of megabytes, and an epoch may be short
 Callback = Callable[[list[dict]], None]
 
 
@@ -47,7 +48,8 @@ def train(
 
     `half`: the strategy's training half, applied to training and validation embeddings alike, the latter with one
     fixed noise. `keep = best` ends with the weights of the epoch with the lowest validation loss. `folder` keeps the
-    state of the last finished epoch; a later call with the same folder goes on from there with equal results.
+    state of a finished epoch, at most a minute old; a later call with the same folder goes on from it with equal
+    results.
     """
     if settings.keep == "best" and validation is None:
         raise ValueError("train.keep = best needs validation captions; use keep = last")
@@ -57,6 +59,7 @@ def train(
     history = _resume(folder, model, optimizer, schedule)
     progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps")
     progress.done = len(history) * steps_an_epoch
+    saved = time.monotonic()
     for epoch in range(len(history), settings.epochs):
         started = time.perf_counter()
         seeds.seed_all(seed, "epoch", epoch)                    # dropout
@@ -76,7 +79,11 @@ def train(
         held_out = evaluate(model, half, context, validation, settings.batch_size, seed) if validation else None
         history.append({"epoch": epoch + 1, "step": (epoch + 1) * steps_an_epoch, "train_loss": total / count,
                         "validation_loss": held_out, "seconds": time.perf_counter() - started})
-        _keep(folder, model, optimizer, schedule, history, settings)
+        _keep_best(folder, model, history, settings)
+        if time.monotonic() - saved >= SAVE_EVERY_S:
+            _save_state(folder, model, optimizer, history)
+            saved = time.monotonic()
+        store.write_json(folder / "history.json", history)
         if callback:
             callback(history)
     if settings.keep == "best" and history:
@@ -136,33 +143,31 @@ def _schedule(settings: Train, total: int) -> Callable[[int], float]:
     return factor
 
 
-def _keep(folder: Path, model, optimizer, schedule, history: list[dict], settings: Train) -> None:
-    """Writes the state after an epoch; the small JSON goes last and counts only with the file it names."""
-    weights = {f"model.{k}": v for k, v in _unshared(model).items()}
-    states = optimizer.state_dict()["state"].items()
-    moments = {f"optimizer.{i}.{k}": torch.as_tensor(v) for i, state in states for k, v in state.items()}
-    epoch = history[-1]["epoch"]
-    with store.replacing(folder / f"epoch-{epoch}.safetensors") as temporary:
-        save_file({**weights, **moments}, str(temporary))
+def _keep_best(folder: Path, model: CaptionDecoder, history: list[dict], settings: Train) -> None:
     losses = [h["validation_loss"] for h in history]
     if settings.keep == "best" and losses[-1] == min(losses):
         with store.replacing(folder / "best.safetensors") as temporary:
-            save_file(weights, str(temporary))
-    store.write_json(folder / "history.json", history)
-    for old in folder.glob("epoch-*.safetensors"):
-        if old.name != f"epoch-{epoch}.safetensors":
-            old.unlink()
+            save_file({f"model.{k}": v for k, v in _unshared(model).items()}, str(temporary))
+
+
+def _save_state(folder: Path, model: CaptionDecoder, optimizer: torch.optim.Optimizer, history: list[dict]) -> None:
+    """Weights, moments and, in the same file, the history up to here, so that they never disagree."""
+    weights = {f"model.{k}": v for k, v in _unshared(model).items()}
+    states = optimizer.state_dict()["state"].items()
+    moments = {f"optimizer.{i}.{k}": torch.as_tensor(v) for i, state in states for k, v in state.items()}
+    with store.replacing(folder / "state.safetensors") as temporary:
+        save_file({**weights, **moments}, str(temporary), metadata={"history": json.dumps(history)})
 
 
 def _resume(folder: Path, model, optimizer, schedule) -> list[dict]:
     """The history of the epochs that an earlier, killed call finished; model, optimizer and schedule are set to it."""
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        history = json.loads((folder / "history.json").read_text())
-        state = safe_open(str(folder / f"epoch-{history[-1]['epoch']}.safetensors"), "pt")
-    except (FileNotFoundError, IndexError):
+    path = folder / "state.safetensors"
+    if not path.is_file():
         return []
-    _load_weights(model, folder / f"epoch-{history[-1]['epoch']}.safetensors")
+    state = safe_open(str(path), "pt")
+    history = json.loads(state.metadata()["history"])
+    _load_weights(model, path)
     moments: dict[int, dict] = {}
     for key in state.keys():
         if key.startswith("optimizer."):
@@ -177,8 +182,8 @@ def _resume(folder: Path, model, optimizer, schedule) -> list[dict]:
 
 def clear(folder: Path) -> None:
     """Removes what only a resumed training needs."""
-    for path in [*folder.glob("epoch-*.safetensors"), folder / "best.safetensors"]:
-        path.unlink(missing_ok=True)
+    for name in ("state.safetensors", "best.safetensors"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _unshared(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -78,7 +78,17 @@ class Dataset(Protocol):
 
 def load(name: str, data: Data, store: Store | None = None) -> Dataset:
     """The data set of this name. Raises DatasetError for an unknown name or unusable files."""
+    return _module(name).load(name, data, store or Store())
+
+
+def absent(name: str, data: Data) -> str:
+    """Why a target that a profile names has to be left out on this machine, or ''. Only a data set whose audio nobody
+    can fetch has such a reason; anything else that is missing is an error of its own."""
+    return getattr(_module(name), "absent", lambda data: "")(data)
+
+
+def _module(name: str):
     family = name.split("-")[0]
     if family not in MODULES:
         raise DatasetError(f"There is no data set '{name}'. Known: {', '.join(MODULES)} (soundscapes-<world>).")
-    return importlib.import_module(MODULES[family]).load(name, data, store or Store())
+    return importlib.import_module(MODULES[family])

@@ -165,3 +165,18 @@ def test_derangement_moves_everybody():
     for n in (2, 3, 50):
         order = derangement(n, np.random.default_rng(n))
         assert sorted(order) == list(range(n)) and (order != np.arange(n)).all()
+
+
+def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeypatch):
+    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
+    write_json(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
+    settings = {**made.settings_of(world), "data.captions": "", "data.pairs": "", "captioner": "mine"}
+    bare = Experiment(config.load("quick", settings), Store(tmp_path / "store"))
+    clips = bare.clips("folder", "evaluation", 0)
+    assert len(clips) == 150                          # without a table every recording is there to be captioned
+    made_here = dict(zip([c.id for c in clips], bare.captions("folder", "projection", 0), strict=True))
+    there = dict(zip([c.id for c in done.clips("folder", "evaluation", 0)], done.captions("folder", "projection", 0),
+                     strict=True))
+    assert {name: made_here[name] for name in there} == there
+    assert not {"human", "reconstruction"} & {row.name for row in bare.strategies("folder")}
