@@ -161,7 +161,7 @@ def sigma_curve(frame: pd.DataFrame, dim: int, used: float | None = None) -> Fig
         squared.set_yticks(values, [f"{v:g}" for v in values])
         left.legend(loc="upper right", ncols=2, columnspacing=1.0)
         _band(right, frame[frame.quantity == "angle"], BLUE, None)
-        right.set(xlabel="pairs", ylabel="angle (degrees)", ylim=(0, None), title="Gap vector, against that of all pairs")
+        right.set(xlabel="pairs", ylabel="angle (degrees)", ylim=(0, None), title="Gap vector against all pairs'")
         for ax in axes[0]:
             ax.set_xscale("log")
             ns = sorted(frame.n.unique())
