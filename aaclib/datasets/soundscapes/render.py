@@ -23,12 +23,13 @@ from aaclib.progress import Progress
 from aaclib.store import Artefact, Store, replacing
 
 RATE = synth.RATE
-SHARD = 50                             # clips
-REFERENCE = 0.1                        # loudness (RMS) of an ordinary sound at an ordinary distance: -20 dB
-LEVEL = {"loud": 7.0, "": 0.0, "faint": -9.0}          # dB
-DISTANCE = {"near": 3.0, "": 0.0, "far": -8.0}         # dB
-BEHIND = -11.0                                         # dB
-FAR_TAIL, HALL_TAIL = 1.2, 0.9                         # reverberation's amplitude beside the direct sound's
+SHARD = 50  # clips
+REFERENCE = 0.07  # loudness (RMS) of an ordinary sound at an ordinary distance: -23 dB
+CEILING = 0.97  # what is louder is bent below it, as a recorder's limiter does
+LEVEL = {"loud": 8.5, "": 0.0, "faint": -11.0}  # dB
+DISTANCE = {"near": 3.0, "": 0.0, "far": -8.0}  # dB
+BEHIND = -11.0  # dB
+FAR_TAIL, HALL_TAIL = 1.2, 0.9  # reverberation's amplitude beside the direct sound's
 
 
 def render(scene: Scene) -> np.ndarray:
@@ -52,10 +53,10 @@ def _event(event: Event, rng: np.random.Generator, n: int) -> np.ndarray:
     x = sounds.make(event.kind, rng, event.seconds, max(event.count, 1), event.pitch, event.speed)
     gain = LEVEL[event.level] + DISTANCE[event.distance] + (BEHIND if event.role == "behind" else 0.0)
     x = x * (REFERENCE * 10 ** (gain / 20) / max(synth.loudness(x), 1e-6))
-    if event.distance == "far":        # air and ground take the treble, echoes come nearly as loud as the sound
+    if event.distance == "far":  # air and ground take the treble, echoes come nearly as loud as the sound
         x = np.pad(synth.low(x, 1800), (0, min(synth.samples(0.6), n)))
         x = 0.7 * x + FAR_TAIL * 0.5 * synth.convolve(x, synth.room(rng, 0.9, 1500))
-    elif event.distance == "near":     # closeness is treble and breath
+    elif event.distance == "near":  # closeness is treble and breath
         x = x + 0.5 * synth.high(x, 3000)
     return x
 
@@ -73,8 +74,8 @@ def _microphone(x: np.ndarray, scene: Scene, world: World, rng: np.random.Genera
     """The world's recorder: its band, its noise, its level."""
     noise = synth.white(rng, len(x)) * (REFERENCE * 10 ** (-scene.snr / 20))
     low, high = world.microphone
-    x = synth.low(synth.high(x + noise, low), high) * 10 ** (scene.gain / 20)
-    return (x * min(1.0, 0.97 / max(np.abs(x).max(), 1e-9))).astype(np.float32)
+    x = synth.bandlimit(x + noise, low, high) * 10 ** (scene.gain / 20)
+    return (CEILING * np.tanh(x / CEILING)).astype(np.float32)
 
 
 # ---- files
@@ -98,8 +99,13 @@ def render_split(world: str, split: str, n: int, store: Store, seed: int = DATA_
 
 
 def _key(world: str, split: str, shard: int, seed: int) -> dict:
-    return {"world": asdict(get(world)) | {"sizes": None, "captions": None, "style": None}, "split": split,
-            "shard": shard, "size": SHARD, "seed": seed}
+    return {
+        "world": asdict(get(world)) | {"sizes": None, "captions": None, "style": None},
+        "split": split,
+        "shard": shard,
+        "size": SHARD,
+        "seed": seed,
+    }
 
 
 def _shard(world: str, split: str, shard: int, seed: int, root: Path, refresh: float) -> Artefact:
@@ -108,8 +114,14 @@ def _shard(world: str, split: str, shard: int, seed: int, root: Path, refresh: f
             file = folder / f"{index:05d}.flac"
             if not file.exists():
                 with replacing(file) as temporary:
-                    soundfile.write(temporary, render(scene(world, split, index, seed)), RATE, "PCM_16", format="FLAC",
-                                    compression_level=0.2)
+                    soundfile.write(
+                        temporary,
+                        render(scene(world, split, index, seed)),
+                        RATE,
+                        "PCM_16",
+                        format="FLAC",
+                        compression_level=0.2,
+                    )
         return {"clips": SHARD}
 
     return Store(root, refresh).get("scenes", _key(world, split, shard, seed), build)

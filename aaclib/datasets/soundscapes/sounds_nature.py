@@ -25,7 +25,7 @@ from aaclib.datasets.soundscapes.synth import (
     white,
 )
 
-# ---- weather and water -------------------------------------------------------------------------------------------------
+# ---- weather and water ---------------------------------------------------------------------------------------------
 
 
 @flow("rain", "weather", behind=True)
@@ -46,7 +46,9 @@ def thunder(rng, pitch):
 def wind(rng, n, pitch, speed):
     noise = white(rng, n)
     gust = wander(rng, n, 1.1, 0.0, 1.0)
-    return gust**1.5 * band(noise, 420, 5) * 1.6 + (1 - gust) * band(noise, 240, 4) + gust**3 * band(noise, 700, 7) * 1.6
+    return (
+        gust**1.5 * band(noise, 420, 5) * 1.6 + (1 - gust) * band(noise, 240, 4) + gust**3 * band(noise, 700, 7) * 1.6
+    )
 
 
 @flow("waves", "water", behind=True)
@@ -60,11 +62,14 @@ def waves(rng, n, pitch, speed):
 @flow("stream", "water", behind=True)
 def stream(rng, n, pitch, speed):
     """Bubbles: short tones that rise, at random times."""
-    out = np.zeros(n)
-    number = max(int(26 * n / RATE), 3)
-    for at, f in zip(rng.uniform(0, n / RATE, number), rng.uniform(350, 1300, number), strict=True):
+    out, number, bubbles = np.zeros(n), max(int(26 * n / RATE), 3), []
+    for f in rng.uniform(350, 1300, 14):
         m = samples(rng.uniform(0.05, 0.11))
-        place(out, sine(np.linspace(f, 1.35 * f, m), m) * hump(m, 0.15, 0.7), at, rng.uniform(0.3, 1))
+        bubbles.append(sine(np.linspace(f, 1.35 * f, m), m) * hump(m, 0.15, 0.7))
+    for at, which, gain in zip(
+        rng.uniform(0, n / RATE, number), rng.integers(0, 14, number), rng.uniform(0.3, 1, number), strict=True
+    ):
+        place(out, bubbles[which], at, gain)
     return out + 0.35 * band(white(rng, n), 900, 0.8)
 
 
@@ -75,17 +80,24 @@ def drip(rng, n, pitch, speed):
     for at in np.arange(0.05, n / RATE, step):
         m = samples(0.09)
         f = rng.uniform(1500, 1800)
-        place(out, sine(curve(m, [(0, f), (0.3, f), (1, 1.8 * f)]), m) * decay(m, 0.16, 0.003), at + rng.normal(0, 0.03) * step + 0.05, rng.uniform(0.7, 1))
+        place(
+            out,
+            sine(curve(m, [(0, f), (0.3, f), (1, 1.8 * f)]), m) * decay(m, 0.16, 0.003),
+            at + rng.normal(0, 0.03) * step + 0.05,
+            rng.uniform(0.7, 1),
+        )
     return out
 
 
 @flow("fire", "weather", behind=True)
 def fire(rng, n, pitch, speed):
     pops = np.clip(grains(rng, n, 22, 0.9), -4, 4)
-    return 1.3 * formants(pops, [(1800, 1.2, 1), (4200, 1.0, 1)]) + 0.16 * low(white(rng, n), 260) * wander(rng, n, 5, 0.5, 1.2)
+    return 1.3 * formants(pops, [(1800, 1.2, 1), (4200, 1.0, 1)]) + 0.16 * low(white(rng, n), 260) * wander(
+        rng, n, 5, 0.5, 1.2
+    )
 
 
-# ---- animals -----------------------------------------------------------------------------------------------------------
+# ---- animals -------------------------------------------------------------------------------------------------------
 
 
 @unit("dog", "animals", 0.24, (1, 2, 3, 4, 5), pitch=True)
@@ -102,7 +114,9 @@ def cat(rng, pitch):
     f = 560 * pitch * curve(n, [(0, 0.85), (0.3, 1.25), (0.6, 1.2), (1, 0.75)])
     voice = tone(f, n, rolloff(12, 0.6))
     opening = curve(n, [(0, 0), (0.35, 1), (1, 0.1)])
-    return (formants(voice, [(900, 3, 1)]) + opening * formants(voice, [(1900, 3, 1.3), (3100, 3, 1)])) * hump(n, 0.12, 0.35)
+    return (formants(voice, [(900, 3, 1)]) + opening * formants(voice, [(1900, 3, 1.3), (3100, 3, 1)])) * hump(
+        n, 0.12, 0.35
+    )
 
 
 @flow("birds", "animals", behind=True)
@@ -132,7 +146,12 @@ def cow(rng, pitch):
 def rooster(rng, pitch):
     """Cock-a-doodle-doo: two short calls, a higher one, a long falling one."""
     out = np.zeros(samples(1.75))
-    for at, seconds, start, end in ((0, 0.16, 0.85, 0.95), (0.2, 0.14, 0.95, 1.0), (0.4, 0.28, 1.15, 1.3), (0.74, 0.95, 1.25, 0.75)):
+    for at, seconds, start, end in (
+        (0, 0.16, 0.85, 0.95),
+        (0.2, 0.14, 0.95, 1.0),
+        (0.4, 0.28, 1.15, 1.3),
+        (0.74, 0.95, 1.25, 0.75),
+    ):
         m = samples(seconds)
         f = 720 * pitch * np.linspace(start, end, m)
         place(out, formants(tone(f, m, rolloff(8, 0.3)), [(1500, 1.5, 1), (2600, 2, 1)]) * hump(m, 0.08, 0.3), at)
@@ -145,7 +164,11 @@ def sheep(rng, pitch):
     t = np.arange(n) / RATE
     shake = 1 + 0.05 * np.sin(2 * np.pi * 9 * t)
     voice = tone(330 * pitch * shake, n, rolloff(14, 0.4))
-    return formants(voice, [(800, 3, 1), (1300, 4, 0.9), (2600, 4, 0.5)]) * (0.55 + 0.45 * np.sin(2 * np.pi * 9 * t)) * hump(n, 0.06, 0.25)
+    return (
+        formants(voice, [(800, 3, 1), (1300, 4, 0.9), (2600, 4, 0.5)])
+        * (0.55 + 0.45 * np.sin(2 * np.pi * 9 * t))
+        * hump(n, 0.06, 0.25)
+    )
 
 
 @flow("crickets", "animals", behind=True)
@@ -161,7 +184,9 @@ def crickets(rng, n, pitch, speed):
 def frog(rng, pitch):
     n = samples(0.38)
     clicks = pulses(rng, n, 42, 0.02, 0.1)
-    return formants(clicks, [(520 * pitch, 7, 1), (1150 * pitch, 9, 0.8)]) * curve(n, [(0, 0.3), (0.5, 1), (0.9, 0.9), (1, 0)])
+    return formants(clicks, [(520 * pitch, 7, 1), (1150 * pitch, 9, 0.8)]) * curve(
+        n, [(0, 0.3), (0.5, 1), (0.9, 0.9), (1, 0)]
+    )
 
 
 @unit("owl", "animals", 1.0, (1, 2, 3), pitch=True)
@@ -170,7 +195,11 @@ def owl(rng, pitch):
     out = np.zeros(samples(1.0))
     for at, seconds in ((0.0, 0.26), (0.42, 0.52)):
         m = samples(seconds)
-        place(out, tone(370 * pitch * curve(m, [(0, 0.95), (0.3, 1.03), (1, 0.96)]), m, (1.0, 0.06)) * hump(m, 0.25, 0.4), at)
+        place(
+            out,
+            tone(370 * pitch * curve(m, [(0, 0.95), (0.3, 1.03), (1, 0.96)]), m, (1.0, 0.06)) * hump(m, 0.25, 0.4),
+            at,
+        )
     return out + 0.004 * white(rng, len(out))
 
 

@@ -24,9 +24,7 @@ from aaclib.datasets.soundscapes.synth import (
     white,
 )
 
-VOWELS = (((730, 5, 1.0), (1150, 6, 0.7), (2500, 6, 0.3)),      # a
-          ((300, 4, 1.0), (2200, 7, 0.5), (3000, 7, 0.3)),      # i
-          ((450, 4, 1.0), (850, 6, 0.7), (2450, 7, 0.15)))      # o
+VOWELS = (((730, 5, 1.0), (1150, 6, 0.7)), ((300, 4, 1.0), (2300, 5, 0.6)), ((450, 4, 1.0), (850, 6, 0.7)))  # a i o
 BUZZ = rolloff(26, 0.8)
 
 
@@ -71,7 +69,9 @@ def laughter(rng, pitch):
     out, m = np.zeros(samples(1.15)), samples(0.12)
     for i in range(6):
         f = 270 * pitch * (1.1 - 0.06 * i) * curve(m, [(0, 1.12), (1, 0.9)])
-        voice = formants(tone(f, m, BUZZ), [(850, 4, 1), (1450, 5, 0.8), (2800, 5, 0.4)]) + 0.12 * high(white(rng, m), 1500)
+        voice = formants(tone(f, m, BUZZ), [(850, 4, 1), (1450, 5, 0.8), (2800, 5, 0.4)]) + 0.12 * high(
+            white(rng, m), 1500
+        )
         place(out, voice * hump(m, 0.2, 0.5), 0.185 * i, 1 - 0.09 * i)
     return out
 
@@ -115,15 +115,18 @@ def whistle(rng, n, pitch, speed):
 @flow("crowd", "people", behind=True)
 def crowd(rng, n, pitch, speed):
     """Babble: six voices through two sets of resonances that no single voice stands out of."""
-    halves = [np.zeros(n), np.zeros(n)]
+    m = n // 2 + 1  # at half the rate, so all frequencies count twice
+    halves = [np.zeros(m), np.zeros(m)]
     for i in range(6):
-        f0 = rng.uniform(100, 240) * wander(rng, n, 3, 0.85, 1.2)
-        halves[i % 2] += tone(f0, n, BUZZ) * wander(rng, n, 5.5, -0.3, 1).clip(0)
-    murmur = formants(halves[0], [(550, 2.5, 1), (1500, 3, 0.5)]) + formants(halves[1], [(400, 2.5, 1), (1000, 3, 0.6)])
-    return murmur + 0.3 * band(white(rng, n), 600, 0.7)
+        f0 = 2 * rng.uniform(100, 240) * wander(rng, m, 6, 0.85, 1.2)
+        halves[i % 2] += tone(f0, m, BUZZ) * wander(rng, m, 11, -0.3, 1).clip(0)
+    murmur = formants(halves[0], [(1100, 2.5, 1), (3000, 3, 0.5)]) + formants(
+        halves[1], [(800, 2.5, 1), (2000, 3, 0.6)]
+    )
+    return low(np.repeat(murmur + 0.3 * band(white(rng, m), 1200, 0.7), 2)[:n], 3500)
 
 
-# ---- music -------------------------------------------------------------------------------------------------------------
+# ---- music ---------------------------------------------------------------------------------------------------------
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11, 12)
 
@@ -135,7 +138,9 @@ def piano(rng, n, pitch, speed):
     m = samples(1.1)
     for at in np.arange(0, n / RATE, step):
         f = root * 2 ** (rng.choice(MAJOR) / 12 + rng.integers(0, 2))
-        note = tone(f, m, (1.0, 0.5, 0.35, 0.15, 0.1, 0.05)) * decay(m, 1.5) + 0.6 * tone(f * 1.0007, m, rolloff(9, 0.7)) * decay(m, 0.35)
+        note = tone(f, m, (1.0, 0.5, 0.35, 0.15, 0.1, 0.05)) * decay(m, 1.5) + 0.6 * tone(
+            f * 1.0007, m, rolloff(9, 0.7)
+        ) * decay(m, 0.35)
         place(out, note, at, rng.uniform(0.7, 1))
     return out
 
@@ -144,12 +149,20 @@ def piano(rng, n, pitch, speed):
 def guitar(rng, n, pitch, speed):
     """Strummed chords: six strings shortly after one another, rich in overtones."""
     out, root, m = np.zeros(n), 98 * 2 ** (rng.integers(-2, 3) / 12), samples(0.7)
-    for k, at in enumerate(np.arange(0, n / RATE, rng.uniform(0.5, 0.6))):
-        base = root * 2 ** ((0, 5, 7, 0)[k // 2 % 4] / 12)
+    bright, dull, chords = decay(m, 0.5), decay(m, 1.2), []
+    for interval in (0, 5, 7):
+        chord = np.zeros(m + samples(0.08))
         for i, ratio in enumerate((1, 1.5, 2, 2.52, 3, 4)):
-            f = base * ratio
-            string = low(tone(f, m, rolloff(16, 0.35)) * decay(m, 0.5), 4500) + tone(f, m, (1.0, 0.6)) * decay(m, 1.2)
-            place(out, string, at + 0.014 * i, rng.uniform(0.7, 1))
+            f = root * 2 ** (interval / 12) * ratio
+            place(
+                chord,
+                tone(f, m, rolloff(16, 0.5)) * bright + tone(f, m, (1.0, 0.6)) * dull,
+                0.014 * i,
+                rng.uniform(0.7, 1),
+            )
+        chords.append(chord)
+    for k, at in enumerate(np.arange(0, n / RATE, rng.uniform(0.5, 0.6))):
+        place(out, chords[(0, 1, 2, 0)[k // 2 % 4]], at, rng.uniform(0.8, 1))
     return out
 
 

@@ -25,7 +25,7 @@ from aaclib.datasets.soundscapes.synth import (
     white,
 )
 
-# ---- machines ------------------------------------------------------------------------------------------------------------
+# ---- machines ------------------------------------------------------------------------------------------------------
 
 
 @flow("engine", "machines", speed=True, behind=True)
@@ -61,7 +61,9 @@ def helicopter(rng, n, pitch, speed):
     t = np.arange(n) / RATE
     chop = np.clip(np.sin(2 * np.pi * (11.5 * speed) * t), 0, 1) ** 3
     noise = white(rng, n)
-    return (0.12 + chop) * (low(noise, 240) * 1.5 + 0.35 * band(noise, 1000, 0.8)) + 0.05 * tone(172, n, rolloff(8, 0.6))
+    return (0.12 + chop) * (low(noise, 240) * 1.5 + 0.35 * band(noise, 1000, 0.8)) + 0.05 * tone(
+        172, n, rolloff(8, 0.6)
+    )
 
 
 @flow("vacuum", "machines", pitch=True, behind=True)
@@ -87,7 +89,9 @@ def motorcycle(rng, n, pitch, speed):
     t = np.arange(n) / RATE
     rev = np.abs(((t / rng.uniform(1.0, 1.3) + rng.uniform()) % 1) - 0.35)
     f = 62 + 130 * np.clip(1 - rev / 0.4, 0, 1)
-    return low(formants(tone(f, n, rolloff(20, 0.2)), [(160, 1, 1.2), (560, 1.2, 1), (1400, 1.5, 0.5)]), 2500) * (0.4 + f / 200)
+    return low(formants(tone(f, n, rolloff(20, 0.2)), [(160, 1, 1.2), (560, 1.2, 1), (1400, 1.5, 0.5)]), 2500) * (
+        0.4 + f / 200
+    )
 
 
 @flow("clock", "machines", speed=True, behind=True)
@@ -105,13 +109,15 @@ def typing(rng, n, pitch, speed):
     """Keys: irregular soft clacks with a thump below, in bursts."""
     out, m, at = np.zeros(n), samples(0.045), 0.02
     while at < n / RATE:
-        key = (band(white(rng, m), rng.uniform(2200, 2900), 1.5) + 0.7 * band(white(rng, m), 420, 2)) * decay(m, 0.05, 0.001)
+        key = (band(white(rng, m), rng.uniform(2200, 2900), 1.5) + 0.7 * band(white(rng, m), 420, 2)) * decay(
+            m, 0.05, 0.001
+        )
         place(out, key, at, rng.uniform(0.45, 1))
         at += (0.4 if rng.uniform() < 0.08 else rng.uniform(0.07, 0.16)) / speed
     return out
 
 
-# ---- alarms --------------------------------------------------------------------------------------------------------------
+# ---- alarms --------------------------------------------------------------------------------------------------------
 
 
 @flow("siren", "alarms", pitch=True, speed=True, behind=True)
@@ -137,7 +143,9 @@ def phone(rng, pitch):
     t = np.arange(n) / RATE
     turn = (t * 21) % 1 < 0.5
     stroke = np.exp(-((t * 42) % 1) * 1.2)
-    bells = np.where(turn, sine(1450 * pitch, n) + 0.6 * sine(3720 * pitch, n), sine(1830 * pitch, n) + 0.6 * sine(4510 * pitch, n))
+    bells = np.where(
+        turn, sine(1450 * pitch, n) + 0.6 * sine(3720 * pitch, n), sine(1830 * pitch, n) + 0.6 * sine(4510 * pitch, n)
+    )
     return bells * stroke * curve(n, [(0, 1), (0.75, 1), (0.8, 0.5), (1, 0)])
 
 
@@ -154,11 +162,19 @@ def bell(rng, pitch):
     """A church bell: partials that no harmonic tone has, the high ones dying first, a long hum."""
     n = samples(1.8)
     f = 420 * pitch
-    ratios = ((0.5, 2.6, 0.8), (1.0, 2.2, 1), (1.2, 1.8, 0.7), (1.5, 1.3, 0.5), (2.0, 1.2, 0.8), (2.67, 0.8, 0.5), (4.1, 0.5, 0.4))
+    ratios = (
+        (0.5, 2.6, 0.8),
+        (1.0, 2.2, 1),
+        (1.2, 1.8, 0.7),
+        (1.5, 1.3, 0.5),
+        (2.0, 1.2, 0.8),
+        (2.67, 0.8, 0.5),
+        (4.1, 0.5, 0.4),
+    )
     return sum(g * sine(f * r, n) * decay(n, 1.4 * d, 0.001) for r, d, g in ratios)
 
 
-# ---- tools and impacts ---------------------------------------------------------------------------------------------------
+# ---- tools and impacts ---------------------------------------------------------------------------------------------
 
 
 @unit("hammer", "tools", 0.3, (1, 2, 3, 4, 5))
@@ -166,7 +182,9 @@ def hammer(rng, pitch):
     """Steel on a nail: a thud with a ring of metal above it."""
     n = samples(0.4)
     f = rng.uniform(2850, 3100)
-    ring = sum(g * sine(f * r, n) * decay(n, d, 0.0005) for r, d, g in ((1, 0.45, 1), (1.71, 0.3, 0.8), (2.31, 0.2, 0.6)))
+    ring = sum(
+        g * sine(f * r, n) * decay(n, d, 0.0005) for r, d, g in ((1, 0.45, 1), (1.71, 0.3, 0.8), (2.31, 0.2, 0.6))
+    )
     return 0.6 * ring + 1.2 * high(low(white(rng, n), 900), 150) * decay(n, 0.06, 0.0005)
 
 
@@ -188,7 +206,12 @@ def glass(rng, pitch):
     place(out, high(white(rng, n), 2200) * decay(n, 0.35, 0.001), 0)
     for at in rng.exponential(0.25, 26):
         m = samples(0.12)
-        place(out, sine(rng.uniform(3000, 7400), m) * decay(m, rng.uniform(0.06, 0.2), 0.0005), at + 0.03, rng.uniform(0.3, 1.3))
+        place(
+            out,
+            sine(rng.uniform(3000, 7400), m) * decay(m, rng.uniform(0.06, 0.2), 0.0005),
+            at + 0.03,
+            rng.uniform(0.3, 1.3),
+        )
     return out
 
 
@@ -197,7 +220,9 @@ def knock(rng, pitch):
     """Knuckles on a wooden door: hollow, no ring."""
     n = samples(0.14)
     f = rng.uniform(290, 340)
-    return (sine(f, n) + 0.6 * sine(2.1 * f, n)) * decay(n, 0.11, 0.001) + 0.5 * band(white(rng, n), 900, 1) * decay(n, 0.04, 0.001)
+    return (sine(f, n) + 0.6 * sine(2.1 * f, n)) * decay(n, 0.11, 0.001) + 0.5 * band(white(rng, n), 900, 1) * decay(
+        n, 0.04, 0.001
+    )
 
 
 @unit("door", "impacts", 0.6, (1, 2), speed=False)
@@ -206,7 +231,11 @@ def door(rng, pitch):
     out = np.zeros(samples(0.6))
     n, m = len(out), samples(0.04)
     place(out, band(white(rng, m), 2600, 1.5) * decay(m, 0.05), 0.0, 0.4)
-    place(out, (3.2 * low(white(rng, n), 130) + 0.9 * low(white(rng, n), 1500) * decay(n, 0.12)) * decay(n, 0.5, 0.001), 0.07)
+    place(
+        out,
+        (3.2 * low(white(rng, n), 130) + 0.9 * low(white(rng, n), 1500) * decay(n, 0.12)) * decay(n, 0.5, 0.001),
+        0.07,
+    )
     return out
 
 

@@ -1,0 +1,227 @@
+"""The synthetic world: repeatable, its splits apart, its captions true to its scenes."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+
+from aaclib import datasets
+from aaclib.config import Data
+from aaclib.datasets import SPLITS, DatasetError
+from aaclib.datasets.soundscapes import caption_overlap, captions, check_disjoint, gallery, load, names, render, scene
+from aaclib.datasets.soundscapes.english import gerund, is_plural, plural, third, with_adjective
+from aaclib.datasets.soundscapes.grammar import bare
+from aaclib.datasets.soundscapes.lexicon import ONLY, SAID, WORDS
+from aaclib.datasets.soundscapes.scenes import CLASSES, _draw
+from aaclib.datasets.soundscapes.synth import RATE, loudness
+from aaclib.datasets.soundscapes.worlds import WORLDS
+from aaclib.store import Store
+
+SMALL = {f"soundscapes-{w}.{s}": 60 for w in WORLDS for s in SPLITS}
+
+
+def small(world, tmp_path, **sizes):
+    data = Data(sizes=SMALL | {f"soundscapes-{world}.{k}": v for k, v in sizes.items()})
+    return load(f"soundscapes-{world}", data, Store(tmp_path))
+
+
+def test_classes_have_words_and_an_audible_example():
+    assert 45 <= len(names()) and set(names()) == set(WORDS)
+    for name, x in gallery().items():
+        assert x.dtype == np.float32 and np.isfinite(x).all() and 0.5 < np.abs(x).max() <= 0.71, name
+        assert loudness(x) > 0.02, name
+
+
+def test_each_subject_with_verbs_of_its_own_exists():
+    subjects = {who for entry in WORDS.values() for who in entry.who}
+    assert not {key.split("/")[0] for key in ONLY} - subjects
+    verbs = {verb for entry in WORDS.values() for verb in entry.does}
+    assert not {verb for group in ONLY.values() for verb in group} - verbs
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_clip_is_the_same_every_time_and_sounds_like_something(world):
+    for index in range(12):
+        one = scene(world, "evaluation", index)
+        assert one == scene(world, "evaluation", index) != scene(world, "train", index)
+        x = render(one)
+        assert x.dtype == np.float32 and len(x) == round(one.seconds * RATE)
+        assert np.isfinite(x).all() and np.abs(x).max() < 1.0
+        assert loudness(x) > 3e-3, (one.id, "too quiet")
+        assert np.mean(np.abs(x) > 0.96) < 0.01, (one.id, "clipped")
+    assert np.array_equal(render(one), x)
+    assert not np.array_equal(render(replace(one, seed=one.seed + 1)), x)
+
+
+def test_what_captions_say_of_loudness_can_be_heard():
+    drawn = (scene("pretrain", "train", i) for i in range(99))
+    base = next(s for s in drawn if len(s.events) == 1 and s.events[0].count == 0)
+
+    def loud(level="", distance=""):
+        return loudness(render(replace(base, events=(replace(base.events[0], level=level, distance=distance),))))
+
+    assert loud("loud") > 1.6 * loud() > 2.5 * loud("faint")
+    assert loud(distance="near") > loud() > 1.3 * loud(distance="far")
+
+
+def test_no_scene_is_in_two_splits_and_the_check_would_notice(tmp_path, monkeypatch):
+    for world in WORLDS:
+        assert check_disjoint(small(world, tmp_path)) == dict.fromkeys(SPLITS, 60)
+    dataset = small("dev", tmp_path)
+    one = dataset.scene("train", 0)
+    monkeypatch.setattr(type(dataset), "scene", lambda self, split, index: one)
+    with pytest.raises(DatasetError, match="evaluation|validation"):
+        check_disjoint(dataset)
+
+
+def test_a_split_takes_only_its_share_of_the_specifications():
+    import random
+
+    from aaclib.datasets.soundscapes.scenes import SHARE, _place
+
+    drawn = [_place(_draw(WORLDS["dev"], "train", 0, random.Random(i))) for i in range(300)]
+    assert {part for part, (a, b) in SHARE.items() if any(a <= d < b for d in drawn)} == set(SPLITS)
+    for part, (a, b) in SHARE.items():
+        assert all(a <= _place(scene("dev", part, i)) < b for i in range(40))
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_captions_differ_and_are_as_many_as_the_world_says(world):
+    for split in SPLITS:
+        for index in range(40):
+            one = scene(world, split, index)
+            found = captions(one)
+            wanted = WORLDS[world].captions[split]
+            assert len(found) == wanted or (wanted == 0 and 1 <= len(found) <= 3)
+            assert len(set(map(bare, found))) == len(found) and found == captions(one)
+            assert len({bare(c) for c in captions(one, 5)}) == 5
+            for caption in found:
+                assert "{" not in caption and "+" not in caption and "  " not in caption and "/" not in caption
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_captions_are_true(world):
+    """Numbers, loudness, distance, room and order are those of the scene."""
+    times = {"(?<!at )once": 1, "a single": 1, "one time": 1, "twice": 2, "two times": 2, "three times": 3,
+             "four times": 4, "five times": 5}
+    unique = {("level", "loud"): "loudly|full volume", ("level", "faint"): "faintly|low volume|barely audibl[ey]",
+              ("distance", "far"): "distant|in the distance|far away|from afar",
+              ("distance", "near"): "nearby|close by|up close",
+              ("pitch", "high"): "high pitch|high register|shrill", ("pitch", "low"): "low pitch|low register"}
+    for index in range(150):
+        one = scene(world, "validation", index)
+        for caption in captions(one, 5):
+            words = bare(caption)
+            for text, count in times.items():
+                if re.search(rf"\b{text}\b", words):
+                    assert count in {e.count for e in one.events}, (one, caption)
+            for (attribute, value), pattern in unique.items():
+                if re.search(rf"\b(?:{pattern})", words):
+                    assert value in {getattr(e, attribute) for e in one.events}, (one, caption)
+            for room in ("hall", "outdoors"):
+                if any(re.search(rf"\b{text}\b", words) for text in SAID["room", room][0]):
+                    assert one.room == room, (one, caption)
+            if re.search(r"\b(then|before|followed by|afterwards|finally)\b", words):
+                assert one.layout == "sequence", (one, caption)
+            if "in the background" in words or "behind" in words:
+                assert one.events[-1].role == "behind", (one, caption)
+
+
+MARKS = {"dog": "dog|bark|woof|yap|yelp", "piano": "piano", "glass": "glass|window|bottle",
+         "clock": "clock|watch|tick", "rooster": "rooster|cock|cockerel", "siren": "siren|ambulance|police|emergency",
+         "rain": "rain|downpour|shower", "cat": "cat|kitten|meow|mew", "guitar": "guitar|strum", "train": "train|railway",
+         "horse": "horse|pony|hoof|hooves"}
+
+
+def test_order_words_tell_the_order():
+    seen, rooms = 0, "|".join(text for room in ("hall", "outdoors") for text in SAID["room", room][0])
+    for index in range(1200):
+        one = scene("long", "train", index)
+        kinds = [e.kind for e in one.events]
+        if one.layout != "sequence" or len(kinds) != 2 or not set(kinds) <= set(MARKS):
+            continue
+        for caption in captions(one, 5):
+            words = bare(caption)
+            first, second = (re.search(rf"\b(?:{MARKS[k]})", words) for k in kinds)
+            opened = re.match(rf"(?:(?:{rooms}) )?(?:after|following) ", words)
+            turned = not opened and re.search(r" after (?!which|that|it)", words)
+            if first and second:
+                seen += 1
+                assert (first.start() < second.start()) != bool(turned), (kinds, caption)
+    assert seen > 20
+
+
+def test_few_evaluation_captions_stand_in_the_training_text(tmp_path):
+    sizes = {"train": 5000, "evaluation": 200}               # the shorter world at full size: the hard case
+    share = caption_overlap(small("short", tmp_path, **sizes))
+    assert 0 < share < 0.05
+    short = small("short", tmp_path, **sizes)
+    words = {word for caption in short.split("train").captions for word in bare(caption).split()}
+    assert 400 <= len(words) <= 900
+
+
+def test_text_alone_renders_nothing_and_audio_does_not_change_the_digest(tmp_path):
+    dataset = small("short", tmp_path, validation=3)
+    text = dataset.split("validation")
+    assert not any(tmp_path.iterdir()) and text.paths == []
+    heard = dataset.split("validation", audio=True)
+    assert heard.digest == text.digest and heard.captions == text.captions
+    kinds = [tuple(e.kind for e in dataset.scene("validation", i).events) for i in range(3)]
+    assert [clip.labels for clip in heard.clips] == kinds
+    for i, path in enumerate(heard.paths):
+        x, rate = soundfile.read(path, dtype="float32")
+        assert rate == RATE and np.abs(x - render(dataset.scene("validation", i))).max() < 1e-4
+    larger = small("short", tmp_path, validation=5).split("validation", audio=True)
+    assert larger.clips[:3] == heard.clips
+
+
+def test_a_killed_rendering_goes_on(tmp_path, monkeypatch):
+    import importlib
+
+    module = importlib.import_module("aaclib.datasets.soundscapes.render")
+    monkeypatch.setattr(module, "SHARD", 4)
+    made, original = [], module.render
+
+    def failing(one):
+        if len(made) == 6:
+            made.append("killed")
+            raise KeyboardInterrupt
+        made.append(one.index)
+        return original(one)
+
+    monkeypatch.setattr(module, "render", failing)
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        small("dev", tmp_path, train=8).split("train", audio=True)
+    split = small("dev", tmp_path, train=8).split("train", audio=True)
+    assert [i for i in made if i != "killed"] == list(range(8)), "nothing is rendered twice"
+    assert all(path.exists() for path in split.paths)
+
+
+def test_workers_need_no_torch():
+    import subprocess
+    import sys
+
+    code = "import sys, aaclib.datasets.soundscapes.render; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_wrong_names_are_told(tmp_path):
+    with pytest.raises(DatasetError, match="soundscapes-long"):
+        datasets.load("soundscapes-lung", Data(), Store(tmp_path))
+    with pytest.raises(DatasetError, match="evaluation"):
+        small("long", tmp_path).split("test")
+    assert set(CLASSES) == set(names())
+
+
+def test_english():
+    verbs = ("cry", "bang shut", "pop and crackle", "go off", "wail up and down", "buzz", "play")
+    assert [third(v) for v in verbs] == [
+        "cries", "bangs shut", "pops and crackles", "goes off", "wails up and down", "buzzes", "plays"]
+    assert [gerund(v) for v in ("clap", "drive by", "scream and cry", "hum", "drip into a sink", "whir")] == [
+        "clapping", "driving by", "screaming and crying", "humming", "dripping into a sink", "whirring"]
+    assert with_adjective("an old gate", "quiet") == "a quiet old gate"
+    assert with_adjective("the surf", "loud") == "the loud surf"
+    assert is_plural("piano notes") and not is_plural("a pair of doors") and plural("crash") == "crashes"
