@@ -92,7 +92,7 @@ CONTROLS = {
     "copy": "the nearest memory caption itself, no decoder",
     "reconstruction": "the decoder on the true caption's own text embedding",
     "shuffled": "the decoder on another clip's audio embedding: chance",
-    "human": "each human caption scored against the others",
+    "human": "each human caption against the others of its clip: one reference fewer than the systems have",
 }
 GROUPS = ("supervised", "baseline", "training", "inference", "both", "control")
 

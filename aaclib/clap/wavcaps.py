@@ -21,6 +21,7 @@ from aaclib.clap import checkpoint, hub
 from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.convert import htsat, htsat_settings
 from aaclib.clap.mel import LogMel
+from aaclib.config import raw_dir
 
 CHANNELS = (1, 64, 128, 256, 512, 1024, 2048)
 PUNCTUATION = re.compile(r'[(,.!?;:|*")]')
@@ -133,7 +134,8 @@ def normalise(text: str) -> str:
 def load(name: str, device: Any = None, **options: Any) -> WavCapsClap:
     if not name:
         raise ValueError("wavcaps: needs a checkpoint file, for example wavcaps:data/raw/clap/HTSAT-BERT-FT.pt.")
-    return WavCapsClap(name, device, **options)
+    kept = raw_dir() / "clap" / Path(name).name                # where AACLIB_RAW puts it
+    return WavCapsClap(name if Path(name).is_file() or not kept.is_file() else str(kept), device, **options)
 
 
 def _below(state: Mapping[str, torch.Tensor], prefix: str, path: Path) -> dict[str, torch.Tensor]:

@@ -113,7 +113,9 @@ def test_same_seed_same_weights_and_save_load(tokenizer, z, tmp_path):
 
 
 @pytest.mark.parametrize("keep", ["best", "last"])
-def test_a_killed_training_goes_on_to_the_same_weights(tokenizer, z, tmp_path, keep):
+def test_a_killed_training_goes_on_to_the_same_weights(tokenizer, z, tmp_path, keep, monkeypatch):
+    monkeypatch.setattr(train, "SAVE_EVERY_S", 0.0)
+
     class Killed(Exception):
         pass
 
