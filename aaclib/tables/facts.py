@@ -18,11 +18,18 @@ def has_references(exp: Any, target: str) -> bool:
     return bool(clips) and all(clip.captions for clip in clips)
 
 
+def training_captions(exp: Any, target: str) -> list[str]:
+    """The captions that the target's decoders learn from, as published: its own, or those of the run or the data sets
+    that stand in for recordings without text."""
+    pipeline, name = exp.source or (exp, target)
+    return [caption for clip in pipeline.training_clips(name, "train") for caption in clip.captions]
+
+
 def caption_overlap(exp: Any, target: str) -> float:
     """Share (0-1) of the evaluation captions that stand word for word in the training text, both normalised; NaN
     without evaluation captions."""
     policy = exp.config.data.normalise
-    known = set(text.normalise(exp.split(target, "train").captions, policy))
+    known = set(text.normalise(training_captions(exp, target), policy))
     evaluation = text.normalise(exp.split(target, "evaluation").captions, policy)
     return float(np.mean([caption in known for caption in evaluation])) if evaluation else float("nan")
 
@@ -42,8 +49,9 @@ def all_pairs(exp: Any, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
     """(z_a, z_t) of every pair in the set that sigma is estimated on, not only the drawn ones; None without pairs."""
     if not exp.gap(seed).n:
         return None
-    name, _, part = exp.config.data.pairs.partition(".")
-    return paired(exp, name, part or "train", seed)
+    pipeline = exp.source[0] if exp.source else exp
+    name, _, part = pipeline.config.data.pairs.partition(".")
+    return paired(pipeline, name, part or "train", seed)
 
 
 def pair(tests: pd.DataFrame | None, a: str, b: str) -> dict[str, float] | None:

@@ -14,7 +14,17 @@ import pandas as pd
 from aaclib import gap as gaps
 from aaclib import retrieval, training
 from aaclib.plots.results import METRIC_LABELS
-from aaclib.tables.facts import ALPHA, caption_overlap, has_references, missing_frame, pair, paired, shown, verdict
+from aaclib.tables.facts import (
+    ALPHA,
+    caption_overlap,
+    has_references,
+    missing_frame,
+    pair,
+    paired,
+    shown,
+    training_captions,
+    verdict,
+)
 from aaclib.tables.table import WEAK
 
 
@@ -35,7 +45,7 @@ def data(exp: Any) -> Findings:
         train, evaluation = exp.split(target, "train"), exp.split(target, "evaluation")
         per_clip = len(evaluation.captions) / max(len(evaluation.clips), 1)
         found.append(
-            f"**{target}**: decoders learn from {len(train.captions):,} captions and are judged on "
+            f"**{target}**: decoders learn from {len(training_captions(exp, target)):,} captions and are judged on "
             f"{len(evaluation.clips):,} clips with {per_clip:.1f} captions each."
         )
         shared = {c.id for c in train.clips} & {c.id for c in evaluation.clips}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from aaclib import bridge, datasets, gap, retrieval, seeds, text, training
 from aaclib.datasets import leakage
-from aaclib.tables.facts import has_references, paired
+from aaclib.tables.facts import has_references, paired, training_captions
 
 Pair = tuple[np.ndarray, np.ndarray]
 Histories = Mapping[tuple[str, int], Mapping[str, Sequence[Mapping[str, Any]]]]    # (target, seed) -> training
@@ -45,7 +45,7 @@ def vocabulary(exp: Any) -> pd.DataFrame:
     """Words of each target's training text, normalised as the decoder reads it."""
     rows = []
     for target in exp.targets:
-        texts = text.normalise(exp.split(target, "train").captions, exp.config.data.normalise)
+        texts = text.normalise(training_captions(exp, target), exp.config.data.normalise)
         words, whole = Counter(w for t in texts for w in t.split()), Counter(texts)
         rows.append({"target": target, "captions": len(texts), "vocabulary": len(words),
                      "words that occur once (%)": 100 * sum(n == 1 for n in words.values()) / max(len(words), 1),
@@ -160,7 +160,7 @@ def cost(histories: Histories) -> pd.DataFrame:
 def variety(exp: Any, target: str, seed: int) -> pd.DataFrame:
     """How varied each row's captions are, and how many stand word for word in the training text."""
     policy = exp.config.data.normalise
-    known = set(text.normalise(exp.split(target, "train").captions, policy))
+    known = set(text.normalise(training_captions(exp, target), policy))
     made = {row.name: exp.captions(target, row.name, seed) for row in exp.strategies(target) if row.name != "human"}
     if has_references(exp, target):
         made["human"] = [c for clip in exp.clips(target, "evaluation", seed) for c in clip.captions]

@@ -61,6 +61,11 @@ class Made:
         texts = ("a dog barks", "rain falls")[: self.count] if part == "evaluation" else ("a dog barks", "a bell rings")
         return Split(target, part, tuple(Clip(f"{part}{i}", texts) for i in range(4)), notes=("Cut to four clips.",))
 
+    source = None
+
+    def training_clips(self, target, part):
+        return self.split(target, part).clips
+
     def clips(self, target, part, seed):
         return self.split(target, part).clips
 
