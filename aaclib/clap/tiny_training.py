@@ -38,7 +38,7 @@ LEARNED_FROM = 0.07         # where a learned temperature starts, as in CLIP
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `config.clap` does not say. Chosen on validation clips of `pretrain` and on the development world."""
+    """What `config.clap` does not say. Set by hand before any target was looked at."""
 
     window_s: float = 6.4
     captions: int = 2            # of a clip in one step: the audio, which costs most, is computed once for them
