@@ -131,7 +131,8 @@ def test_captions_are_true(world):
 
 MARKS = {"dog": "dog|bark|woof|yap|yelp", "piano": "piano", "glass": "glass|window|bottle",
          "clock": "clock|watch|tick", "rooster": "rooster|cock|cockerel", "siren": "siren|ambulance|police|emergency",
-         "rain": "rain|downpour|shower", "cat": "cat|kitten|meow|mew", "guitar": "guitar|strum", "train": "train|railway",
+         "rain": "rain|downpour|shower", "cat": "cat|kitten|meow|mew", "guitar": "guitar|strum",
+         "train": "train|railway",
          "horse": "horse|pony|hoof|hooves"}
 
 
