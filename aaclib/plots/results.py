@@ -12,7 +12,24 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from aaclib.plots.style import CYCLE, DOUBLE, GREY, GROUPS, SINGLE, figure, grid, letter, styled
+from aaclib.plots.style import (
+    BLACK,
+    BLUE,
+    CYCLE,
+    DOUBLE,
+    GREEN,
+    GREY,
+    GROUPS,
+    ORANGE,
+    PURPLE,
+    SINGLE,
+    SKY,
+    VERMILLION,
+    figure,
+    grid,
+    letter,
+    styled,
+)
 
 METRIC_LABELS = {
     "bleu_1": "BLEU-1",
@@ -41,39 +58,35 @@ GROUP_LABELS = {
 }
 
 
+# one colour a training, whichever others stand beside it
+TRAININGS = {"text": BLUE, "noise": VERMILLION, "shift": GREEN, "noise+shift": PURPLE, "c3": ORANGE, "supervised": BLACK}
+
+
 def losses(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """(a) training and (b) validation loss against epochs, one line a decoder.
+    """(a) training and (b) validation loss against epochs, one line a decoder; a dot marks the lowest validation loss.
 
     `histories`: name of the training -> history with columns epoch, train_loss and, where there was a validation set,
     validation_loss (nats a token).
     """
+    names = sorted(histories, key=lambda name: list(TRAININGS).index(name) if name in TRAININGS else len(TRAININGS))
     with styled():
         fig, axes = figure(DOUBLE, 2.4, 1, 2, sharey=True)
-        for ax, (column, title) in zip(
-            axes[0], (("train_loss", "Training"), ("validation_loss", "Validation")), strict=True
-        ):
-            for number, (name, history) in enumerate(histories.items()):
+        for ax, column, title in zip(axes[0], ("train_loss", "validation_loss"), ("Training", "Validation"), strict=True):
+            for name in names:
+                history, color = histories[name], TRAININGS.get(name, SKY)
                 if column not in history or history[column].isna().all():
                     continue
-                curve = history.dropna(subset=[column])
-                ax.plot(
-                    curve["epoch"],
-                    curve[column].astype(float),
-                    color=CYCLE[number % len(CYCLE)],
-                    label=name,
-                    linestyle=("-", "--", "-.")[number // len(CYCLE) % 3],
-                    marker="o" if len(curve) < 3 else None,
-                )
+                epoch, loss = history["epoch"], history[column].astype(float)
+                ax.plot(epoch, loss, color=color, label=name, marker="o" if len(history) < 3 else None)
                 if column == "validation_loss":
-                    best = curve.loc[curve[column].astype(float).idxmin()]
-                    ax.plot(best["epoch"], best[column], "o", color=CYCLE[number % len(CYCLE)], markersize=4)
+                    ax.plot(epoch[loss.idxmin()], loss.min(), "o", color=color, markersize=4)
             ax.set(xlabel="epoch", title=title)
             ax.xaxis.get_major_locator().set_params(integer=True)
             if not ax.lines:
                 ax.text(0.5, 0.5, "no validation set", transform=ax.transAxes, ha="center", color=GREY)
             grid(ax)
         axes[0, 0].set_ylabel("cross-entropy (nats a token)")
-        fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=min(len(histories), 6))
+        fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=min(len(names), 6))
         letter(axes)
     return fig
 

@@ -51,7 +51,7 @@ def examples(exp: Any, target: str, seed: int, count: int = 3) -> list[int]:
 
 def text_table(frame: pd.DataFrame, decimals: int = 1) -> Any:
     """A frame for a notebook, its text whole and on the left, numbers with `decimals` places and gaps as '-'."""
-    styled = frame.style.format(precision=decimals, na_rep="-").set_properties(
+    styled = frame.reset_index(drop=True).style.format(precision=decimals, na_rep="-").set_properties(
         **{"text-align": "left", "white-space": "normal"}
     )
     return styled.hide(axis="index").set_table_styles([{"selector": "th", "props": [("text-align", "left")]}])

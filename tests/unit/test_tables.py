@@ -311,3 +311,9 @@ def test_side_by_side_shows_humans_first_and_every_row(tmp_path):
 def test_html_is_escaped():
     table = Table("a < b", ("cider_d",), (Row("<script>", "baseline", {"cider_d": Cell(1.0)}),))
     assert "<script>" not in table._repr_html_() and "a &lt; b" in table._repr_html_()
+
+
+def test_frames_put_together_are_shown_whole():
+    both = pd.concat([pd.DataFrame({"row": ["a"], "words": [1.0]}), pd.DataFrame({"row": ["b"], "words": [2.0]})])
+    shown = tables.text_table(both).to_html()
+    assert "a" in shown and "2.0" in shown
