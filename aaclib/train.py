@@ -53,7 +53,7 @@ def train(
     """
     if settings.keep == "best" and validation is None:
         raise ValueError("train.keep = best needs validation captions; use keep = last")
-    optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.lr)
+    optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.lr, fused=True)
     steps_an_epoch = -(-len(training.tokens) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps_an_epoch * settings.epochs))
     history = _resume(folder, model, optimizer, schedule)
