@@ -59,7 +59,8 @@ GROUP_LABELS = {
 
 
 # one colour a training, whichever others stand beside it
-TRAININGS = {"text": BLUE, "noise": VERMILLION, "shift": GREEN, "noise+shift": PURPLE, "c3": ORANGE, "supervised": BLACK}
+TRAININGS = {"text": BLUE, "noise": VERMILLION, "shift": GREEN, "noise+shift": PURPLE, "c3": ORANGE,
+             "supervised": BLACK}
 
 
 def losses(histories: Mapping[str, pd.DataFrame]) -> Figure:
@@ -71,7 +72,8 @@ def losses(histories: Mapping[str, pd.DataFrame]) -> Figure:
     names = sorted(histories, key=lambda name: list(TRAININGS).index(name) if name in TRAININGS else len(TRAININGS))
     with styled():
         fig, axes = figure(DOUBLE, 2.4, 1, 2, sharey=True)
-        for ax, column, title in zip(axes[0], ("train_loss", "validation_loss"), ("Training", "Validation"), strict=True):
+        columns = (("train_loss", "Training"), ("validation_loss", "Validation"))
+        for ax, (column, title) in zip(axes[0], columns, strict=True):
             for name in names:
                 history, color = histories[name], TRAININGS.get(name, SKY)
                 if column not in history or history[column].isna().all():
