@@ -3,12 +3,13 @@
     style    sizes, colours, saving, the 'synthetic world' mark
     world    spectrograms, players, caption lengths, labels, caption overlap
     space    retrieval, cosines, the gap's direction, sigma by number of pairs, t-SNE before and after each bridge
-    results  loss curves (live too), bars with intervals, relative performance, seeds, greedy against beam
+    training loss curves, live too
+    results  bars with intervals, relative performance, seeds, greedy against beam
 """
 
 import warnings
 
-from aaclib.plots.results import GROUP_LABELS, METRIC_LABELS, LiveLoss, bars, decoding, losses, relative, seeds
+from aaclib.plots.results import GROUP_LABELS, METRIC_LABELS, bars, decoding, relative, seeds
 from aaclib.plots.space import (
     bridged_cosines,
     cosines,
@@ -20,6 +21,7 @@ from aaclib.plots.space import (
     tsne_points,
 )
 from aaclib.plots.style import DOUBLE, SINGLE, figure, mark, save, show, styled
+from aaclib.plots.training import LiveLoss, losses
 from aaclib.plots.world import caption_lengths, overlap, player, spectrogram, spectrograms
 
 __all__ = [
