@@ -265,6 +265,13 @@ def _relative(exp: Any, target: str, best: str, decoding: str) -> list[str]:
     relative = exp.relative(target, decoding)
     if missing_frame(relative):
         return [f"**{target}**: no relative performance. {exp.why_no_relative(target, decoding)}"]
+    if "shuffled" in {row.name for row in exp.rows(target, decoding)}:
+        p = pair(exp.comparisons(target, metric, decoding, against="shuffled"), "supervised", "shuffled")
+        if p and not (p["p_holm"] < ALPHA and p["difference"] > 0):
+            return [
+                f"**{target}**: the fully supervised decoder is itself not better than captions on the wrong clips, so "
+                "its training has not succeeded and relative performance means nothing here."
+            ]
     row = relative[(relative.metric == metric) & (relative.strategy == best)]
     return [
         f"**{target}**: trained on text alone, {best} reaches {100 * r.value:.0f} % of the fully supervised decoder's "

@@ -262,6 +262,7 @@ def test_conclusions_choose_their_words_by_the_tests(tmp_path):
     unsure = "\n".join(findings.conclusions(Made(tmp_path, p=0.6)))
     assert "significantly better than the plain swap (30.0 [26.0, 35.0]): none" in unsure
     assert "cannot tell projection from" in unsure
+    assert "relative performance means nothing here" in unsure and "% of the fully supervised" not in unsure
     reversed_ = {**VALUES, "baseline": 0.55}
     worse = "\n".join(findings.conclusions(Made(tmp_path, values=reversed_)))
     assert "**baseline**, 55.0" in worse and "none; significantly worse: noise" in worse
