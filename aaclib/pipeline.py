@@ -140,9 +140,8 @@ class Pipeline:
     def training_clips(self, target: str, part: str) -> tuple[datasets.Clip, ...]:
         """The clips whose captions a target's decoders learn from: its own, or, for recordings without any text,
         those of Clotho and AudioCaps."""
-        clips = self.split(target, part).clips
-        if target != "folder" or any(clip.captions for clip in clips):
-            return clips
+        if target != "folder" or any(clip.captions for clip in self.split(target, "train").clips):
+            return self.split(target, part).clips
         return tuple(clip for name in TEXT_FOR_ALL for clip in self.split(name, part).clips)
 
     # ---- embeddings
@@ -267,16 +266,23 @@ class Pipeline:
     def decoder_key(self, target: str, row: bridge.Strategy, seed: int) -> dict:
         if self.source:
             return self.source[0].decoder_key(self.source[1], row, seed)
-        context, validation = self.context(target, seed), self.config.train.keep == "best"
+        context, validation = self.context(target, seed), self._train_settings(target).keep == "best"
         used = {"noise": ("sigma",), "shift": ("gap",), "c3": ("sigma", "text_mean")}
         parts = [name for part in row.training.split("+") for name in used.get(part, ())]
         return {
-            "training": row.training, "decoder": self.config.decoder, "train": self.config.train, "seed": seed,
+            "training": row.training, "decoder": self.config.decoder, "seed": seed,
+            "train": self._train_settings(target),
             "examples": [examples_digest(self.examples(target, row, part, seed))
                          for part in ("train", "validation")[: 1 + validation]],
             "context": {name: array_digest(getattr(context, name)) for name in sorted(set(parts))},
             "renormalise": context.renormalise, "device": self.device.type,
         }
+
+    def _train_settings(self, target: str) -> config.Train:
+        """The profile's, but for text without a validation part, of which the last epoch is kept."""
+        if any(clip.captions for clip in self.training_clips(target, "validation")):
+            return self.config.train
+        return replace(self.config.train, keep="last")
 
     def examples(self, target: str, row: bridge.Strategy, part: str, seed: int) -> tuple[np.ndarray, list[str]]:
         """What a decoder learns from: embeddings (n, d) and captions. Text embeddings for every weakly-supervised
@@ -296,14 +302,15 @@ class Pipeline:
         corpus = self.texts(target, "train", seed).captions
         tokenizer = text.make_tokenizer(settings.tokenizer, corpus, settings.vocabulary)
         validation = None
-        if self.config.train.keep == "best":
+        how = self._train_settings(target)
+        if how.keep == "best":
             z_v, captions_v = self.examples(target, row, "validation", seed)
             validation = train.Examples(z_v, tokenizer.encode(captions_v, settings.max_tokens))
         seeds.seed_all(seed, "decoder")
         model = CaptionDecoder(settings, z.shape[1], tokenizer).to(self.device)
         history = train.train(
             model, bridge.train_half(row), self.context(target, seed),
-            train.Examples(z, tokenizer.encode(captions, settings.max_tokens)), validation, self.config.train,
+            train.Examples(z, tokenizer.encode(captions, settings.max_tokens)), validation, how,
             seeds.derive(seed, target, row.training), folder, f"{target}, {row.training}, seed {seed}", callback,
         )
         model.save(folder)

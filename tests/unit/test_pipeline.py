@@ -180,3 +180,13 @@ def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeyp
                      strict=True))
     assert {name: made_here[name] for name in there} == there
     assert not {"human", "reconstruction"} & {row.name for row in bare.strategies("folder")}
+
+
+def test_text_too_small_for_a_validation_part_keeps_the_last_epoch(world, tmp_path):
+    (tmp_path / "three.txt").write_text("a dog sings\na cat runs\na bell sleeps\n")
+    text = {"data.captions": "", "data.text": str(tmp_path / "three.txt"), "data.pairs": "", "gap.sigma": "0.1",
+            "train.epochs": 2}
+    small = experiment(world, tmp_path / "store", **text)
+    assert not any(clip.captions for clip in small.training_clips("folder", "validation"))
+    assert len(small.captions("folder", "noise", 0)) == 150
+    assert small.decoder("folder", "noise", 0).history.validation_loss.isna().all()
