@@ -12,7 +12,7 @@ import pandas as pd
 
 from aaclib.config import project_root
 from aaclib.plots.results import METRIC_LABELS
-from aaclib.tables.facts import ALPHA, missing_frame
+from aaclib.tables.facts import ALPHA, IN_DOMAIN, in_domain, missing_frame
 from aaclib.tables.table import RELATIVE, WEAK, Cell, Row, Table
 
 
@@ -146,7 +146,7 @@ def _notes(
     notes = [
         f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 % "
         f"bootstrap over clips{' and seeds' if count > 1 else ''}.",
-        "Bold: best, underlined: second, both among the weakly-supervised rows; the others do not compete.",
+        "Bold: best, underlined: second, both among the rows that learned from text alone; the others do not compete.",
     ]
     if marked:
         notes.append(f"°: not significantly different from the best (paired permutation test, Holm, level {ALPHA}).")
@@ -172,6 +172,8 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
         f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} at "
         f"d = {estimate.dim}; {origin})."
     ]
+    if in_domain(exp, target):
+        notes.append(IN_DOMAIN)
     if reason := exp.why_no_relative(target, decoding):
         notes.append(f"Relative performance is absent. {reason}")
     else:

@@ -89,3 +89,12 @@ def shown(row: pd.Series) -> str:
 
 def missing_frame(frame: Any) -> bool:
     return not isinstance(frame, pd.DataFrame) or frame.empty
+
+
+IN_DOMAIN = ("In-domain CLAP: it was trained on recordings and captions of this very data set, so no row here is "
+             "weakly supervised, whatever its decoder learned from.")
+
+
+def in_domain(exp: Any, target: str) -> bool:
+    """Whether the run trained its CLAP on the target's own recordings."""
+    return exp.config.clap.backend == "tiny" and exp.config.data.pretrain == target

@@ -16,8 +16,10 @@ from aaclib import retrieval, training
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables.facts import (
     ALPHA,
+    IN_DOMAIN,
     caption_overlap,
     has_references,
+    in_domain,
     missing_frame,
     pair,
     paired,
@@ -217,9 +219,12 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
         frame = frame[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
         weak = frame[frame.group.isin(WEAK)]
         if weak.empty:
-            found.append(f"**{target}**: {METRIC_LABELS[metric]} is missing for every weakly-supervised row.")
+            label = METRIC_LABELS[metric]
+            found.append(f"**{target}**: {label} is missing for every row that learned from text alone.")
             continue
         winners[target] = weak.value.idxmax()
+        if in_domain(exp, target):
+            found.append(f"**{target}**: {IN_DOMAIN}")
         found += _ranking(exp, target, weak, winners[target], decoding)
         found += _relative(exp, target, winners[target], decoding)
     if len(winners) > 1:
@@ -239,8 +244,8 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
 def _ranking(exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> list[str]:
     metric = exp.config.metrics.headline
     found = [
-        f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the weakly-supervised rows "
-        f"has **{best}**, {shown(weak.loc[best])}."
+        f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that learned from "
+        f"text alone has **{best}**, {shown(weak.loc[best])}."
     ]
     others = [name for name in weak.index if name != "baseline"]
     if "baseline" in weak.index and others:

@@ -318,3 +318,15 @@ def test_frames_put_together_are_shown_whole():
     both = pd.concat([pd.DataFrame({"row": ["a"], "words": [1.0]}), pd.DataFrame({"row": ["b"], "words": [2.0]})])
     shown = tables.text_table(both).to_html()
     assert "a" in shown and "2.0" in shown
+
+
+@pytest.mark.parametrize(("pretrain", "said"), [("folder", True), ("soundscapes-pretrain", False)])
+def test_a_clap_trained_on_the_targets_own_recordings_is_called_so(pretrain, said):
+    from types import SimpleNamespace
+
+    from aaclib import config
+    from aaclib.tables import facts
+
+    exp = SimpleNamespace(config=config.load("quick", {"data.pretrain": pretrain}))
+    assert facts.in_domain(exp, "folder") is said
+    assert "no row here is weakly supervised" in facts.IN_DOMAIN
