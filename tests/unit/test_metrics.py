@@ -24,6 +24,7 @@ def plain(candidates=CANDIDATES, references=REFERENCES, store=False, names=PLAIN
 
 @pytest.fixture
 def no_java(monkeypatch, tmp_path):
+    metrics.close()                    # a METEOR that an earlier test started would go on without Java
     monkeypatch.setenv("AACLIB_JAVA", str(tmp_path / "no-java"))
     java.java.cache_clear()
     yield
