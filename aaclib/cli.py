@@ -93,7 +93,7 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from aaclib import config, notebook, runner
 
-    overrides = dict(config._pairs(args.overrides))
+    overrides = dict(config.pairs_of(args.overrides))
     if args.no_spice:
         names = config.load(args.profile, overrides).metrics.names
         overrides["metrics.names"] = [name for name in names if name not in ("spice", "spider", "spider_fl")]

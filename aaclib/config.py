@@ -57,9 +57,9 @@ class Clap:
     on_error: str = "raise"            # raise | skip
     # the tiny CLAP's own training
     width: int = 128
-    temperature: float = 0.02          # held, not learned: it decides the width of the modality gap
+    temperature: float = 0.01          # held, not learned: it decides the width of the modality gap
     learn_temperature: bool = False
-    epochs: int = 8
+    epochs: int = 7
     lr: float = 2e-3
     train_batch: int = 128
 
@@ -109,6 +109,7 @@ class Generate:
 @dataclass(frozen=True)
 class Metrics:
     names: tuple[str, ...] = ("bleu_1", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
+    judge: str = ""                    # a second CLAP for scores without references; "" = the run's own
     bootstrap: int = 1000
     headline: str = "cider_d"
 
@@ -136,7 +137,7 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     `overrides`: {"train.epochs": 3} or ["train.epochs=3"]; values given as text are read as YAML.
     """
     tree = _read(profile)
-    for key, value in _pairs(overrides):
+    for key, value in pairs_of(overrides):
         _put(tree, key, value)
     return _fill(Config, tree, "")
 
@@ -168,7 +169,8 @@ def _merge(base: dict, top: dict) -> dict:
     return merged
 
 
-def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[str, Any]]:
+def pairs_of(overrides: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[str, Any]]:
+    """(key, value) of overrides given either way. Raises ConfigError for text without '='."""
     if isinstance(overrides, Mapping):
         yield from overrides.items()
         return

@@ -15,7 +15,6 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import nn
 from torch.nn import functional
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from aaclib import config, store, text
 
@@ -26,6 +25,8 @@ class CaptionDecoder(nn.Module):
     """`dim`: width of the CLAP embedding; `tokenizer`: of aaclib.text, gives the vocabulary and the special ids."""
 
     def __init__(self, settings: config.Decoder, dim: int, tokenizer: text.Tokenizer):
+        from transformers import GPT2Config, GPT2LMHeadModel  # takes seconds: for those alone who decode
+
         super().__init__()
         self.settings, self.dim, self.tokenizer = settings, dim, tokenizer
         self.mapping = nn.Linear(dim, settings.prefix_tokens * settings.width)

@@ -5,11 +5,14 @@ Every number comes with n, seeds and a bootstrap interval over clips (and seeds,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from aaclib import bridge, metrics, stats
-from aaclib.metrics import Scores
+from aaclib import bridge, clap, embed, metrics, stats, text
+from aaclib.clap.base import Backend
+from aaclib.metrics import Scores, clap_score, label_recall
 from aaclib.pipeline import Pipeline
 
 
@@ -51,14 +54,15 @@ class Experiment(Pipeline):
 
     def results(self, target: str, decoding: str = "greedy") -> pd.DataFrame:
         """Tidy: target, strategy, group, decoding, metric, value, low, high (fractions), n, seeds, note."""
-        rows = self.rows(target, decoding)
-        return pd.DataFrame([line for row in rows for line in self._lines(target, row, decoding)])
+        return self._once(("results", target, decoding), lambda: pd.DataFrame([
+            line for row in self.rows(target, decoding) for line in self._lines(
+                target, row, decoding, self.all_scores(target, row.name, decoding), self.config.metrics.names)])).copy()
 
-    def _lines(self, target: str, row: bridge.Strategy, decoding: str) -> list[dict]:
-        scores = self.all_scores(target, row.name, decoding)
+    def _lines(self, target: str, row: bridge.Strategy, decoding: str, scores: list[Scores],
+               metrics: Sequence[str]) -> list[dict]:
         about = {"target": target, "strategy": row.name, "group": row.group, "decoding": decoding}
         lines = []
-        for name in self.config.metrics.names:
+        for name in metrics:
             if name in scores[0].missing or name not in scores[0].statistics:
                 if decoding == "greedy":
                     lines.append({**about, "metric": name, "value": np.nan, "low": np.nan, "high": np.nan,
@@ -70,16 +74,76 @@ class Experiment(Pipeline):
                           "n": found.n, "seeds": seeds, "note": bridge.CONTROLS.get(row.name, "")})
         return lines
 
+    # ---- without references
+
+    def judged(self, target: str, strategy: str, seed: int) -> Scores:
+        """What can be said of a row's captions without references: clap_score and self_r@k by the judge, label_recall
+        and label_hit where the clips have labels. The human row is each clip's first caption."""
+        return self._once(("judged", target, strategy, seed), lambda: self._judge(target, strategy, seed))
+
+    def _judge(self, target: str, strategy: str, seed: int) -> Scores:
+        clips = self.clips(target, "evaluation", seed)
+        captions = ([clip.captions[0] for clip in clips] if strategy == "human"
+                    else self.captions(target, strategy, seed))
+        # an empty caption stays empty here: it finds no clip
+        captions = list(map(text.NORMALISE[self.config.data.normalise], captions))
+        judge = self.judge(seed)
+        found = clap_score.judge(lambda texts: embed.embed_text(judge, texts, self.store),
+                                 self.judge_audio(target, seed), captions)
+        if any(clip.labels for clip in clips):
+            found |= label_recall.label_recall(captions, [clip.labels for clip in clips])
+        return metrics.together(found, len(clips))
+
+    def judge(self, seed: int) -> Backend:
+        """The CLAP that judges captions: `metrics.judge`, else the run's own, which wrote them and is partial."""
+        name = self.config.metrics.judge
+        return self._once(("judge", name), lambda: clap.load(name, self.device)) if name else self.clap(seed)
+
+    def judge_audio(self, target: str, seed: int) -> np.ndarray:
+        """(n, d) unit rows: the judge's embeddings of `clips(target, "evaluation")`."""
+        if not self.config.metrics.judge:
+            return self.audio(target, "evaluation", seed).z
+        paths = [clip.audio for clip in self.clips(target, "evaluation", seed)]
+        return embed.embed_audio(self.judge(seed), paths, self.store, workers=self.config.clap.workers)
+
+    def why_no_judgement(self) -> str:
+        """Why captions cannot be judged by a CLAP, or ''."""
+        if getattr(self.judge(self.seeds[0]), "precomputed", False):
+            return ("The embeddings were brought along, without the CLAP that made them, so new captions have none: "
+                    "name a judge with --set metrics.judge=hf:laion/clap-htsat-unfused.")
+        return ""
+
+    def judgement(self, target: str) -> pd.DataFrame:
+        """As `results`, for the scores without references, greedy decoding; empty where there is no judge."""
+        if self.why_no_judgement():
+            return pd.DataFrame()
+        return self._once(("judgement", target), lambda: self._judgement(target)).copy()
+
+    def _judgement(self, target: str) -> pd.DataFrame:
+        lines: list[dict] = []
+        for row in self.strategies(target):
+            scores = [self.judged(target, row.name, seed) for seed in self.seeds]
+            lines += self._lines(target, row, "greedy", scores, list(scores[0].per_clip))
+        frame = pd.DataFrame(lines)
+        return frame.assign(note=frame.note.where(frame.strategy != "human", "each clip's first caption"))
+
+    # ---- comparisons
+
     def relative(self, target: str, decoding: str = "greedy") -> pd.DataFrame | None:
         """Each row divided by the fully supervised one: strategy, metric, value, low, high; None where the run has no
         supervised row (`why_no_relative` says why)."""
         if self.why_no_relative(target, decoding):
             return None
+        return self._once(("relative", target, decoding), lambda: self._relative(target, decoding)).copy()
+
+    def _relative(self, target: str, decoding: str) -> pd.DataFrame:
         bound, lines = self.all_scores(target, "supervised", decoding), []
         for row in self.rows(target, decoding):
             scores = self.all_scores(target, row.name, decoding)
             for name in self.config.metrics.names if row.name != "human" else ():
-                if name in bound[0].statistics and name in scores[0].statistics and name not in scores[0].missing:
+                if not any(s.corpus.get(name) for s in bound):
+                    continue                             # not computed, or nothing to divide by
+                if name in scores[0].statistics and name not in scores[0].missing:
                     found = stats.relative(scores, bound, name, self.config.metrics.bootstrap)
                     lines.append({"target": target, "strategy": row.name, "decoding": decoding, "metric": name,
                                   "value": found.value, "low": found.low, "high": found.high})
@@ -87,7 +151,9 @@ class Experiment(Pipeline):
 
     def why_no_relative(self, target: str, decoding: str = "greedy") -> str:
         if any(row.name == "supervised" for row in self.rows(target, decoding)):
-            return ""
+            found = {s.corpus.get(self.config.metrics.headline)
+                     for s in self.all_scores(target, "supervised", decoding)}
+            return "The fully supervised row scores 0: its training has failed." if found == {0.0} else ""
         return ("There is no fully supervised row in this run: it needs the audio of the training clips. "
                 "Add 'supervised' to the target's strategies to have one.")
 
@@ -102,6 +168,10 @@ class Experiment(Pipeline):
     def comparisons(self, target: str, metric: str = "cider_d", decoding: str = "greedy",
                     against: str = "baseline") -> pd.DataFrame:
         """Every strategy against one row: a, b, difference, low, high, p, p_holm (over this family of tests)."""
+        return self._once(("comparisons", target, metric, decoding, against),
+                          lambda: self._compare(target, metric, decoding, against)).copy()
+
+    def _compare(self, target: str, metric: str, decoding: str, against: str) -> pd.DataFrame:
         rows = [row.name for row in self.rows(target, decoding) if row.group != "control" and row.name != against]
         base = self.all_scores(target, against, decoding)
         found = [stats.compare(self.all_scores(target, name, decoding), base, metric, self.config.metrics.bootstrap)

@@ -19,8 +19,6 @@ from aaclib import bridge, clap, config, datasets, embed, gap, generate, retriev
 from aaclib.clap.base import Backend, pick_device
 from aaclib.decoder import CaptionDecoder
 
-TEXT_FOR_ALL = ("clotho", "audiocaps")         # captions to learn from, for recordings that come with none
-
 
 @dataclass(frozen=True)
 class Texts:
@@ -49,11 +47,20 @@ class Pairs:
     texts: Texts                       # all captions of these clips
 
 
-@dataclass(frozen=True)
 class Trained:
-    model: CaptionDecoder
-    history: pd.DataFrame              # epoch, step, train_loss, validation_loss, seconds
-    artefact: store.Artefact
+    """A finished decoder; its weights are read when they are asked for."""
+
+    def __init__(self, artefact: store.Artefact, device: torch.device):
+        self.artefact, self.device = artefact, device
+
+    @cached_property
+    def model(self) -> CaptionDecoder:
+        return CaptionDecoder.load(self.artefact.path, self.device)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """epoch, step, train_loss, validation_loss, seconds"""
+        return pd.DataFrame(self.artefact.meta["facts"]["history"])
 
 
 class Pipeline:
@@ -140,9 +147,9 @@ class Pipeline:
     def training_clips(self, target: str, part: str) -> tuple[datasets.Clip, ...]:
         """The clips whose captions a target's decoders learn from: its own, or, for recordings without any text,
         those of Clotho and AudioCaps."""
-        if target != "folder" or any(clip.captions for clip in self.split(target, "train").clips):
+        if any(clip.captions for clip in self.split(target, "train").clips):
             return self.split(target, part).clips
-        return tuple(clip for name in TEXT_FOR_ALL for clip in self.split(name, part).clips)
+        return tuple(clip for name in datasets.TEXT_FOR_ALL for clip in self.split(name, part).clips)
 
     # ---- embeddings
 
@@ -261,7 +268,7 @@ class Pipeline:
     def _decoder(self, target: str, row: bridge.Strategy, seed: int, callback: train.Callback | None) -> Trained:
         made = self.store.get("decoder", self.decoder_key(target, row, seed),
                               lambda folder: self._train(folder, target, row, seed, callback))
-        return Trained(CaptionDecoder.load(made.path, self.device), pd.DataFrame(made.meta["facts"]["history"]), made)
+        return Trained(made, self.device)
 
     def decoder_key(self, target: str, row: bridge.Strategy, seed: int) -> dict:
         if self.source:

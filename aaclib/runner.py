@@ -63,7 +63,7 @@ class Run:
     ):
         self.profile = str(Path(profile).resolve()) if profile.endswith((".yaml", ".yml")) else profile
         self.offline, self.stages = offline, tuple(stages)
-        self.overrides = {key: _absolute(key, value) for key, value in configs._pairs(overrides)}
+        self.overrides = {key: _absolute(key, value) for key, value in configs.pairs_of(overrides)}
         if offline:
             self.overrides["data.download"] = False
         self.config: Config = configs.load(profile, self.overrides)
@@ -241,9 +241,10 @@ def _clock(seconds: float) -> str:
 
 def _absolute(key: str, value: Any) -> Any:
     """A path given on the command line is meant from where the user stands; notebooks run in the project's root."""
-    kind, colon, path = value.partition(":") if key == "clap.backend" and isinstance(value, str) else ("", "", value)
+    claps = ("clap.backend", "metrics.judge")
     names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k")
-    if key not in ("clap.backend", "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
+    kind, colon, path = value.partition(":") if key in claps and isinstance(value, str) else ("", "", value)
+    if key not in (*claps, "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
         return value
     found = Path(str(path)).expanduser()
     return f"{kind}{colon}{found.resolve()}" if found.exists() else value
@@ -264,6 +265,7 @@ def _inputs(config: Config, root: Path) -> dict[str, str]:
     known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
     paths |= {name: getattr(data, name) or configs.raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]
+    paths["judge"] = config.metrics.judge.partition(":")[2]
     paths["published"] = root / "data" / "published.csv"
     for folder in (configs.cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
         paths[folder.name] = folder

@@ -204,6 +204,19 @@ def audiocaps_audio(folder: Path, rows: list[dict[str, str]], naming: str = "{yo
     return missing
 
 
+def fsd50k(folder: Path, n: int = 8, seconds: float = 1.0) -> Path:
+    """FSD50K as it is unpacked: ground truth of both parts, the evaluation part's audio."""
+    labels = ["Dog,Bark,Domestic_animals_and_pets,Animal", "Rain,Water", "Male_speech_and_man_speaking,Human_voice"]
+    rows = [{"fname": str(4000 + i), "labels": labels[i % 3], "mids": "/m/0"} for i in range(n)]
+    write_csv(folder / "FSD50K.ground_truth" / "eval.csv", rows)
+    write_csv(folder / "FSD50K.ground_truth" / "dev.csv",
+              [{"fname": str(5000 + i), "labels": labels[i % 3], "mids": "/m/0", "split": ("train", "val")[i % 2]}
+               for i in range(n)])
+    for i, row in enumerate(rows):
+        sound(folder / "FSD50K.eval_audio" / f"{row['fname']}.wav", i, seconds, 44100)
+    return folder
+
+
 def publish_wavcaps(root: Path, n: int = 60, bare: bool = False, seconds: float = 1.0) -> None:
     """json_files/SoundBible/sb_final.json and Zip_files/SoundBible/SoundBible.zip, as in the hub's data set."""
     rng = np.random.default_rng(7)

@@ -1,7 +1,8 @@
 """Training the tiny CLAP: InfoNCE over audio-caption pairs, with a temperature that is held.
 
 The temperature decides how wide the modality gap becomes. Learned, it stays near its start in so short a training and
-the gap is small; big CLAP and CLIP models end near 0.01-0.02, so it is held there (`config.clap.temperature`).
+the gap is small; CLIP's long training ends at 0.01, the bound that its authors set, so it is held there
+(`config.clap.temperature`; benchmarks/temperature.py compares).
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ class Training:
             captions, owner = self._draw(rows, rng)
             mel = torch.from_numpy(augmented(self.mels[rows], self.lengths[rows], self.recipe, rng)).to(self.device)
             z_a = net.audio((mel - net.mel.mean) * net.mel.scale)
-            z_t = net.text(*(x.to(self.device) for x in self.words.encode(captions)))
+            z_t = self._text(net, captions)
             same = same_caption(captions, owner).to(self.device)
             loss = info_nce(z_a, z_t, torch.from_numpy(owner).to(self.device), same, net.log_scale.exp())
             optimizer.zero_grad(set_to_none=True)
@@ -162,6 +163,15 @@ class Training:
                 raise FloatingPointError(f"The tiny CLAP's loss is {losses[-1]} in epoch {epoch + 1}: lower clap.lr.")
             progress.step(note=f"epoch {epoch + 1}, loss {np.mean(losses):.3f}")
         return float(np.mean(losses))
+
+    def _text(self, net: TinyNet, captions: list[str]) -> Tensor:
+        """(m, width) unit rows. Captions of like length go through the tower together: padded to the longest of the
+        batch, the text would cost twice as much."""
+        order = np.argsort([caption.count(" ") for caption in captions], kind="stable")
+        parts = np.split(order, [len(order) // 2, len(order) * 7 // 8])
+        rows = [net.text(*(x.to(self.device) for x in self.words.encode([captions[i] for i in part])))
+                for part in parts if len(part)]
+        return torch.cat(rows)[torch.from_numpy(np.argsort(order))]
 
     def _draw(self, rows: np.ndarray, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
         """Captions of these clips, each clip's own ones at random, and (m,) the clip's place in the batch."""

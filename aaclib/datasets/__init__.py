@@ -15,6 +15,7 @@ from typing import Protocol
 from aaclib.config import Data
 from aaclib.store import Store, digest
 
+TEXT_FOR_ALL = ("clotho", "audiocaps")         # captions to learn from, for recordings that come with none
 SPLITS = ("train", "validation", "evaluation")
 
 # data set -> (module, what it is); `soundscapes-<world>` are the worlds of the synthetic data set

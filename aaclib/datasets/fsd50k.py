@@ -1,8 +1,9 @@
 """FSD50K (Fonseca et al. 2022): labelled Freesound clips without captions, a domain outside both targets.
 
-Captions of real clips can be judged on it by label recall and by CLAP score. Nothing is downloaded here (24 GB, Zenodo
-record 4060432, split archives): `data.fsd50k` names the unpacked folder, with FSD50K.ground_truth/{dev,eval}.csv and
-FSD50K.{dev,eval}_audio/<fname>.wav.
+As a target it has no text to learn from, so its decoders learn from Clotho's and AudioCaps' training captions; its
+captions are judged by label recall and by CLAP (`aaclib.metrics.label_recall`, `clap_score`). Nothing is downloaded
+here (24 GB, Zenodo record 4060432, split archives): `data.fsd50k` names the unpacked folder, with
+FSD50K.ground_truth/{dev,eval}.csv and FSD50K.{dev,eval}_audio/<fname>.wav.
 """
 
 from __future__ import annotations
@@ -51,6 +52,13 @@ class FSD50K:
             raise DatasetError(f"None of the {len(missing)} clips is in {folder}.")
         notes = (f"{len(missing)} clips have no audio file and are left out.",) if missing else ()
         return Split(self.name, name, tuple(clips), tuple(missing), notes)
+
+
+def absent(data: Data) -> str:
+    """Why FSD50K cannot be a target on this machine, or "": nobody named a folder, and data/raw/fsd50k is not there."""
+    if data.fsd50k or (raw_dir() / "fsd50k").is_dir():
+        return ""
+    return f"No folder with FSD50K is named (data.fsd50k), nor is there {raw_dir() / 'fsd50k'}."
 
 
 def load(name: str, data: Data, store: object = None) -> FSD50K:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from aaclib import bridge, requirements, text
 from aaclib.config import Config, cache_dir, raw_dir, runs_dir
-from aaclib.datasets import DatasetError, load
-from aaclib.datasets.audiocaps import HOW, AudioCaps, absent, report
+from aaclib.datasets import DatasetError, absent, load
+from aaclib.datasets.audiocaps import HOW, AudioCaps, report
 from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.download import free_bytes
 from aaclib.datasets.files import some
@@ -229,12 +229,14 @@ def check_audio(config: Config) -> Iterator[Finding]:
     for target in config.data.targets:
         if target not in ("clotho", "audiocaps", "folder", "fsd50k"):
             continue
+        if why := absent(target, config.data):
+            how = HOW if target == "audiocaps" else f"--set data.{target}=DIR; see data/README.md"
+            title = {"audiocaps": "AudioCaps' audio", "fsd50k": "FSD50K's audio"}[target]
+            yield Finding("warning", title, f"{why} Its table is left out.", how)
+            continue
         try:
             dataset = load(target, replace(config.data, download=False))
             if isinstance(dataset, AudioCaps):
-                if absent(config.data):
-                    yield Finding("warning", "AudioCaps' audio", f"{absent(config.data)} Its table is left out.", HOW)
-                    continue
                 coverage = dataset.coverage("evaluation")
                 level = "ok" if coverage.share > 0.98 else "warning"
                 yield Finding(level if coverage.found else "error", "AudioCaps' audio", report(coverage),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from aaclib import bridge
 from aaclib.config import Config, raw_dir
-from aaclib.datasets import load
-from aaclib.datasets.audiocaps import AudioCaps, absent
+from aaclib.datasets import TEXT_FOR_ALL, absent, load
+from aaclib.datasets.audiocaps import AudioCaps
 from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
 from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES, WavCaps
 
@@ -36,9 +36,12 @@ def needs(config: Config) -> list[Need]:
     """Everything outside the store that the profile's run reads. Raises what loading a data set raises."""
     found = []
     for target in config.data.targets:
-        if target == "audiocaps" and absent(config.data):
+        if absent(target, config.data):
             continue
-        found += _dataset(config, target, ("train", *_validation(config)), _audio_splits(config, target))
+        texts = ("train", *_validation(config))
+        found += _dataset(config, target, texts, _audio_splits(config, target))
+        if target == "fsd50k":         # labels alone: its decoders learn from the others' captions
+            found += [need for name in TEXT_FOR_ALL for need in _dataset(config, name, texts, ())]
     if config.data.pairs:
         name, _, split = config.data.pairs.partition(".")
         found += _dataset(config, name, (split or "train",), (split or "train",))

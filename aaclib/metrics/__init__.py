@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -158,21 +159,23 @@ class _Run:
                 self.results |= _module(name).combine(*(self.results[p] for p in parts))
 
     def scores(self, wanted: list[str]) -> Scores:
-        corpus, missing, statistics, columns = {}, {}, {}, {}
-        for name in (n for n in NAMES if n in wanted):
-            if name in self.errors:
-                missing[name] = str(self.errors[name])
-                continue
-            result = self.results[name]
-            columns[name] = result.per_clip
-            if result.failures:
-                (clip, reason), count = next(iter(result.failures.items())), len(result.failures)
-                missing[name] = f"{count} of {len(columns[name])} clips have no score; clip {clip}: {reason}"
-                continue
-            statistics[name] = result.statistics
-            corpus[name] = stats.corpus(name, result.statistics)
-        frame = pd.DataFrame(columns, index=range(len(self.candidates)))
-        return Scores(corpus, frame, missing, statistics, _notes(self.candidates, self.references))
+        names = [name for name in NAMES if name in wanted]
+        found = together({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
+        found.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
+        return replace(found, notes=_notes(self.candidates, self.references))
+
+
+def together(results: Mapping[str, Result], n: int) -> Scores:
+    """The scores of n clips from each metric's result: a corpus value where every clip has a score."""
+    found = Scores({}, pd.DataFrame({name: r.per_clip for name, r in results.items()}, index=range(n)))
+    for name, result in results.items():
+        if result.failures:
+            (clip, reason), count = next(iter(result.failures.items())), len(result.failures)
+            found.missing[name] = f"{count} of {n} clips have no score; clip {clip}: {reason}"
+            continue
+        found.statistics[name] = result.statistics
+        found.corpus[name] = stats.corpus(name, result.statistics)
+    return found
 
 
 def _notes(candidates: list[str], references: list[list[str]]) -> tuple[str, ...]:

@@ -7,8 +7,7 @@ belongs beside it. Human captions are the yardstick (R@1 36 % on AudioCaps, 15.5
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -41,8 +40,10 @@ def self_retrieval(z_audio: np.ndarray, z_text: np.ndarray) -> dict[str, Result]
     return {f"self_r@{k}": means((ranks <= k).astype(np.float64)) for k in KS}
 
 
-def judge(clap: Any, z_audio: np.ndarray, captions: Sequence[str]) -> dict[str, Result]:
-    """clap_score and self_r@k of one caption a clip; `clap` is a Backend, `z_audio` its embeddings of the clips.
+def judge(embed_text: Callable[[list[str]], np.ndarray], z_audio: np.ndarray,
+          captions: Sequence[str]) -> dict[str, Result]:
+    """clap_score and self_r@k of one caption a clip; `embed_text` (a Backend's, or one that keeps what it made) and
+    `z_audio`, (n, d) unit rows of the clips, are the judge's.
 
     An empty caption has no embedding: no clap_score, and it finds nothing.
     """
@@ -50,5 +51,5 @@ def judge(clap: Any, z_audio: np.ndarray, captions: Sequence[str]) -> dict[str, 
     said = [i for i, caption in enumerate(captions) if caption.strip()]
     z_text = np.full(np.shape(z_audio), np.nan, np.float32)
     if said:
-        z_text[said] = clap.embed_text([captions[i] for i in said])
+        z_text[said] = embed_text([captions[i] for i in said])
     return {"clap_score": clap_score(z_audio, z_text), **self_retrieval(z_audio, z_text)}

@@ -8,16 +8,14 @@ second step is not needed and a resample of clips has its true corpus value. Loa
 
 from __future__ import annotations
 
-import atexit
-import os
 import subprocess
-import tempfile
 import threading
 
 import numpy as np
 
 from aaclib import stats
 from aaclib.metrics.cache import Cache, key
+from aaclib.metrics.child import Child
 from aaclib.metrics.java import java
 from aaclib.metrics.ptb import BREAKS, pycocoevalcap
 from aaclib.metrics.result import MetricError, Result
@@ -57,21 +55,12 @@ def _line(candidate: str, references: list[str]) -> str:
     return " ||| ".join(["SCORE", *clean]) + " "       # the last blank keeps an empty candidate a field of its own
 
 
-class Meteor:
+class Meteor(Child):
     """One running jar. A crash or a time-out starts a fresh one and goes on with the clips not yet answered."""
 
-    def __init__(self) -> None:
-        self.process: subprocess.Popen | None = None
-        self.owner = 0
-        self.lock = threading.Lock()
-
     def start(self) -> None:
-        if self.process and self.owner == os.getpid() and self.process.poll() is None:
-            return
-        self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(self.command(), cwd=pycocoevalcap() / "meteor", stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.errors)
-        self.owner = os.getpid()                # a forked child starts its own
+        if not self.alive:
+            self.spawn(self.command(), pycocoevalcap() / "meteor")
 
     def command(self) -> list[str]:
         """pycocoevalcap's own, and where the paraphrases are: the jar cannot find them under a path with spaces."""
@@ -87,7 +76,7 @@ class Meteor:
                 try:
                     self._pipeline(lines, answers)
                 except (OSError, ValueError) as error:
-                    reason = f"{error} {self._said()}".strip()
+                    reason = f"{error} {self.said()[-500:]}".strip()
                     self.stop()
                     if failed_at == len(answers):
                         raise MetricError(f"METEOR failed twice on '{lines[failed_at][:200]}': {reason}") from error
@@ -116,21 +105,6 @@ class Meteor:
             answers.append(row)
         writer.join()
 
-    def _said(self) -> str:
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")[-500:]
-
-    def stop(self) -> None:
-        if self.process and self.owner == os.getpid():
-            self.process.kill()
-            self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout, self.errors):
-                try:
-                    pipe.close()
-                except OSError:         # what was still to be written has nobody to go to
-                    pass
-        self.process = None
-
 
 def _feed(process: subprocess.Popen, lines: list[str]) -> None:
     try:
@@ -142,15 +116,4 @@ def _feed(process: subprocess.Popen, lines: list[str]) -> None:
         pass
 
 
-_worker: Meteor | None = None
-_guard = threading.Lock()
-
-
-def worker() -> Meteor:
-    """The session's own METEOR; it ends with the session (its input closes when this process dies, however it dies)."""
-    global _worker
-    with _guard:
-        if _worker is None:
-            _worker = Meteor()
-            atexit.register(_worker.stop)
-        return _worker
+worker = Meteor.of_session

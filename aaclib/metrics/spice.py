@@ -6,14 +6,12 @@ A caption that cannot be parsed (no parse, a crash, a time-out, out of memory) i
 
 from __future__ import annotations
 
-import atexit
 import json
 import math
 import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from aaclib.metrics.cache import Cache, key
+from aaclib.metrics.child import Child
 from aaclib.metrics.install_spice import installed
 from aaclib.metrics.java import java
 from aaclib.metrics.ptb import BREAKS, pycocoevalcap
@@ -130,13 +129,8 @@ class WorkerDied(MetricError):
     """The worker ended or did not answer in time."""
 
 
-class Worker:
+class Worker(Child):
     """The running worker process, started when first asked and again after it died."""
-
-    def __init__(self) -> None:
-        self.process: subprocess.Popen | None = None
-        self.owner = 0
-        self.lock = threading.Lock()
 
     def ask(self, timeout: float, **request) -> dict:
         """One request, one answer. Raises WorkerDied, saying how, after which the next request starts a fresh one."""
@@ -159,12 +153,10 @@ class Worker:
         return json.loads(line)
 
     def _start(self) -> None:
-        if self.process and self.owner == os.getpid() and self.process.poll() is None:
+        if self.alive:
             return
-        command = self.command()
-        self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
-        self.owner, self.answers = os.getpid(), queue.Queue()
+        self.spawn(self.command())
+        self.answers: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=_listen, args=(self.process, self.answers), daemon=True).start()
         try:
             self._ask(START_S, {"do": "hello"})
@@ -178,23 +170,11 @@ class Worker:
 
     def _epitaph(self) -> str:
         code = self.process.wait()
-        self.errors.seek(0)
-        said = self.errors.read().decode(errors="replace").strip()
+        said = self.said()
         self.stop()
         if "OutOfMemoryError" in said:
             return f"SPICE's worker ran out of memory ({HEAP})"
         return f"SPICE's worker ended (exit {code}): {said[-300:]}"
-
-    def stop(self) -> None:
-        if self.process and self.owner == os.getpid():
-            self.process.kill()
-            self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout, self.errors):
-                try:
-                    pipe.close()
-                except OSError:         # what was still to be written has nobody to go to
-                    pass
-        self.process = None
 
 
 def _listen(process: subprocess.Popen, answers: queue.Queue) -> None:
@@ -217,15 +197,4 @@ def _jars() -> list[str]:
     return [str(jar) for jar in (folder / "spice-1.0.jar", *corenlp, *libraries)]
 
 
-_worker: Worker | None = None
-_guard = threading.Lock()
-
-
-def worker() -> Worker:
-    """The session's own worker; it ends with the session (its input closes when this process dies, however it dies)."""
-    global _worker
-    with _guard:
-        if _worker is None:
-            _worker = Worker()
-            atexit.register(_worker.stop)
-        return _worker
+worker = Worker.of_session

@@ -26,6 +26,12 @@ METRIC_LABELS = {
     "fer": "FER",
     "fense": "FENSE",
     "spider_fl": "SPIDEr-FL",
+    "clap_score": "CLAP score",
+    "self_r@1": "self-R@1",
+    "self_r@5": "self-R@5",
+    "self_r@10": "self-R@10",
+    "label_recall": "label recall",
+    "label_hit": "label hit",
 }
 GROUP_LABELS = {
     "supervised": "fully supervised",

@@ -10,7 +10,7 @@
 """
 
 from aaclib.tables import findings, frames
-from aaclib.tables.build import best_row, build, main_table, published, published_rows, ratio_to_published
+from aaclib.tables.build import best_row, build, judged_table, main_table, published, published_rows, ratio_to_published
 from aaclib.tables.export import (
     decodings,
     export_run,
@@ -28,7 +28,7 @@ from aaclib.tables.table import Cell, Row, Table, escape
 
 __all__ = [
     "Cell", "Findings", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap", "decodings", "escape",
-    "examples", "export_run", "findings", "frames", "has_references", "letters", "macros", "main_table",
+    "examples", "export_run", "findings", "frames", "has_references", "judged_table", "letters", "macros", "main_table",
     "other_systems", "pair", "paired", "published", "published_rows", "ratio_to_published", "side_by_side",
     "source_list", "text_table", "verdict", "write_csv", "write_latex",
 ]

@@ -36,6 +36,22 @@ def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence
     return dataclasses.replace(table, rows=rows, notes=tuple(notes), label=f"tab:{target}-{decoding}")
 
 
+def judged_table(exp: Any, target: str) -> Table | None:
+    """The scores of one target without references (`Experiment.judgement`); None where there is no judge."""
+    frame = exp.judgement(target)
+    if frame.empty:
+        return None
+    metrics = list(dict.fromkeys(frame.metric))
+    title = f"{exp.dataset(target).title}, judged without references: x100."
+    table = build(frame, metrics, headline="self_r@10", title=title, synthetic=exp.synthetic)
+    judge = exp.judge(exp.seeds[0])
+    partial = "" if exp.config.metrics.judge else (
+        "; it is the CLAP whose embeddings the captions were written from, and partial: --set metrics.judge=... names "
+        "another")
+    notes = [*table.notes, f"The judge is {judge.name}{partial}."]
+    return dataclasses.replace(table, notes=tuple(notes), label=f"tab:{target}-judged")
+
+
 def best_row(results: pd.DataFrame, metric: str) -> str | None:
     """The highest of the weakly-supervised rows; None where there is none."""
     weak = results[(results.metric == metric) & results.group.isin(WEAK) & results.value.notna()]

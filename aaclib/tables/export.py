@@ -68,8 +68,9 @@ def letters(text: str) -> str:
 
 
 def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
-    """Writes everything below `exp.tables` and returns the files: results.csv (tidy, fractions), relative.csv, for each
-    table LaTeX (also with all intervals) and Markdown, numbers.tex, per_clip/ with a CSV a row and seed."""
+    """Writes everything below `exp.tables` and returns the files: results.csv, relative.csv and judged.csv (tidy,
+    fractions), for each table LaTeX (also with all intervals) and Markdown, numbers.tex, per_clip/ with a CSV a row and
+    seed."""
     folder, written = Path(exp.tables), []
     scored = [(t, d) for t, d in decodings(exp) if has_references(exp, t)]
     results = [exp.results(target, decoding) for target, decoding in scored]
@@ -82,6 +83,9 @@ def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
         written.append(folder / "numbers.tex")
     if relative is not None:
         written.append(write_csv(relative, folder / "relative.csv"))
+    judged = [frame for target in exp.targets if len(frame := exp.judgement(target))]
+    if judged:
+        written.append(write_csv(pd.concat(judged, ignore_index=True), folder / "judged.csv"))
     for table in tables:
         name = table.label.removeprefix("tab:")
         written += [

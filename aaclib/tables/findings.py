@@ -213,7 +213,7 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
     found, metric, winners = Findings(), exp.config.metrics.headline, {}
     for target in exp.targets:
         if not has_references(exp, target):
-            found.append(f"**{target}** has no reference captions, so nothing was scored and nothing is concluded.")
+            found.append(f"**{target}** has no reference captions to score against.")
             continue
         frame = exp.results(target, decoding)
         frame = frame[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
@@ -238,6 +238,24 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
         )
     if winners and exp.synthetic:
         found.append("This is a synthetic world: none of these numbers says how well real recordings are described.")
+    return found
+
+
+def judged(exp: Any) -> Findings:
+    """Whether captions fit their clips where nobody wrote references: the best row against chance, by the judge."""
+    found = Findings([reason] if (reason := exp.why_no_judgement()) else [])
+    for target in exp.targets if not reason else ():
+        frame = exp.judgement(target)
+        for metric in ("self_r@10", "label_recall"):
+            rows = frame[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
+            weak = rows[rows.group.isin(WEAK)]
+            if weak.empty or "shuffled" not in rows.index:
+                continue
+            best, chance = weak.loc[weak.value.idxmax()], rows.loc["shuffled"]
+            apart = "clearly above" if best.low > chance.high else "not clearly above"
+            human = f"; human captions {shown(rows.loc['human'])}" if "human" in rows.index else ""
+            found.append(f"**{target}**, {METRIC_LABELS[metric]} (n = {int(best.n)}): {best.name} has the highest, "
+                         f"{shown(best)}, {apart} captions on the wrong clips, {shown(chance)}{human}.")
     return found
 
 

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from rehearsal import audiocaps_audio, audiocaps_rows, clotho_rows, published, serving, settings
+from rehearsal import audiocaps_audio, audiocaps_rows, clotho_rows, fsd50k, published, serving, settings
 
 ROOT = Path(__file__).parents[2]
 CLIPS = {"development": 12, "validation": 4, "evaluation": 8}
@@ -66,6 +66,8 @@ def test_paper_profile_from_nothing_to_the_tables(world, profile):
         f"wavcaps:{wavcaps_checkpoint(root)}?tokenizer={root / 'bert'}"
     with serving(root / "www") as server:
         places = {"clap.backend": backend, "decoder.tokenizer": root / "bert", "data.audiocaps": root / "mine"}
+        if profile == "paper":         # the other one shows that it is left out
+            places["data.fsd50k"] = fsd50k(root / "fsd50k")
         folder, said = run(root, profile, settings(server) | places | SMALL)
         fetched = {path.rsplit("/", 1)[-1] for path, _ in server.log}
     record = json.loads((folder / "run.json").read_text())
@@ -75,5 +77,7 @@ def test_paper_profile_from_nothing_to_the_tables(world, profile):
     assert not {"clotho_audio_development.7z", "clotho_audio_validation.7z"} & fetched     # training needs text only
     tables = {path.name: path.read_text() for path in folder.rglob("*") if path.suffix in (".csv", ".tex")}
     assert any("clotho" in name for name in tables) and any("audiocaps" in name for name in tables)
+    assert ("fsd50k" in tables["judged.csv"]) == (profile == "paper") == ("captions_fsd50k.csv" in tables)
+    assert ("label_recall" in tables["judged.csv"]) == (profile == "paper")
     notebook = "".join(path.read_text() for path in folder.glob("*.ipynb"))
     assert f"n = {AUDIOCAPS['test'] - len(gone)}" in notebook + "".join(tables.values())

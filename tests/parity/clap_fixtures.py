@@ -67,7 +67,7 @@ def no_hub(tokenizer: Path, layers: int):
         yield
 
 
-def laion_module(tokenizer: Path, fusion: bool = False, seed: int = 0, layers: int = 1):
+def laion_module(tokenizer: Path, fusion: bool = False, seed: int = 0, layers: int = 1, audio: str = "HTSAT-tiny"):
     """laion_clap.CLAP_Module as its users make it, with random weights that tell sounds and captions apart."""
     from aaclib.clap import laion
 
@@ -76,7 +76,7 @@ def laion_module(tokenizer: Path, fusion: bool = False, seed: int = 0, layers: i
 
     torch.manual_seed(seed)
     with no_hub(tokenizer, layers):
-        module = laion_clap.CLAP_Module(enable_fusion=fusion, device="cpu")
+        module = laion_clap.CLAP_Module(enable_fusion=fusion, device="cpu", amodel=audio)
     shake(module.model)
     return module
 

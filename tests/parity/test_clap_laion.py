@@ -232,6 +232,20 @@ def test_fusion(tokenizer, tmp_path):
     assert np.abs(windows.embed_audio(waves, 48000)[1] - rows[1]).max() > 1e-3
 
 
+@pytest.mark.slow
+def test_the_larger_audio_tower(tokenizer, tmp_path):
+    """HTSAT-base, which LAION's checkpoints for music and speech have: recognised by its weights, equal, converted."""
+    original = made.laion_module(tokenizer, audio="HTSAT-base")
+    path = save_laion(original, tmp_path / "music_audioset_epoch_15_esc_90.14.pt")
+    sounds = [convert.signals()[name] for name in ("10 s", "3 s")]
+    with torch.no_grad():
+        wanted = np.concatenate([original.get_audio_embedding_from_data([wave]) for wave in sounds])
+    backend = clap.load(f"laion:{path}?tokenizer={tokenizer}", "cpu")
+    assert np.abs(backend.embed_audio(sounds, 48000) - wanted).max() < CLOSE
+    assert convert.convert(path, tmp_path / "hf", str(tokenizer))["equal"]
+    assert np.abs(clap.load(f"hf:{tmp_path / 'hf'}", "cpu").embed_audio(sounds, 48000) - wanted).max() < CLOSE
+
+
 def test_an_unfused_model_has_no_fusion(folder):
     with pytest.raises(ValueError, match="no fusion"):
         clap.load(f"hf:{folder}", "cpu", long_audio="fusion")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aaclib import metrics
-from aaclib.metrics import cache, cider_d, clap_score, diversity, java, ptb, rouge_l, spice
+from aaclib.metrics import cache, cider_d, clap_score, diversity, java, label_recall, ptb, rouge_l, spice
 from aaclib.metrics.result import Result, Unavailable
 from aaclib.store import Store
 
@@ -268,10 +268,37 @@ class Judge:
 
 def test_a_caption_finds_its_own_clip():
     z = np.eye(12, dtype=np.float32)
-    made = clap_score.judge(Judge(), z, [str(i) for i in range(12)])
+    made = clap_score.judge(Judge().embed_text, z, [str(i) for i in range(12)])
     assert made["clap_score"].per_clip.tolist() == [1.0] * 12 and made["self_r@1"].per_clip.mean() == 1
-    swapped = clap_score.judge(Judge(), z, ["1", "0", *map(str, range(2, 12))])
+    swapped = clap_score.judge(Judge().embed_text, z, ["1", "0", *map(str, range(2, 12))])
     assert swapped["self_r@1"].per_clip.mean() == 10 / 12
-    mute = clap_score.judge(Judge(), z, ["", *map(str, range(1, 12))])
+    mute = clap_score.judge(Judge().embed_text, z, ["", *map(str, range(1, 12))])
     assert np.isnan(mute["clap_score"].per_clip[0]) and mute["clap_score"].failures
     assert mute["self_r@10"].per_clip[0] == 0
+
+
+@pytest.mark.parametrize(("label", "caption", "said"), [
+    ("Dog", "two dogs are barking", True),
+    ("Bark", "two dogs are barking", True),
+    ("Cat", "a category of birds", False),
+    ("Male speech and man speaking", "a man speaks to a crowd", True),
+    ("Male speech and man speaking", "a man coughs", False),
+    ("Vehicle horn and car horn and honking and toot", "somebody honks", True),
+    ("Fill (with liquid)", "a bottle is being filled", True),
+    ("Acoustic_guitar", "an acoustic guitar is strummed", True),
+    ("Acoustic_guitar", "a guitar is strummed", False),
+    ("Domestic sounds and home sounds", "a sound of a dog", False),
+    ("Sound", "a sound", True),
+])
+def test_a_label_is_said_by_the_words_of_one_of_its_alternatives(label, caption, said):
+    assert label_recall.label_recall([caption], [[label]])["label_recall"].per_clip.tolist() == [float(said)]
+
+
+def test_label_recall_counts_each_label_once_and_has_no_value_without_labels():
+    made = label_recall.label_recall(["a dog barks", "rain", "rain", ""],
+                                     [["Dog", "Dog", "Bark", "Animal"], ["Rain", "Thunder"], [], ["Rain"]])
+    np.testing.assert_allclose(made["label_recall"].per_clip, [2 / 3, 1 / 2, np.nan, 0])
+    np.testing.assert_array_equal(made["label_hit"].per_clip, [1, 1, np.nan, 0])
+    assert made["label_recall"].failures == {2: "no labels"}
+    with pytest.raises(ValueError, match="1 captions but labels of 2 clips"):
+        label_recall.label_recall(["a"], [[], []])

@@ -1,6 +1,7 @@
 """The whole experiment on a made data set with a made CLAP."""
 
 import json
+from types import SimpleNamespace
 
 import made
 import numpy as np
@@ -59,6 +60,29 @@ def test_results_carry_n_seeds_and_an_interval(done):
     assert relative.loc[("baseline", "cider_d"), "value"] == pytest.approx(cider[0] / cider[1])
     assert set(done.comparisons("folder").a) == {"supervised", "noise", "shift", "c3", "nearest", "projection",
                                                  "noise+projection"}
+
+
+def test_captions_are_judged_without_references(done):
+    """In the made world text and audio of a clip are all but the same but for the gap, so the truth finds its clip."""
+    found = done.judgement("folder").set_index(["strategy", "metric"])
+    assert set(found.index.get_level_values("metric")) == {"clap_score", "self_r@1", "self_r@5", "self_r@10"}
+    r10 = {row: found.loc[(row, "self_r@10"), "value"] for row in ("human", "projection", "shuffled")}
+    assert r10["human"] > r10["shuffled"] and r10["projection"] > r10["shuffled"]
+    shown = found[found.value.notna()]               # an empty caption leaves its row without a CLAP score
+    assert (found.n == 30).all() and (shown.low <= shown.value + 1e-9).all()
+
+
+def test_a_second_clap_may_be_the_judge(world, done):
+    other = experiment(world, done.store.root, **{"metrics.judge": "made:MadeClap"})
+    assert other.judge(0) is not other.clap(0) and other.judge(0) is other.judge(1)
+    one, two = (exp.judged("folder", "baseline", 0).per_clip for exp in (other, done))
+    np.testing.assert_allclose(one, two)
+
+
+def test_a_supervised_row_that_scores_nothing_gives_no_relative_performance(done, monkeypatch):
+    nothing = SimpleNamespace(corpus={"cider_d": 0.0})
+    monkeypatch.setattr(done, "all_scores", lambda *_: [nothing])
+    assert "scores 0" in done.why_no_relative("folder") and done.relative("folder") is None
 
 
 def test_per_clip_files_hold_what_an_auditor_needs(done):

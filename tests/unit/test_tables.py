@@ -97,6 +97,16 @@ class Made:
         bound = frame.groupby("metric").value.transform("max")
         return frame.assign(**{c: frame[c] / bound for c in ("value", "low", "high")})
 
+    def why_no_judgement(self):
+        return ""
+
+    def judge(self, seed):
+        return SimpleNamespace(name="a made CLAP")
+
+    def judgement(self, target):
+        frame = made(target, "greedy", self.values, missing=False)
+        return frame.assign(metric=frame.metric.map({"cider_d": "self_r@10", "meteor": "label_recall"}))
+
     def why_no_relative(self, target, decoding="greedy"):
         return "" if self.supervised else "There is no fully supervised row in this run."
 
@@ -220,8 +230,8 @@ def test_recordings_without_captions_export_their_captions_and_no_scores(tmp_pat
     exp = Made(tmp_path, captions=0)
     assert not tables.has_references(exp, "soundscapes-long")
     files = tables.export_run(exp)
-    assert [file.name for file in files] == ["captions_soundscapes-long.csv"]
-    assert pd.read_csv(files[0]).noise.tolist() == [f"noise {i}" for i in range(4)]
+    assert [file.name for file in files] == ["judged.csv", "captions_soundscapes-long.csv"]
+    assert pd.read_csv(files[1]).noise.tolist() == [f"noise {i}" for i in range(4)]
 
 
 def test_predictions_of_other_systems_become_rows_scored_like_ours(tmp_path):
@@ -268,10 +278,21 @@ def test_conclusions_choose_their_words_by_the_tests(tmp_path):
     assert "**baseline**, 55.0" in worse and "none; significantly worse: noise" in worse
 
 
+def test_captions_are_judged_without_references(tmp_path):
+    exp = Made(tmp_path, captions=0, supervised=False)
+    table = tables.judged_table(exp, "soundscapes-long")
+    assert table.heading("self_r@10") == "self-R@10" and table.row("projection").cells["self_r@10"].text == "45.0"
+    assert "The judge is a made CLAP; it is the CLAP whose embeddings" in table.notes[-1]
+    said = str(findings.judged(exp))
+    assert "projection has the highest, 45.0" in said and "clearly above captions on the wrong clips, 5.0" in said
+    level = Made(tmp_path, values={**VALUES, "shuffled": 0.44})
+    assert "not clearly above" in str(findings.judged(level))
+
+
 def test_conclusions_say_what_is_not_there(tmp_path):
     text = "\n".join(findings.conclusions(Made(tmp_path, supervised=False)))
     assert "no relative performance. There is no fully supervised row" in text
-    assert "nothing is concluded" in "\n".join(findings.conclusions(Made(tmp_path, captions=0)))
+    assert "no reference captions to score against" in "\n".join(findings.conclusions(Made(tmp_path, captions=0)))
     real = "\n".join(findings.conclusions(Made(tmp_path, targets=("clotho",))))
     assert "synthetic" not in real
 

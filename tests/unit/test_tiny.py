@@ -121,7 +121,7 @@ def test_a_saved_model_gives_the_same_unit_rows_when_loaded_from_a_copy(made, tr
         np.testing.assert_allclose(np.linalg.norm(a, axis=1), 1, atol=1e-6)
         np.testing.assert_array_equal(a, b)
     assert first.digest == second.digest
-    assert first.temperature == pytest.approx(0.02)
+    assert first.temperature == pytest.approx(0.01)
     assert "made" in first.training_data
 
 
@@ -143,7 +143,7 @@ def test_loading_gives_the_front_end_of_the_training(made, trained):
 
 def test_the_temperature_is_held_unless_it_is_to_be_learned(made, trained, tmp_path):
     learned = train(made, tmp_path, settings=Clap(width=32, epochs=3, train_batch=8, learn_temperature=True))
-    assert tiny.TinyClap(trained.path, "cpu").temperature == pytest.approx(0.02, rel=1e-6)
+    assert tiny.TinyClap(trained.path, "cpu").temperature == pytest.approx(0.01, rel=1e-6)
     assert tiny.TinyClap(learned.path, "cpu").temperature != pytest.approx(tiny_training.LEARNED_FROM, rel=1e-6)
 
 

@@ -47,6 +47,11 @@ class Soundscapes:
         clips = (Clip(id, texts, file, kinds) for (id, texts, kinds), file in zip(written, files, strict=True))
         return Split(self.name, name, tuple(clips), notes=("Synthetic: rendered by this program, not recorded.",))
 
+    def count(self, split: str) -> tuple[int, int]:
+        """(clips, captions) of a split without writing any; where clips have one to three captions, their mean."""
+        n = self.sizes[split]
+        return n, n * (self.world.captions[split] or 2)
+
     def scene(self, split: str, index: int) -> Scene:
         return scene(self.world, split, index)
 

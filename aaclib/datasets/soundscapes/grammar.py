@@ -30,9 +30,9 @@ LOOSE = ("distant", "faraway", "nearby", "loud", "quiet")     # may stand before
 class Writer:
     """One person who writes one caption: his own level of detail, the world's taste."""
 
-    def __init__(self, world: World, rng: Random):
+    def __init__(self, world: World, rng: Random, lean: float = 1.0):
         self.world, self.style, self.rng = world, world.style, rng
-        self.detail = min(max(rng.gauss(world.style.detail, 0.2), 0.1), 0.95)
+        self.detail = min(max(rng.gauss(world.style.detail, 0.2), 0.1), 0.95) * lean
 
     def chance(self, p: float) -> bool:
         return self.rng.random() < p
@@ -248,9 +248,23 @@ def captions(scene: Scene, number: int | None = None, seed: int = DATA_SEED) -> 
     wanted = rng.randint(1, 3) if number == 0 else number
     found: dict[str, str] = {}
     while len(found) < wanted:
-        text = Writer(world, rng).caption(scene)
+        text = _fitting(scene, world, rng)
         found.setdefault(bare(text), text)
     return tuple(found.values())
+
+
+def _fitting(scene: Scene, world: World, rng: Random, tries: int = 6) -> str:
+    """A caption of as many words as the world's writers are asked for (Clotho's: 8 to 20). Who wrote too much says less
+    the next time, who wrote too little says more; after some tries the one that came nearest has to do."""
+    (least, most), lean, found = world.style.words, 1.0, []
+    for _ in range(tries):
+        text = Writer(world, rng, lean).caption(scene)
+        words = text.count(" ") + 1
+        if least <= words <= most:
+            return text
+        found.append((max(least - words, words - most), text))
+        lean = lean * 0.6 if words > most else min(2.0, lean * 1.6)
+    return min(found)[1]
 
 
 def bare(caption: str) -> str:

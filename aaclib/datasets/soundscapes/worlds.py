@@ -24,6 +24,7 @@ class Style:
     omit: float  # probability that an event in the background goes unmentioned
     room: float  # probability that the room is mentioned where it can be heard
     nouns: float  # probability that an event becomes a noun phrase where a clause would do
+    words: tuple[int, int]  # fewest and most words of a caption, as far as the scene allows
     ending: str = "."
     capital: bool = True
 
@@ -73,7 +74,7 @@ WORLDS = {
             (0, 2.0),
             (60, 7200),
             (0.7, 1.5),
-            Style({**PLAIN, "progressive": 5, "heard": 2.5, "nominal": 3.5}, 0.35, 0.6, 0.15, 0.55, 0.45),
+            Style({**PLAIN, "progressive": 5, "heard": 2.5, "nominal": 3.5}, 0.35, 0.6, 0.15, 0.55, 0.45, (4, 14)),
             contrast=0.25,
         ),
         World(
@@ -89,7 +90,7 @@ WORLDS = {
             (-2, 1.5),
             (90, 6200),
             (0.9, 1.8),
-            Style({**PLAIN, "simple": 5, "passive": 2, "nominal": 4, "hear": 1.2}, 0.7, 0.62, 0.18, 0.6, 0.4),
+            Style({**PLAIN, "simple": 5, "passive": 2, "nominal": 4, "hear": 1.2}, 0.7, 0.62, 0.18, 0.6, 0.4, (7, 14)),
         ),
         World(
             "short",
@@ -111,6 +112,7 @@ WORLDS = {
                 0.15,
                 0.4,
                 0.25,
+                (4, 12),
                 ending="",
             ),
         ),
@@ -127,7 +129,8 @@ WORLDS = {
             (-1, 2.0),
             (150, 6800),
             (0.8, 1.4),
-            Style({**PLAIN, "heard": 2, "there": 1.5, "hear": 1}, 0.7, 0.58, 0.2, 0.5, 0.35, ending="", capital=False),
+            Style({**PLAIN, "heard": 2, "there": 1.5, "hear": 1}, 0.7, 0.58, 0.2, 0.5, 0.35, (5, 13),
+                  ending="", capital=False),
         ),
     )
 }

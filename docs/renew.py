@@ -1,0 +1,75 @@
+"""Renews what the README shows: `python docs/renew.py quick` takes the tables and figures of a finished run into
+docs/results/ and writes its main table into README.md, with the digest of the code that made them.
+
+A test says when the code has moved on, so that nobody mistakes old numbers for those of the code as it stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+from aaclib import config, store
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results"
+FIGURES = ("01_spectrograms", "03_tsne", "03_bridges", "06_bars", "06_relative", "06_seeds")
+TABLES = ("*.md", "results.csv", "relative.csv", "judged.csv")
+START, END = "<!-- results: written by docs/renew.py -->", "<!-- end of results -->"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", help="a finished run in data/runs, for example quick")
+    run = config.runs_dir() / parser.parse_args().run
+    record = store.read_json(run / "run.json")
+    if RESULTS.is_dir():
+        shutil.rmtree(RESULTS)
+    RESULTS.mkdir(parents=True)
+    for pattern in TABLES:
+        for file in sorted((run / "tables").glob(pattern)):
+            shutil.copy(file, RESULTS)
+    for name in FIGURES:
+        if (file := run / "figures" / f"{name}.png").is_file():
+            shrink(file, RESULTS / file.name)
+    store.write_json(RESULTS / "made.json", made(record))
+    write_readme(record)
+
+
+def shrink(source: Path, target: Path, width: int = 1200) -> None:
+    """A figure for a screen: the run's own have 300 dots an inch."""
+    with Image.open(source) as picture:
+        size = (min(width, picture.width), round(picture.height * min(1, width / picture.width)))
+        picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(128).save(target, optimize=True)
+
+
+def made(record: dict) -> dict:
+    """What made the results: the versions of the code behind every kind of artefact, the profile, the machine."""
+    asked = {name: record[name] for name in ("run", "profile", "overrides", "seeds", "machine", "seconds",
+                                             "peak_memory_mib", "versions")}
+    return {**asked, "code": store.VERSIONS, "settings": settings(record)}
+
+
+def settings(record: dict) -> str:
+    """The digest of the run's settings as the code has them now."""
+    return store.digest(config.load(record["profile"], record["overrides"]))
+
+
+def write_readme(record: dict) -> None:
+    pictures = [f"![{name}](docs/results/{name}.png)" for name in ("03_tsne", "06_bars")
+                if (RESULTS / f"{name}.png").is_file()]
+    first = record["config"]["data"]["targets"]
+    table = (RESULTS / f"{next(iter(first))}-greedy.md").read_text().strip()
+    about = (f"From `{record['run']}`, seeds {', '.join(map(str, record['seeds']))}, on {record['machine']['cores']} "
+             "cores; intervals, the other target and every number are in [docs/results](docs/results).")
+    text = "\n\n".join([START, about, table, *pictures, END])
+    readme = ROOT / "README.md"
+    store.write_text(readme, re.sub(f"{START}.*?{END}", lambda _: text, readme.read_text(), flags=re.DOTALL))
+
+
+if __name__ == "__main__":
+    main()
