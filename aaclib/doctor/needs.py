@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aaclib import bridge
 from aaclib.config import Config, raw_dir
-from aaclib.datasets import TEXT_FOR_ALL, absent, load
+from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import AudioCaps
 from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
 from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES, WavCaps
@@ -40,12 +40,22 @@ def needs(config: Config) -> list[Need]:
             continue
         texts = ("train", *_validation(config))
         found += _dataset(config, target, texts, _audio_splits(config, target))
-        if target == "fsd50k":         # labels alone: its decoders learn from the others' captions
+        if borrows_text(config, target):
             found += [need for name in TEXT_FOR_ALL for need in _dataset(config, name, texts, ())]
     if config.data.pairs:
         name, _, split = config.data.pairs.partition(".")
         found += _dataset(config, name, (split or "train",), (split or "train",))
     return list(dict.fromkeys([*found, *_clap(config), *_tokenizer(config)]))
+
+
+def borrows_text(config: Config, target: str) -> bool:
+    """Whether the target's recordings come without text, so that its decoders learn from `TEXT_FOR_ALL`."""
+    if config.captioner or target not in ("folder", "fsd50k"):
+        return False
+    try:
+        return not load(target, config.data).split("train").captions
+    except DatasetError:               # check_audio says what is wrong with it
+        return False
 
 
 def supervised(config: Config, target: str) -> bool:

@@ -18,7 +18,7 @@ from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
 from aaclib.datasets.clotho import CLIPS as CLOTHO
 from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
-from aaclib.doctor.needs import Need, needs, supervised
+from aaclib.doctor.needs import Need, borrows_text, needs, supervised
 from aaclib.progress import duration
 
 FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}      # sustained, in small models
@@ -123,8 +123,8 @@ def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
     except DatasetError:
         return 0, 0
     captions = sum(len(clip.captions) for clip in clips)
-    if dataset == "fsd50k":            # labels alone: its decoders learn from the others' captions
-        captions = sum(_count(config, name, split)[1] for name in TEXT_FOR_ALL) if split != "evaluation" else 0
+    if split != "evaluation" and borrows_text(config, dataset):
+        captions = sum(_count(config, name, split)[1] for name in TEXT_FOR_ALL)
     return len(clips), captions
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from rehearsal import audiocaps_audio, audiocaps_rows, fsd50k, published, serving, settings
+from rehearsal import audiocaps_audio, audiocaps_rows, fsd50k, published, serving, settings, sound
 
 from aaclib import config, doctor
 from aaclib.doctor import checks
@@ -172,3 +172,13 @@ def test_command(capsys):
     assert doctor.run(parser.parse_args(["--profile", "paper", "--plan", "--offline", *dead])) == 1
     said = capsys.readouterr().out
     assert "downloads are switched off" in said and "decoders" in said
+
+
+def test_recordings_without_text_need_the_captions_of_others(tmp_path):
+    """A folder of recordings alone learns from Clotho's and AudioCaps' captions, as FSD50K does."""
+    for i in range(3):
+        sound(tmp_path / "mine" / f"{i}.wav", i, 0.1, 16000)
+    alone = config.load("folder", DEAD | {"data.audio": str(tmp_path / "mine"), "data.pairs": ""})
+    whats = {f.what for f in doctor.findings(alone).errors}
+    assert {"Clotho's development captions", "AudioCaps' train captions"} <= whats
+    assert "captions are not here yet" not in str(doctor.plan(alone))
