@@ -12,6 +12,7 @@ import pandas as pd
 
 from aaclib import bridge, clap, embed, metrics, stats, text
 from aaclib.clap.base import Backend
+from aaclib.memo import kept
 from aaclib.metrics import Scores, clap_score, label_recall
 from aaclib.pipeline import Pipeline
 
@@ -24,26 +25,25 @@ class Experiment(Pipeline):
         rows = self.strategies(target)
         return rows if decoding == "greedy" else [row for row in rows if row.name in self.config.generate.beam_rows]
 
+    @kept
     def scores(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> Scores:
         """The scores of one row and seed against all references of the evaluation clips."""
-        return self._once(("scores", target, strategy, seed, decoding),
-                          lambda: self._evaluate(self.captions(target, strategy, seed, decoding),
-                                                 [clip.captions for clip in self.clips(target, "evaluation", seed)],
-                                                 decoding))
+        references = [clip.captions for clip in self.clips(target, "evaluation", seed)]
+        return self._evaluate(self.captions(target, strategy, seed, decoding), references, decoding)
 
     def _evaluate(self, candidates, references, decoding: str = "greedy") -> Scores:
         # beam search fills a second, small table, without SPICE, which costs most
         names = [n for n in self.config.metrics.names if decoding == "greedy" or n not in ("spice", "spider")]
         return metrics.evaluate(list(candidates), [list(r) for r in references], names, store=self.store, strict=False)
 
+    @kept
     def human(self, target: str) -> list[Scores]:
         """Each human caption against the others of its clip: one `Scores` for every place in the list of captions.
         Only the clips with as many captions as the most have are used, so that all are scored alike."""
         clips = self.clips(target, "evaluation", self.seeds[0])
         most = max(len(clip.captions) for clip in clips)
         full = [clip.captions for clip in clips if len(clip.captions) == most]
-        return self._once(("human", target), lambda: [
-            self._evaluate([c[k] for c in full], [c[:k] + c[k + 1:] for c in full]) for k in range(most)])
+        return [self._evaluate([c[k] for c in full], [c[:k] + c[k + 1:] for c in full]) for k in range(most)]
 
     def all_scores(self, target: str, strategy: str, decoding: str = "greedy") -> list[Scores]:
         """The scores of a row, one for each seed."""
@@ -52,11 +52,12 @@ class Experiment(Pipeline):
         # without a decoder or with the same CLAP in every seed there is still one score a seed: copies count as such
         return [self.scores(target, strategy, seed, decoding) for seed in self.seeds]
 
+    @kept
     def results(self, target: str, decoding: str = "greedy") -> pd.DataFrame:
         """Tidy: target, strategy, group, decoding, metric, value, low, high (fractions), n, seeds, note."""
-        return self._once(("results", target, decoding), lambda: pd.DataFrame([
+        return pd.DataFrame([
             line for row in self.rows(target, decoding) for line in self._lines(
-                target, row, decoding, self.all_scores(target, row.name, decoding), self.config.metrics.names)])).copy()
+                target, row, decoding, self.all_scores(target, row.name, decoding), self.config.metrics.names)])
 
     def _lines(self, target: str, row: bridge.Strategy, decoding: str, scores: list[Scores],
                metrics: Sequence[str]) -> list[dict]:
@@ -76,12 +77,10 @@ class Experiment(Pipeline):
 
     # ---- without references
 
+    @kept
     def judged(self, target: str, strategy: str, seed: int) -> Scores:
         """What can be said of a row's captions without references: clap_score and self_r@k by the judge, label_recall
         and label_hit where the clips have labels. The human row is each clip's first caption."""
-        return self._once(("judged", target, strategy, seed), lambda: self._judge(target, strategy, seed))
-
-    def _judge(self, target: str, strategy: str, seed: int) -> Scores:
         clips = self.clips(target, "evaluation", seed)
         captions = ([clip.captions[0] for clip in clips] if strategy == "human"
                     else self.captions(target, strategy, seed))
@@ -96,15 +95,20 @@ class Experiment(Pipeline):
 
     def judge(self, seed: int) -> Backend:
         """The CLAP that judges captions: `metrics.judge`, else the run's own, which wrote them and is partial."""
-        name = self.config.metrics.judge
-        return self._once(("judge", name), lambda: clap.load(name, self.device)) if name else self.clap(seed)
+        return self._other_clap(self.config.metrics.judge) if self.config.metrics.judge else self.clap(seed)
+
+    @kept
+    def _other_clap(self, name: str) -> Backend:
+        return clap.load(name, self.device)
 
     def judge_audio(self, target: str, seed: int) -> np.ndarray:
         """(n, d) unit rows: the judge's embeddings of `clips(target, "evaluation")`."""
         if not self.config.metrics.judge:
             return self.audio(target, "evaluation", seed).z
-        paths = [clip.audio for clip in self.clips(target, "evaluation", seed)]
-        return embed.embed_audio(self.judge(seed), paths, self.store, workers=self.config.clap.workers)
+        paths = [clip.audio for clip in self.clips(target, "evaluation", seed)]      # those that could be read
+        settings = self.config.clap
+        return embed.embed_audio(self.judge(seed), paths, self.store, batch_size=settings.batch_size or None,
+                                 workers=settings.workers)
 
     def why_no_judgement(self) -> str:
         """Why captions cannot be judged by a CLAP, or ''."""
@@ -113,13 +117,11 @@ class Experiment(Pipeline):
                     "name a judge with --set metrics.judge=hf:laion/clap-htsat-unfused.")
         return ""
 
+    @kept
     def judgement(self, target: str) -> pd.DataFrame:
         """As `results`, for the scores without references, greedy decoding; empty where there is no judge."""
         if self.why_no_judgement():
             return pd.DataFrame()
-        return self._once(("judgement", target), lambda: self._judgement(target)).copy()
-
-    def _judgement(self, target: str) -> pd.DataFrame:
         lines: list[dict] = []
         for row in self.strategies(target):
             scores = [self.judged(target, row.name, seed) for seed in self.seeds]
@@ -129,14 +131,12 @@ class Experiment(Pipeline):
 
     # ---- comparisons
 
+    @kept
     def relative(self, target: str, decoding: str = "greedy") -> pd.DataFrame | None:
         """Each row divided by the fully supervised one: strategy, metric, value, low, high; None where the run has no
         supervised row (`why_no_relative` says why)."""
         if self.why_no_relative(target, decoding):
             return None
-        return self._once(("relative", target, decoding), lambda: self._relative(target, decoding)).copy()
-
-    def _relative(self, target: str, decoding: str) -> pd.DataFrame:
         bound, lines = self.all_scores(target, "supervised", decoding), []
         for row in self.rows(target, decoding):
             scores = self.all_scores(target, row.name, decoding)
@@ -165,13 +165,10 @@ class Experiment(Pipeline):
                               "references": [list(clip.captions) for clip in clips]})
         return pd.concat([frame, self.scores(target, strategy, seed, decoding).per_clip.reset_index(drop=True)], axis=1)
 
+    @kept
     def comparisons(self, target: str, metric: str = "cider_d", decoding: str = "greedy",
                     against: str = "baseline") -> pd.DataFrame:
         """Every strategy against one row: a, b, difference, low, high, p, p_holm (over this family of tests)."""
-        return self._once(("comparisons", target, metric, decoding, against),
-                          lambda: self._compare(target, metric, decoding, against)).copy()
-
-    def _compare(self, target: str, metric: str, decoding: str, against: str) -> pd.DataFrame:
         rows = [row.name for row in self.rows(target, decoding) if row.group != "control" and row.name != against]
         base = self.all_scores(target, against, decoding)
         found = [stats.compare(self.all_scores(target, name, decoding), base, metric, self.config.metrics.bootstrap)

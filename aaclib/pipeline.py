@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import torch
 from aaclib import bridge, clap, config, datasets, embed, gap, generate, retrieval, seeds, store, text, train
 from aaclib.clap.base import Backend, pick_device
 from aaclib.decoder import CaptionDecoder
+from aaclib.memo import kept
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,21 @@ class Trained:
         return pd.DataFrame(self.artefact.meta["facts"]["history"])
 
 
+def of_source(method: Callable) -> Callable:
+    """With the setting `captioner`, asked of the run that it names: CLAP, gap, training text and decoders are that
+    run's (and that run's target's), and only the recordings are this one's."""
+    takes_target = "target" in signature(method).parameters
+
+    @wraps(method)
+    def ask(self: Pipeline, *args, **kwargs):
+        if not self.source:
+            return method(self, *args, **kwargs)
+        pipeline, target = self.source
+        return getattr(pipeline, method.__name__)(*((target, *args[1:]) if takes_target else args), **kwargs)
+
+    return ask
+
+
 class Pipeline:
     """All results of one profile. Methods that take a `seed` differ between the seeds of the profile."""
 
@@ -74,7 +91,6 @@ class Pipeline:
         self.device = pick_device(settings.device)
         if settings.threads:
             torch.set_num_threads(settings.threads)
-        self._kept: dict[tuple, object] = {}
 
     @classmethod
     def load(cls, profile: str = "quick", overrides=()) -> Pipeline:
@@ -96,18 +112,18 @@ class Pipeline:
 
     # ---- data
 
+    @kept
     def dataset(self, name: str) -> datasets.Dataset:
-        return self._once(("dataset", name), lambda: datasets.load(name, self.config.data, self.store))
+        return datasets.load(name, self.config.data, self.store)
 
     @property
     def synthetic(self) -> bool:
         return any(self.dataset(name).synthetic for name in self.targets)
 
+    @kept
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
         """A split, cut to the size that the profile gives it (`data.sizes`)."""
-        return self._once(("split", name, part, audio), lambda: self._cut(self.dataset(name).split(part, audio)))
-
-    def _cut(self, split: datasets.Split) -> datasets.Split:
+        split = self.dataset(name).split(part, audio)
         size = self.config.data.sizes.get(f"{split.dataset}.{split.name}")
         if size is None or size >= len(split.clips):
             return split
@@ -153,12 +169,9 @@ class Pipeline:
 
     # ---- embeddings
 
+    @of_source
+    @kept
     def clap(self, seed: int) -> Backend:
-        return self._once(("clap", seed), lambda: self._load_clap(seed))
-
-    def _load_clap(self, seed: int) -> Backend:
-        if self.source:
-            return self.source[0].clap(seed)
         backend = self.config.clap.backend
         if backend != "tiny":
             return clap.load(backend, self.device, long_audio=self.config.clap.long_audio)
@@ -171,21 +184,22 @@ class Pipeline:
                              self.config.threads)
         return clap.load(f"tiny:{trained.path}", self.device, long_audio=self.config.clap.long_audio)
 
+    @of_source
+    @kept
     def texts(self, target: str, part: str, seed: int) -> Texts:
-        """The captions of a split and their embeddings; no audio is touched."""
-        if self.source and part != "evaluation":
-            return self.source[0].texts(self.source[1], part, seed)
-        clips = self.split(target, part).clips if part == "evaluation" else self.training_clips(target, part)
-        return self._once(("texts", target, part, seed), lambda: self._texts(clips, seed))
+        """The captions of "train" or "validation" and their embeddings; no audio is touched."""
+        return self.texts_of(self.training_clips(target, part), seed)
 
-    def _texts(self, clips: Sequence[datasets.Clip], seed: int) -> Texts:
+    def texts_of(self, clips: Sequence[datasets.Clip], seed: int) -> Texts:
+        """The captions of these clips and their embeddings."""
         captions = text.normalise([c for clip in clips for c in clip.captions], self.config.data.normalise)
         clip = np.repeat(np.arange(len(clips)), [len(c.captions) for c in clips])
         return Texts(captions, clip, embed.embed_text(self.clap(seed), captions, self.store))
 
+    @kept
     def audio(self, target: str, part: str, seed: int) -> Audio:
         """The embeddings of a split's recordings, in the order of `clips`."""
-        return self._once(("audio", target, part, seed), lambda: self._audio(self.split(target, part, True), seed))
+        return self._audio(self.split(target, part, True), seed)
 
     def _audio(self, split: datasets.Split, seed: int) -> Audio:
         settings = self.config.clap
@@ -203,32 +217,27 @@ class Pipeline:
     def retrieval(self, target: str, seed: int) -> dict[str, float]:
         """Recall at 1, 5, 10 and median rank, both ways, on the evaluation split."""
         audio = self.audio(target, "evaluation", seed)
-        texts = self._texts(audio.clips, seed)
+        texts = self.texts_of(audio.clips, seed)
         return retrieval.recall_at_k(audio.z, texts.z, texts.clip)
 
     # ---- the gap, measured on pairs of another data set
 
+    @kept
     def pairs(self, seed: int) -> Pairs:
         """`gap.n_pairs` clips of `data.pairs` ("<data set>.<split>"), drawn by the seed, with their first captions."""
-        return self._once(("pairs", seed), lambda: self._pairs(seed))
-
-    def _pairs(self, seed: int) -> Pairs:
         name, _, part = self.config.data.pairs.partition(".")
         split = self.split(name, part or "train", audio=True)
         n = min(self.config.gap.n_pairs, len(split.clips))
         chosen = np.sort(seeds.rng(seed, "pairs").permutation(len(split.clips))[:n])
         some = replace(split, clips=tuple(split.clips[i] for i in chosen), digest="")
         audio = self._audio(some, seed)
-        texts = self._texts(audio.clips, seed)
+        texts = self.texts_of(audio.clips, seed)
         first = np.unique(texts.clip, return_index=True)[1]
         return Pairs(audio.ids, [texts.captions[i] for i in first], audio.z, texts.z[first], texts)
 
+    @of_source
+    @kept
     def gap(self, seed: int) -> gap.Estimate:
-        return self._once(("gap", seed), lambda: self._gap(seed))
-
-    def _gap(self, seed: int) -> gap.Estimate:
-        if self.source:
-            return self.source[0].gap(seed)
         sigma = self.config.gap.sigma
         if not self.config.data.pairs:
             return gap.given(sigma, self.clap(seed).dim, "the profile names none")
@@ -239,11 +248,9 @@ class Pipeline:
         several = len(pairs.texts.captions) > len(pairs.ids)
         return gap.estimate(pairs.z_a, pairs.z_t, sigma, (pairs.texts.z, pairs.texts.clip) if several else None)
 
+    @kept
     def context(self, target: str, seed: int) -> bridge.Context:
         """What the halves of the strategies may know about this target: its training text, and the external pairs."""
-        return self._once(("context", target, seed), lambda: self._context(target, seed))
-
-    def _context(self, target: str, seed: int) -> bridge.Context:
         found, z = self.gap(seed), self.texts(target, "train", seed).z
         return bridge.Context(
             sigma=found.sigma_value, gap=found.vector, audio_mean=found.audio_mean, text_mean=z.mean(0),
@@ -258,21 +265,20 @@ class Pipeline:
 
     # ---- decoders
 
+    @of_source
     def decoder(self, target: str, strategy: str, seed: int, callback: train.Callback | None = None) -> Trained:
         """The decoder of the strategy's training half; strategies of one training share it."""
-        if self.source:
-            return self.source[0].decoder(self.source[1], strategy, seed, callback)
         row = bridge.strategy(strategy)
-        return self._once(("decoder", target, row.training, seed), lambda: self._decoder(target, row, seed, callback))
+        return self._trained(self.store.get("decoder", self.decoder_key(target, row, seed),
+                                            lambda folder: self._train(folder, target, row, seed, callback)))
 
-    def _decoder(self, target: str, row: bridge.Strategy, seed: int, callback: train.Callback | None) -> Trained:
-        made = self.store.get("decoder", self.decoder_key(target, row, seed),
-                              lambda folder: self._train(folder, target, row, seed, callback))
-        return Trained(made, self.device)
+    @kept
+    def _trained(self, artefact: store.Artefact) -> Trained:
+        return Trained(artefact, self.device)
 
+    @of_source
+    @kept
     def decoder_key(self, target: str, row: bridge.Strategy, seed: int) -> dict:
-        if self.source:
-            return self.source[0].decoder_key(self.source[1], row, seed)
         context, validation = self.context(target, seed), self._train_settings(target).keep == "best"
         used = {"noise": ("sigma",), "shift": ("gap",), "c3": ("sigma", "text_mean")}
         parts = [name for part in row.training.split("+") for name in used.get(part, ())]
@@ -298,7 +304,7 @@ class Pipeline:
             texts = self.texts(target, part, seed)
             return texts.z, texts.captions
         audio = self.audio(target, part, seed)
-        texts = self._texts(audio.clips, seed)
+        texts = self.texts_of(audio.clips, seed)
         return audio.z[texts.clip], texts.captions
 
     def _train(self, folder: Path, target: str, row: bridge.Strategy, seed: int,
@@ -326,12 +332,10 @@ class Pipeline:
 
     # ---- captions
 
+    @kept
     def captions(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> list[str]:
         """One caption a clip of `clips(target, "evaluation")`, in that order."""
-        return self._once(("captions", target, strategy, seed, decoding),
-                          lambda: self._captions(target, bridge.strategy(strategy), seed, decoding))
-
-    def _captions(self, target: str, row: bridge.Strategy, seed: int, decoding: str) -> list[str]:
+        row = bridge.strategy(strategy)
         if row.name == "human":
             raise ValueError("human captions are not generated: aaclib.results scores them one against the others")
         if row.name == "shuffled":          # chance: fluent captions of the right data set on the wrong clips
@@ -347,7 +351,7 @@ class Pipeline:
         """(n, d): the audio embeddings; for `reconstruction` the text embedding of each clip's first caption."""
         if row.name != "reconstruction":
             return self.audio(target, "evaluation", seed).z
-        texts = self._texts(self.clips(target, "evaluation", seed), seed)
+        texts = self.texts_of(self.clips(target, "evaluation", seed), seed)
         return texts.z[np.unique(texts.clip, return_index=True)[1]]
 
     def _decode(self, trained: Trained, z: np.ndarray, decoding: str) -> list[str]:
@@ -361,12 +365,6 @@ class Pipeline:
             store.write_json(folder / "captions.json", made)
 
         return store.read_json(self.store.get("captions", key, build) / "captions.json")
-
-    def _once(self, key: tuple, make: Callable):
-        """Kept for the life of the experiment, so that a notebook may ask for a thing as often as it likes."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
 
 
 def open_run(run: str | Path, device: str | None = None) -> Pipeline:

@@ -15,8 +15,9 @@ class Progress:
     """`step(n)` counts `n` more of `total`; a line is printed at most every `interval` seconds and at the end if it
     took longer than that."""
 
-    def __init__(self, label: str, total: int | None = None, unit: str = "", interval: float = INTERVAL_S):
-        self.label, self.total, self.unit, self.interval = label, total, unit, interval
+    def __init__(self, label: str, total: int | None = None, unit: str = "", interval: float | None = None):
+        self.label, self.total, self.unit = label, total, unit
+        self.interval = INTERVAL_S if interval is None else interval
         self.done, self.started = 0, time.monotonic()
         self._last = self.started
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -141,11 +142,10 @@ def interval(runs: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
     and ValueError for no runs or no clips.
     """
     tables = _tables(runs, metric)
-    rng = np.random.default_rng(seed)
     value = float(np.mean([corpus(metric, t) for t in tables]))
     if len(tables[0]) == 1 and len(tables) == 1:
         return Interval(value, float("nan"), float("nan"), 1, 1)       # nothing to resample
-    samples = _over_seeds(_resampled([tables], metric, n_boot, rng)[0], _draw_seeds(len(tables), n_boot, rng))
+    samples = _over_seeds(_resampled([tables], metric, n_boot, seed)[0], _draw_seeds(len(tables), n_boot, seed))
     low, high = _percentiles(samples, level)
     return Interval(value, low, high, len(tables[0]), len(tables))
 
@@ -160,11 +160,10 @@ def compare(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: 
     Raises ValueError where the numbers of clips differ.
     """
     tables_a, tables_b = _paired(a, b, metric)
-    rng = np.random.default_rng(seed)
     difference = _mean_value(tables_a, metric) - _mean_value(tables_b, metric)
-    samples = np.subtract(*_paired_samples(tables_a, tables_b, metric, n_boot, rng))
+    samples = np.subtract(*_paired_samples(tables_a, tables_b, metric, n_boot, seed))
     low, high = _percentiles(samples, level)
-    p = _permutation_p(tables_a, tables_b, metric, difference, n_permutations, rng)
+    p = _permutation_p(tables_a, tables_b, metric, difference, n_permutations, np.random.default_rng(seed))
     return Comparison(float(difference), low, high, p, len(tables_a[0]), min(len(tables_a), len(tables_b)))
 
 
@@ -175,8 +174,7 @@ def relative(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric:
     base = _mean_value(tables_b, metric)
     if base == 0:
         raise ValueError(f"Relative performance in {metric}: the row compared with scores 0.")
-    rng = np.random.default_rng(seed)
-    top, bottom = _paired_samples(tables_a, tables_b, metric, n_boot, rng)
+    top, bottom = _paired_samples(tables_a, tables_b, metric, n_boot, seed)
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = _percentiles(top / bottom, level)
     return Interval(float(_mean_value(tables_a, metric) / base), low, high, len(tables_a[0]),
@@ -228,14 +226,13 @@ def _mean_value(tables: list[np.ndarray], metric: str) -> float:
     return float(np.mean([corpus(metric, t) for t in tables]))
 
 
-def _paired_samples(tables_a: list, tables_b: list, metric: str, n_boot: int, rng: np.random.Generator) -> tuple:
-    values_a, values_b = _resampled([tables_a, tables_b], metric, n_boot, rng)
-    draw_a = _draw_seeds(len(tables_a), n_boot, rng)
-    draw_b = draw_a if len(tables_a) == len(tables_b) else _draw_seeds(len(tables_b), n_boot, rng)
+def _paired_samples(tables_a: list, tables_b: list, metric: str, n_boot: int, seed: int) -> tuple:
+    values_a, values_b = _resampled([tables_a, tables_b], metric, n_boot, seed)
+    draw_a, draw_b = (_draw_seeds(len(tables), n_boot, seed) for tables in (tables_a, tables_b))
     return _over_seeds(values_a, draw_a), _over_seeds(values_b, draw_b)
 
 
-def _resampled(rows: list[list[np.ndarray]], metric: str, n_boot: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _resampled(rows: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> list[np.ndarray]:
     """For each row of a table (S, B) corpus values: the same B resamples of the clips for all rows and seeds."""
     n = len(rows[0][0])
     function = aggregate(metric)
@@ -243,16 +240,25 @@ def _resampled(rows: list[list[np.ndarray]], metric: str, n_boot: int, rng: np.r
     step = max(1, 4_000_000 // n)                        # 32 MB of counts at a time
     for start in range(0, n_boot, step):
         stop = min(start + step, n_boot)
-        counts = rng.multinomial(n, np.full(n, 1.0 / n), size=stop - start).astype(np.float64)   # (b, n)
+        counts = _draw_clips(n, stop - start, seed, start)                                            # (b, n)
         for row, tables in zip(out, rows, strict=True):
             row[:, start:stop] = function(counts @ np.stack(tables), n)                           # (S, b, k) -> (S, b)
     return out
 
 
-def _draw_seeds(n_seeds: int, n_boot: int, rng: np.random.Generator) -> np.ndarray:
-    if n_seeds == 1:
-        return np.zeros((1, n_boot), dtype=np.int64)
-    return rng.integers(n_seeds, size=(n_seeds, n_boot))
+@lru_cache(maxsize=4)
+def _draw_clips(n: int, n_boot: int, seed: int, start: int) -> np.ndarray:
+    """(n_boot, n) how often each replicate draws each clip. Kept, since all rows and metrics of a table are resampled
+    alike and drawing takes most of the time."""
+    rng = np.random.default_rng([seed, 0, start])
+    counts = rng.multinomial(n, np.full(n, 1.0 / n), size=n_boot).astype(np.float64)
+    counts.flags.writeable = False
+    return counts
+
+
+def _draw_seeds(n_seeds: int, n_boot: int, seed: int) -> np.ndarray:
+    """(n_seeds, n_boot) which seeds each replicate averages over: the same for all rows of as many seeds."""
+    return np.random.default_rng([seed, 1, n_seeds]).integers(n_seeds, size=(n_seeds, n_boot))
 
 
 def _over_seeds(values: np.ndarray, draw: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Training all decoders of a target: side by side on a CPU, one thread each; one after the other on an accelerator.
+"""Training all decoders of a run: side by side on a CPU, one thread each; one after the other on an accelerator.
 
 A small decoder hardly gains from a second thread, so two trainings on two cores take little longer than one.
 """
@@ -6,22 +6,32 @@ A small decoder hardly gains from a second thread, so two trainings on two cores
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
-from aaclib import bridge, config, store
+from aaclib import bridge, config, progress, store
 from aaclib.pipeline import Pipeline
-from aaclib.progress import Progress
 
-# training -> its history so far; called about once a second and at the end
-Watch = Callable[[dict[str, list[dict]]], None]
+# (target, seed) -> training -> its history, one mapping an epoch
+Histories = Mapping[tuple[str, int], Mapping[str, list[dict]]]
+# gets the histories so far; called about once a second and at the end
+Watch = Callable[[Histories], None]
 POLL_S = 1.0
+
+
+class Job(NamedTuple):
+    target: str
+    row: bridge.Strategy               # the first row that needs this decoder
+    seed: int
 
 
 def trainings(pipeline: Pipeline, target: str) -> dict[str, bridge.Strategy]:
@@ -30,45 +40,52 @@ def trainings(pipeline: Pipeline, target: str) -> dict[str, bridge.Strategy]:
     return {row.training: row for row in reversed(rows)}
 
 
-def train_all(pipeline: Pipeline, target: str, seed: int, watch: Watch | None = None) -> dict[str, list[dict]]:
-    """Trains what is not in the store yet and returns the history of every training of the target."""
-    rows = trainings(pipeline, target)
-    keys = {name: pipeline.decoder_key(target, row, seed) for name, row in rows.items()}     # makes the embeddings
-    todo = [name for name, key in keys.items() if pipeline.store.find("decoder", key) is None]
+def train_all(pipeline: Pipeline, watch: Watch | None = None) -> Histories:
+    """Trains what is not in the store yet and returns the history of every decoder of the run."""
+    jobs = [Job(target, row, seed) for target in pipeline.targets for seed in pipeline.seeds
+            for row in trainings(pipeline, target).values()]
+    keys = {job: pipeline.decoder_key(*job) for job in jobs}                                 # makes the embeddings
+    todo = [job for job in jobs if pipeline.store.find("decoder", keys[job]) is None]
     workers = min(len(todo), os.cpu_count() or 1)
     if pipeline.device.type == "cpu" and workers > 1:
-        _side_by_side(pipeline, target, seed, {name: rows[name] for name in todo}, keys, workers, watch)
-    for name in rows:
-        pipeline.decoder(target, rows[name].name, seed, callback=_single(name, watch))
-    histories = {name: pipeline.store.find("decoder", keys[name]).meta["facts"]["history"] for name in rows}
+        _side_by_side(pipeline, todo, keys, workers, watch)
+    for job in jobs:
+        pipeline.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
+    histories = _grouped({job: pipeline.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
     if watch:
         watch(histories)
     return histories
 
 
-def _single(name: str, watch: Watch | None):
-    return (lambda history: watch({name: history})) if watch else None
+def _grouped(histories: Mapping[Job, list[dict]]) -> Histories:
+    groups: dict = defaultdict(dict)
+    for job, history in histories.items():
+        groups[job.target, job.seed][job.row.training] = history
+    return dict(groups)
 
 
-def _side_by_side(pipeline: Pipeline, target: str, seed: int, rows: dict[str, bridge.Strategy], keys: dict[str, dict],
-                  workers: int, watch: Watch | None) -> None:
-    progress = Progress(f"training {len(rows)} decoders on {target}, {workers} at a time",
-                        len(rows) * pipeline.config.train.epochs, "epochs")
-    parts = {name: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[name]) for name in rows}
+def _single(job: Job, watch: Watch | None):
+    return (lambda history: watch(_grouped({job: history}))) if watch else None
+
+
+def _side_by_side(pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], workers: int,
+                  watch: Watch | None) -> None:
+    report = progress.Progress(f"training {len(jobs)} decoders, {workers} at a time",
+                               len(jobs) * pipeline.config.train.epochs, "epochs")
+    finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
     # spawn, not fork: the parent has PyTorch's threads
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
-        jobs: list[Future] = [pool.submit(_train_one, pipeline.config, pipeline.store.root, pipeline.store.refresh,
-                                          target, row.name, seed) for row in rows.values()]
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_worker) as pool:
+        running: list[Future] = [pool.submit(_train_one, pipeline.config, pipeline.store.root, pipeline.store.refresh,
+                                             job.target, job.row.name, job.seed) for job in jobs]
         try:
-            while not all(job.done() for job in jobs):
+            while not all(job.done() for job in running):
                 time.sleep(POLL_S)
-                _raise_first(jobs)
-                histories = {name: _history(path) for name, path in parts.items()}
-                done = sum(map(len, histories.values()))
-                progress.step(done - progress.done)
+                _raise_first(running)
+                histories = {job: history for job, final in finals.items() if (history := _history(final))}
+                report.step(sum(map(len, histories.values())) - report.done)
                 if watch:
-                    watch({name: history for name, history in histories.items() if history})
-            _raise_first(jobs)
+                    watch(_grouped(histories))
+            _raise_first(running)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
@@ -92,8 +109,9 @@ def _history(final: Path) -> list[dict]:
     return []
 
 
-def _one_thread() -> None:
+def _worker() -> None:
     torch.set_num_threads(1)
+    progress.INTERVAL_S = math.inf     # the parent reports for all
 
 
 def _train_one(settings: config.Config, root: Path, refresh: float, target: str, strategy: str, seed: int) -> None:

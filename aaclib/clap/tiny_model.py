@@ -143,7 +143,8 @@ class TextTower(nn.Module):
         rows = self.words(own)                                                     # (W, width)
         if self.training and self.word_dropout:                                    # n-grams must learn to stand alone
             rows = rows * (torch.rand(len(rows), 1, device=rows.device) >= self.word_dropout)
-        x = (rows + self.grams(grams))[position]                                   # (B, T, width)
+        # a lookup, not an index: on several CPU threads an index adds its gradients up in whatever order they come
+        x = F.embedding(position, rows + self.grams(grams))                        # (B, T, width)
         padding = position == 0
         x = self.layers(x + positions(x.shape[1], x.shape[2], x.device), src_key_padding_mask=padding)
         real = ~padding[:, :, None]

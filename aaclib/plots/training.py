@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,16 +27,18 @@ from aaclib.plots.style import (
     styled,
 )
 
+HEADLESS = "AACLIB_HEADLESS"        # set by the runner
+
 # one colour a training, whichever others stand beside it
 TRAININGS = {"text": BLUE, "noise": VERMILLION, "shift": GREEN, "noise+shift": PURPLE, "c3": ORANGE,
              "supervised": BLACK}
 
 
-def losses(histories: Mapping[str, pd.DataFrame]) -> Figure:
+def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
     """(a) training and (b) validation loss against epochs, one line a decoder; a dot marks the lowest validation loss.
 
     `histories`: name of the training -> history with columns epoch, train_loss and, where there was a validation set,
-    validation_loss (nats a token).
+    validation_loss (nats a token). `of`: what was trained, for the titles.
     """
     names = sorted(histories, key=lambda name: list(TRAININGS).index(name) if name in TRAININGS else len(TRAININGS))
     with styled():
@@ -49,7 +53,7 @@ def losses(histories: Mapping[str, pd.DataFrame]) -> Figure:
                 ax.plot(epoch, loss, color=color, label=name, marker="o" if len(history) < 3 else None)
                 if column == "validation_loss":
                     ax.plot(epoch[loss.idxmin()], loss.min(), "o", color=color, markersize=4)
-            ax.set(xlabel="epoch", title=title)
+            ax.set(xlabel="epoch", title=f"{title}, {of}" if of else title)
             ax.xaxis.get_major_locator().set_params(integer=True)
             if not ax.lines:
                 ax.text(0.5, 0.5, "no validation set", transform=ax.transAxes, ha="center", color=GREY)
@@ -63,33 +67,35 @@ def losses(histories: Mapping[str, pd.DataFrame]) -> Figure:
 class LiveLoss:
     """A loss figure that grows while decoders train: it redraws one display of the notebook.
 
-    Give it to `aaclib.training.train_all(exp, target, seed, watch=LiveLoss())`, which calls it with the histories so
-    far: training -> list of one mapping an epoch. A redraw happens at most every `every` seconds. Outside a notebook
-    it does nothing; the trainer's own line every ten seconds is the log.
+    Give it to `aaclib.training.train_all(exp, watch=LiveLoss())`, which calls it with the histories so far. The
+    picture shows the target and seed whose decoders train now, at most every `every` seconds. Where nobody looks,
+    outside a notebook or in a run without a screen, it draws nothing; the line every ten seconds is the log.
     """
 
     def __init__(self, every: float = 2.0):
         self.every, self._last = every, 0.0
-        self.rows: dict[str, list[Mapping[str, Any]]] = {}
+        self.histories: dict[tuple[str, int], dict[str, list[Mapping[str, Any]]]] = {}
         self._handle: Any = None
 
-    def __call__(self, histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        new = {name: list(history) for name, history in histories.items() if history}
-        if {**self.rows, **new} != self.rows and time.monotonic() - self._last >= self.every:
-            self.rows.update(new)
-            self.draw()
-        self.rows.update(new)
+    def __call__(self, histories: Mapping[tuple[str, int], Mapping[str, Sequence[Mapping[str, Any]]]]) -> None:
+        changed = None
+        for group, found in histories.items():
+            known = self.histories.setdefault(group, {})
+            for name, history in found.items():
+                if len(history) > len(known.get(name, ())):
+                    known[name], changed = list(history), group
+        if changed and time.monotonic() - self._last >= self.every and looked_at():
+            self._last = time.monotonic()
+            self._draw(*changed)
 
-    def draw(self) -> None:
-        self._last = time.monotonic()
-        if not self.rows or not in_notebook():
-            return
+    def _draw(self, target: str, seed: int) -> None:
         from io import BytesIO
 
         from IPython.display import Image, display
 
         buffer = BytesIO()
-        fig = losses({name: pd.DataFrame(rows) for name, rows in self.rows.items()})
+        frames = {name: pd.DataFrame(rows) for name, rows in self.histories[target, seed].items()}
+        fig = losses(frames, f"{target}, seed {seed}")
         with styled():
             fig.savefig(buffer, format="png", dpi=140)
         picture = Image(data=buffer.getvalue(), width=int(fig.get_figwidth() * 135))
@@ -106,10 +112,8 @@ class LiveLoss:
             self._handle.update(Markdown("*Training is done; the curves follow.*"))
 
 
-def in_notebook() -> bool:
-    """Whether this process is a Jupyter kernel."""
-    import sys
-
+def looked_at() -> bool:
+    """Whether this process is a Jupyter kernel that somebody may be looking at."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    return shell is not None and shell.has_trait("kernel")
+    return shell is not None and shell.has_trait("kernel") and HEADLESS not in os.environ

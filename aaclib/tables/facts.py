@@ -37,12 +37,10 @@ def caption_overlap(exp: Any, target: str) -> float:
 def paired(exp: Any, target: str, part: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(z_a, z_t), each (n, d): the readable clips of a split and the first caption of each; clips without a caption
     are left out."""
-    texts, audio = exp.texts(target, part, seed), exp.audio(target, part, seed)
+    audio = exp.audio(target, part, seed)
+    texts = exp.texts_of(audio.clips, seed)
     clips, first = np.unique(texts.clip, return_index=True)
-    published = exp.split(target, part).clips
-    caption = {published[clip].id: row for clip, row in zip(clips, first, strict=True)}
-    rows = [i for i, name in enumerate(audio.ids) if name in caption]
-    return audio.z[rows], texts.z[[caption[audio.ids[i]] for i in rows]]
+    return audio.z[clips], texts.z[first]
 
 
 def all_pairs(exp: Any, seed: int) -> tuple[np.ndarray, np.ndarray] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from aaclib.datasets import leakage
 from aaclib.tables.facts import has_references, paired, training_captions
 
 Pair = tuple[np.ndarray, np.ndarray]
-Histories = Mapping[tuple[str, int], Mapping[str, Sequence[Mapping[str, Any]]]]    # (target, seed) -> training
 
 
 def settings(exp: Any) -> pd.DataFrame:
@@ -145,7 +144,7 @@ def decoders(exp: Any) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def cost(histories: Histories) -> pd.DataFrame:
+def cost(histories: training.Histories) -> pd.DataFrame:
     """Epochs, lowest validation loss and seconds of every decoder."""
     rows = []
     for (target, seed), found in histories.items():

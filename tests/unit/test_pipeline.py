@@ -79,10 +79,10 @@ def test_a_second_clap_may_be_the_judge(world, done):
     np.testing.assert_allclose(one, two)
 
 
-def test_a_supervised_row_that_scores_nothing_gives_no_relative_performance(done, monkeypatch):
-    nothing = SimpleNamespace(corpus={"cider_d": 0.0})
-    monkeypatch.setattr(done, "all_scores", lambda *_: [nothing])
-    assert "scores 0" in done.why_no_relative("folder") and done.relative("folder") is None
+def test_a_supervised_row_that_scores_nothing_gives_no_relative_performance(world, done, monkeypatch):
+    failed = experiment(world, done.store.root)
+    monkeypatch.setattr(failed, "all_scores", lambda *_: [SimpleNamespace(corpus={"cider_d": 0.0})])
+    assert "scores 0" in failed.why_no_relative("folder") and failed.relative("folder") is None
 
 
 def test_per_clip_files_hold_what_an_auditor_needs(done):
@@ -135,8 +135,9 @@ def test_a_second_run_makes_nothing_again(world, done, monkeypatch):
 
 def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done):
     apart, seen = experiment(world, tmp_path), []
-    histories = training.train_all(apart, "folder", 0, watch=seen.append)
-    assert set(histories) == {"supervised", "text", "noise", "shift", "c3"} and seen
+    histories = training.train_all(apart, watch=seen.append)
+    assert set(histories) == {("folder", 0)} and seen[-1] == histories
+    assert set(histories["folder", 0]) == {"supervised", "text", "noise", "shift", "c3"}
     for name in ("baseline", "noise", "supervised"):
         assert made.content(apart.decoder("folder", name, 0).artefact / "decoder.safetensors") == made.content(
             done.decoder("folder", name, 0).artefact / "decoder.safetensors")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -146,11 +148,28 @@ def test_tsne_survives_equal_rows_and_few_points():
 
 def test_live_loss_keeps_the_newest_histories_and_is_silent_outside_a_notebook(capsys):
     live = plots.LiveLoss(every=0)
-    live({"noise": [{"epoch": 1, "train_loss": 2.0}], "shift": []})
-    live({"noise": [{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.5}]})
+    live({("clotho", 0): {"noise": [{"epoch": 1, "train_loss": 2.0}], "shift": []}})
+    live({("clotho", 0): {"noise": [{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.5}]}})
     live.close()
-    assert {name: len(rows) for name, rows in live.rows.items()} == {"noise": 2}
+    assert {name: len(rows) for name, rows in live.histories["clotho", 0].items()} == {"noise": 2}
     assert capsys.readouterr().out == ""
+
+
+def test_live_loss_draws_the_target_that_trains_now_and_nothing_without_a_screen(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots.LiveLoss, "_draw", lambda self, *group: drawn.append(group))
+    kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(has_trait=lambda name: True))
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    done, row = {("clotho", 0): {"text": [{"epoch": 1, "train_loss": 2.0}]}}, {"epoch": 1, "train_loss": 3.0}
+    monkeypatch.delenv("AACLIB_HEADLESS", raising=False)
+    live = plots.LiveLoss(every=0)
+    live(done)
+    live(done)
+    live({**done, ("audiocaps", 0): {"noise": [row]}})
+    assert drawn == [("clotho", 0), ("audiocaps", 0)]
+    monkeypatch.setenv("AACLIB_HEADLESS", "1")
+    plots.LiveLoss(every=0)(done)
+    assert len(drawn) == 2
 
 
 def test_bars_show_numbers_as_they_are_in_the_frame():

@@ -1,5 +1,6 @@
 """The synthetic world: repeatable, its splits apart, its captions true to its scenes."""
 
+import importlib
 import re
 from dataclasses import replace
 
@@ -166,7 +167,7 @@ def test_few_evaluation_captions_stand_in_the_training_text(tmp_path):
 def test_text_alone_renders_nothing_and_audio_does_not_change_the_digest(tmp_path):
     dataset = small("short", tmp_path, validation=3)
     text = dataset.split("validation")
-    assert not any(tmp_path.iterdir()) and text.paths == []
+    assert not (tmp_path / "scenes").exists() and text.paths == []
     heard = dataset.split("validation", audio=True)
     assert heard.digest == text.digest and heard.captions == text.captions
     kinds = [tuple(e.kind for e in dataset.scene("validation", i).events) for i in range(3)]
@@ -178,9 +179,16 @@ def test_text_alone_renders_nothing_and_audio_does_not_change_the_digest(tmp_pat
     assert larger.clips[:3] == heard.clips
 
 
-def test_a_killed_rendering_goes_on(tmp_path, monkeypatch):
-    import importlib
+def test_captions_are_written_once(tmp_path, monkeypatch):
+    module = importlib.import_module("aaclib.datasets.soundscapes")
+    first = small("long", tmp_path, train=4).split("train")
+    monkeypatch.setattr(module, "captions", lambda scene: pytest.fail("written again"))
+    assert small("long", tmp_path, train=4).split("train") == first
+    monkeypatch.undo()
+    assert small("long", tmp_path, train=5).split("train").clips[:4] == first.clips
 
+
+def test_a_killed_rendering_goes_on(tmp_path, monkeypatch):
     module = importlib.import_module("aaclib.datasets.soundscapes.render")
     monkeypatch.setattr(module, "SHARD", 4)
     made, original = [], module.render

@@ -33,10 +33,10 @@ def test_a_resample_has_its_own_corpus_value():
     table = meteor_rows(rng, 30)
     for metric, statistics in (("meteor", table), ("cider_d", rng.random((30, 1))),
                                ("bleu_2", rng.integers(1, 9, (30, 6)).astype(float))):
-        draws = np.random.default_rng(5)
-        samples = stats._resampled([[statistics]], metric, 7, draws)[0][0]
-        counts = np.random.default_rng(5).multinomial(30, np.full(30, 1 / 30), size=7)
-        naive = [stats.corpus(metric, np.repeat(statistics, c, axis=0)) for c in counts]
+        samples = stats._resampled([[statistics]], metric, 7, seed=5)[0][0]
+        counts = stats._draw_clips(30, 7, seed=5, start=0)
+        assert (counts.sum(axis=1) == 30).all()
+        naive = [stats.corpus(metric, np.repeat(statistics, c.astype(int), axis=0)) for c in counts]
         np.testing.assert_allclose(samples, naive, rtol=1e-12)
 
 

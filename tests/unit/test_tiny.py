@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aaclib import clap, retrieval
 from aaclib.clap import tiny, tiny_training
 from aaclib.clap.base import BackendError
+from aaclib.clap.tiny_model import Shape, TextTower
 from aaclib.clap.tiny_words import BUCKETS, Words, ngrams, split
 from aaclib.config import Clap
 from aaclib.datasets import Clip, DatasetError, Split
@@ -57,6 +58,26 @@ def weights(artefact) -> bytes:
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(made, trained, tmp_path):
     assert weights(train(made, tmp_path)) == weights(trained)
     assert weights(train(made, tmp_path, seed=1)) != weights(trained)
+
+
+def test_gradients_are_the_same_bits_each_time_on_several_threads():
+    """Large enough for PyTorch to use its threads, as a batch of the real training is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(2, before))
+    torch.manual_seed(0)
+    tower = TextTower(Shape(words=40, word_dropout=0.0, dropout=0.0))
+    position = torch.randint(1, 40, (256, 12))
+    given = (position, torch.arange(40), torch.randint(1, BUCKETS, (40, 6)))
+
+    def gradients() -> bytes:
+        tower.zero_grad()
+        tower(*given).square().sum().backward()
+        return b"".join(p.grad.numpy().tobytes() for p in tower.parameters() if p.grad is not None)
+
+    try:
+        assert len({gradients() for _ in range(8)}) == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_training_leaves_the_callers_random_numbers_and_threads_alone(made, tmp_path):

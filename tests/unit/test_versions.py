@@ -21,6 +21,7 @@ BACKENDS = ("clap/base.py", "clap/hf.py", "clap/laion.py", "clap/wavcaps.py", "c
 # kind -> what makes it: files, folders, or one function of a file; what only feeds in is in the artefact's key
 MAKERS = {
     "scenes": ("datasets/soundscapes",),
+    "scene-captions": ("datasets/soundscapes",),
     "tiny-clap": ("clap/tiny.py", "clap/tiny_model.py", "clap/tiny_training.py", "clap/tiny_words.py", "audio.py"),
     "audio-embeddings": (*BACKENDS, "embed.py", "audio.py"),
     "text-embeddings": (*BACKENDS, "embed.py", "clap/tiny_words.py"),

@@ -7,17 +7,17 @@ beginning of a larger one, and captions need no rendering.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import asdict
 from pathlib import Path
 
 from aaclib.config import Data
 from aaclib.datasets import SPLITS, Clip, DatasetError, Split
 from aaclib.datasets.soundscapes.grammar import bare, captions
 from aaclib.datasets.soundscapes.render import render, render_split
-from aaclib.datasets.soundscapes.scenes import Event, Scene, scene
+from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, scene
 from aaclib.datasets.soundscapes.sounds import CLASSES, RATE, gallery, names
 from aaclib.datasets.soundscapes.worlds import WORLDS, get
-from aaclib.store import Store
+from aaclib.store import Store, read_json, write_json
 
 __all__ = [
     "CLASSES", "RATE", "WORLDS", "Event", "Scene", "Soundscapes", "bare", "caption_overlap", "captions",
@@ -43,8 +43,8 @@ class Soundscapes:
         if n < 1:
             raise DatasetError(f"data.sizes: '{self.name}.{name}' must be at least 1, found {n}.")
         files: list[Path | None] = render_split(self.world.name, name, n, self.store) if audio else [None] * n
-        written = _written(self.world.name, name, n)
-        clips = (Clip(id, texts, file, kinds) for (id, texts, kinds), file in zip(written, files, strict=True))
+        clips = (Clip(one["id"], tuple(one["captions"]), file, tuple(one["labels"]))
+                 for one, file in zip(self._written(name, n), files, strict=True))
         return Split(self.name, name, tuple(clips), notes=("Synthetic: rendered by this program, not recorded.",))
 
     def count(self, split: str) -> tuple[int, int]:
@@ -55,12 +55,16 @@ class Soundscapes:
     def scene(self, split: str, index: int) -> Scene:
         return scene(self.world, split, index)
 
+    def _written(self, split: str, n: int) -> list[dict]:
+        """Id, captions and labels (the classes heard) of each clip; kept, because every notebook asks for them and
+        the grammar takes a millisecond a clip."""
+        def build(folder: Path) -> None:
+            drawn = (self.scene(split, i) for i in range(n))
+            write_json(folder / "clips.json", [{"id": one.id, "captions": captions(one),
+                                                "labels": [event.kind for event in one.events]} for one in drawn])
 
-@lru_cache(maxsize=16)
-def _written(world: str, split: str, n: int) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
-    """Id, captions and classes of each clip."""
-    drawn = (scene(world, split, i) for i in range(n))
-    return tuple((one.id, captions(one), tuple(event.kind for event in one.events)) for one in drawn)
+        key = {"world": asdict(self.world) | {"sizes": None}, "split": split, "clips": n, "seed": DATA_SEED}
+        return read_json(self.store.get("scene-captions", key, build) / "clips.json")
 
 
 def load(name: str, data: Data | None = None, store: Store | None = None) -> Soundscapes:

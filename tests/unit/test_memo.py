@@ -1,0 +1,64 @@
+"""Results that are kept: computed once for the same arguments, however they are written."""
+
+import pandas as pd
+import pytest
+
+from aaclib.memo import kept
+
+
+class Asked:
+    def __init__(self):
+        self.calls = []
+
+    @kept
+    def number(self, a, b=2):
+        """What it is."""
+        self.calls.append((a, b))
+        return [a, b]
+
+    @kept
+    def table(self):
+        return pd.DataFrame({"x": [1]})
+
+    @kept
+    def fails(self):
+        self.calls.append("fails")
+        raise ValueError("no")
+
+
+class Heir(Asked):
+    @kept
+    def number(self, a, b=2):
+        return [*super().number(a, b), "heir"]
+
+
+def test_the_same_arguments_are_computed_once_however_they_are_written():
+    asked = Asked()
+    assert asked.number(1) is asked.number(1, 2) is asked.number(a=1) is asked.number(1, b=2)
+    assert asked.number(2) == [2, 2] and asked.calls == [(1, 2), (2, 2)]
+
+
+def test_each_object_keeps_its_own_and_an_heir_does_not_take_its_parents():
+    one, other = Asked(), Asked()
+    assert one.number(1) is not other.number(1)
+    heir = Heir()
+    assert heir.number(1) == heir.number(1) == [1, 2, "heir"]
+
+
+def test_a_table_may_be_changed_by_its_reader():
+    asked = Asked()
+    table = asked.table()
+    table.loc[0, "x"] = 7
+    assert asked.table().x.tolist() == [1]
+
+
+def test_a_failure_is_not_kept():
+    asked = Asked()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no"):
+            asked.fails()
+    assert asked.calls == ["fails", "fails"]
+
+
+def test_a_kept_method_still_says_what_it_is():
+    assert Asked.number.__name__ == "number" and Asked.number.__doc__ == "What it is."
