@@ -105,7 +105,7 @@ class Run:
         """Why a stage has to run; "" when it does not."""
         done = record["stages"].get(stage.name)
         if not done:
-            return "never finished"
+            return "not finished yet"
         now = self.made_from(stage) | self.inputs()
         if changed := [why for key, why in CHANGED.items() if now[key] != done["made_from"].get(key)]:
             return ", ".join(changed)
