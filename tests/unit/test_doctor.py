@@ -124,6 +124,18 @@ def test_folder_with_broken_recordings(tmp_path):
     assert any("no folder" in f.detail for f in found.errors)
 
 
+def test_a_run_that_captions_brings_its_own_clap(tmp_path, monkeypatch):
+    """Recordings captioned by a finished run need that run's CLAP and tokenizer, not those that the profile names."""
+    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "run.json").write_text('{"profile": "quick", "overrides": {}}')
+    folder = DEAD | {"data.audio": str(tmp_path)}
+    assert {"CLAP weights and tokenizer"} <= {need.what for need in doctor.needs(config.load("folder", folder))}
+    for name in ("quick", "quick:soundscapes-short"):
+        settings = config.load("folder", folder | {"captioner": name})
+        assert doctor.needs(settings) == [] and not of(doctor.findings(settings), "captioner")
+
+
 def test_wrong_rows_policy_and_captioner():
     found = doctor.findings(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never",
                                                          "data.normalise": "upper"}))
