@@ -1,6 +1,7 @@
 """Every metric against pycocoevalcap's own evaluation and against the published per-clip values of a real system."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from aaclib import metrics, stats
 from aaclib.metrics import fense, install_spice, meteor, spice, spider, spider_fl
+from aaclib.metrics.java import java
 from aaclib.metrics.result import means
 from aaclib.store import Store
 
@@ -45,8 +47,9 @@ def test_published_values_of_912_clips(oracle):
     np.testing.assert_array_equal(again.per_clip["meteor"], scores.per_clip["meteor"][:50])
 
 
-def test_pycocoevalcaps_own_evaluation(oracle):
+def test_pycocoevalcaps_own_evaluation(oracle, monkeypatch):
     """Tokenised by both; per clip and for the corpus."""
+    monkeypatch.setenv("PATH", f"{java().executable.parent}{os.pathsep}{os.environ['PATH']}")    # it calls plain `java`
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.meteor.meteor import Meteor
