@@ -130,6 +130,12 @@ class Config:
     generate: Generate = field(default_factory=Generate)
     metrics: Metrics = field(default_factory=Metrics)
 
+    @property
+    def source(self) -> tuple[str, str]:
+        """`captioner` as (run, target): "RUN" or "RUN:TARGET"; an empty target is the run's first."""
+        run, _, target = self.captioner.partition(":")
+        return run, target
+
 
 def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Config:
     """The settings of a profile (a name in `aaclib/profiles`, or the path of a YAML file) with overrides on top.
@@ -140,6 +146,25 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     for key, value in pairs_of(overrides):
         _put(tree, key, value)
     return _fill(Config, tree, "")
+
+
+def of_run(run: str | Path, device: str | None = None) -> Config:
+    """The settings of a finished run, as its `run.json` describes it: the name of a profile, or the run's folder.
+    Raises ConfigError where there is no such run."""
+    from aaclib.store import read_json  # which needs the folders of this module
+
+    record = record_of(run)
+    if not record.is_file():
+        there = sorted(path.parent.name for path in runs_dir().glob("*/run.json"))
+        raise ConfigError(f"There is no finished run '{run}' ({record} is missing). "
+                          + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
+    described = read_json(record)
+    return load(described["profile"], {**described.get("overrides", {}), **({"device": device} if device else {})})
+
+
+def record_of(run: str | Path) -> Path:
+    """Where the `run.json` of a run lies, or would lie."""
+    return (Path(run) if Path(run).is_dir() else runs_dir() / str(run)) / "run.json"
 
 
 def profiles() -> dict[str, str]:

@@ -156,7 +156,7 @@ class Pipeline:
         setting `captioner` ("RUN" or "RUN:TARGET") names one."""
         if not self.config.captioner:
             return None
-        run, _, target = self.config.captioner.partition(":")
+        run, target = self.config.source
         pipeline = open_run(run, self.config.device)
         return pipeline, target or pipeline.targets[0]
 
@@ -368,17 +368,9 @@ class Pipeline:
 
 
 def open_run(run: str | Path, device: str | None = None) -> Pipeline:
-    """The pipeline of a finished run, as its `run.json` describes it: the name of a profile, or the run's folder.
-    Raises ConfigError where there is no such run."""
-    folder = Path(run) if Path(run).is_dir() else config.runs_dir() / str(run)
-    record = folder / "run.json"
-    if not record.is_file():
-        there = sorted(path.parent.name for path in config.runs_dir().glob("*/run.json"))
-        raise config.ConfigError(f"There is no finished run '{run}' ({record} is missing). "
-                                 + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
-    described = store.read_json(record)
-    overrides = {**described.get("overrides", {}), **({"device": device} if device else {})}
-    return Pipeline(config.load(described["profile"], overrides))
+    """The pipeline of a finished run: the name of a profile, or the run's folder. Raises ConfigError where there is
+    no such run."""
+    return Pipeline(config.of_run(run, device))
 
 
 def array_digest(value: np.ndarray | float | None) -> str:

@@ -270,7 +270,7 @@ def _inputs(config: Config, root: Path) -> dict[str, str]:
     for folder in (configs.cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
         paths[folder.name] = folder
     if config.captioner:
-        paths["captioner"] = configs.runs_dir() / config.captioner / "run.json"
+        paths["captioner"] = configs.record_of(config.source[0])
     return {name: provenance.files_digest(Path(path).expanduser()) for name, path in paths.items() if str(path)}
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aaclib import bridge, requirements, text
-from aaclib.config import Config, ConfigError, cache_dir, raw_dir, runs_dir
+from aaclib.config import Config, ConfigError, cache_dir, of_run, raw_dir, runs_dir
 from aaclib.datasets import DatasetError, absent, load
 from aaclib.datasets.audiocaps import HOW, AudioCaps, report
 from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.download import free_bytes
 from aaclib.datasets.files import some
 from aaclib.doctor.needs import Need, needs
-from aaclib.pipeline import open_run
 
 LEVELS = ("error", "warning", "ok")    # would stop the run; the run goes on with something less; fine
 CACHE_BYTES = 2_000_000_000            # embeddings, decoders, captions of one run, generously
@@ -221,9 +220,9 @@ def check_rows(config: Config) -> Iterator[Finding]:
         yield Finding("error", "data.normalise", f"there is no policy '{config.data.normalise}'.",
                       f"one of {', '.join(text.NORMALISE)}")
     if config.captioner:
-        run = config.captioner.partition(":")[0]           # RUN or RUN:TARGET
+        run, _ = config.source
         try:
-            open_run(run)
+            of_run(run)
         except ConfigError as error:
             yield Finding("error", "captioner", str(error), f"./run_all.sh --profile {run}")
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aaclib import bridge
-from aaclib.config import Config, ConfigError, raw_dir
+from aaclib.config import Config, ConfigError, of_run, raw_dir
 from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import AudioCaps
 from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
 from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES, WavCaps
-from aaclib.pipeline import open_run
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
 HUB_BYTES = {"laion/clap-htsat-unfused": 615_000_000, "laion/clap-htsat-fused": 615_000_000}
@@ -45,7 +44,7 @@ def needs(config: Config) -> list[Need]:
             found += [need for name in TEXT_FOR_ALL for need in _dataset(config, name, texts, ())]
     if config.captioner:               # its CLAP and decoders make the captions, its gap was measured in that run
         try:
-            config = open_run(config.captioner.partition(":")[0]).config
+            config = of_run(config.source[0])
         except ConfigError:            # the checks of the settings say that there is no such run
             return list(dict.fromkeys(found))
     elif config.data.pairs:
