@@ -6,6 +6,7 @@ PTB tokenizer of the field on top, as every published number does.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -105,9 +106,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text up to the first `eos`; special tokens leave no trace. "" for no words."""
-        words = [int(i) for i in ids]
-        if self.eos in words:
-            words = words[: words.index(self.eos)]
+        words = itertools.takewhile(lambda i: i != self.eos, map(int, ids))
         return _spaces(self.core.decode([i for i in words if i not in self._silent], skip_special_tokens=True))
 
     def decode_batch(self, rows: Iterable[Sequence[int]]) -> list[str]:
@@ -140,9 +139,8 @@ class WordTokenizer(Tokenizer):
         core = tokenizers.Tokenizer(models.WordLevel(unk_token=UNK))
         words = tokenizers.Regex(r"[\p{L}\p{N}](?:['\u2019\-]?[\p{L}\p{N}])*'?|[^\s\p{L}\p{N}]")
         core.pre_tokenizer = pre_tokenizers.Split(words, "removed", invert=True)
-        trainer = trainers.WordLevelTrainer(
-            vocab_size=vocabulary, min_frequency=1, show_progress=False, special_tokens=[PAD, UNK, BOS, EOS]
-        )
+        trainer = trainers.WordLevelTrainer(vocab_size=vocabulary, min_frequency=1, show_progress=False,
+                                            special_tokens=[PAD, UNK, BOS, EOS])
         core.train_from_iterator(captions, trainer)
         if core.get_vocab_size() <= 4:
             raise TextError("There are no words in the training captions: no tokenizer can be trained.")
@@ -168,13 +166,15 @@ def pretrained(name: str | Path) -> Tokenizer:
         raise TextError(f"The tokenizer '{name}' has no fast form (tokenizer.json), which is needed here.")
     if len(model) < 20:
         raise TextError(f"The tokenizer '{name}' has only {len(model)} tokens: its vocabulary file is missing. {mend}")
-    bos = model.bos_token_id if model.bos_token_id is not None else model.cls_token_id
-    eos = model.eos_token_id if model.eos_token_id is not None else model.sep_token_id
+    eos = _first(model.eos_token_id, model.sep_token_id)
     if eos is None:
         raise TextError(f"The tokenizer '{name}' has no token for the end of a text (eos or sep).")
-    pad = model.pad_token_id if model.pad_token_id is not None else eos
-    unk = model.unk_token_id if model.unk_token_id is not None else eos
-    return Tokenizer(tokenizers.Tokenizer.from_str(core.to_str()), pad, unk, eos if bos is None else bos, eos)
+    return Tokenizer(tokenizers.Tokenizer.from_str(core.to_str()), _first(model.pad_token_id, eos),
+                     _first(model.unk_token_id, eos), _first(model.bos_token_id, model.cls_token_id, eos), eos)
+
+
+def _first(*ids: int | None) -> int | None:
+    return next((i for i in ids if i is not None), None)
 
 
 def make_tokenizer(spec: str, captions: Iterable[str], vocabulary: int = 5000) -> Tokenizer:

@@ -8,8 +8,9 @@ audio=True)` makes the audio be there first.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 from aaclib.config import Data
@@ -18,15 +19,9 @@ from aaclib.store import Store, digest
 TEXT_FOR_ALL = ("clotho", "audiocaps")         # captions to learn from, for recordings that come with none
 SPLITS = ("train", "validation", "evaluation")
 
-# data set -> (module, what it is); `soundscapes-<world>` are the worlds of the synthetic data set
-MODULES = {
-    "soundscapes": "aaclib.datasets.soundscapes",
-    "clotho": "aaclib.datasets.clotho",
-    "audiocaps": "aaclib.datasets.audiocaps",
-    "wavcaps": "aaclib.datasets.wavcaps",
-    "fsd50k": "aaclib.datasets.fsd50k",
-    "folder": "aaclib.datasets.folder",
-}
+# data set, and its module's name -> its class; `soundscapes-<world>` are the worlds of the synthetic one
+CLASSES = {"soundscapes": "Soundscapes", "clotho": "Clotho", "audiocaps": "AudioCaps", "wavcaps": "WavCaps",
+           "fsd50k": "FSD50K", "folder": "Folder"}
 
 
 class DatasetError(RuntimeError):
@@ -48,7 +43,7 @@ class Split:
     clips: tuple[Clip, ...]
     missing: tuple[str, ...] = ()      # ids of published clips left out because their audio is not here
     notes: tuple[str, ...] = ()        # what a reader of the table should know, one sentence each
-    digest: str = field(default="")    # of ids and captions; filled in when left empty
+    digest: str = ""                   # of ids and captions; filled in when left empty
 
     def __post_init__(self) -> None:
         if not self.digest:
@@ -79,17 +74,23 @@ class Dataset(Protocol):
 
 def load(name: str, data: Data, store: Store | None = None) -> Dataset:
     """The data set of this name. Raises DatasetError for an unknown name or unusable files."""
-    return _module(name).load(name, data, store or Store())
+    module, family = _module(name)
+    return module.load(name, data, store) if family == "soundscapes" else getattr(module, CLASSES[family])(data)
 
 
 def absent(name: str, data: Data) -> str:
     """Why a target that a profile names has to be left out on this machine, or ''. Only a data set whose audio nobody
     can fetch has such a reason; anything else that is missing is an error of its own."""
-    return getattr(_module(name), "absent", lambda data: "")(data)
+    return getattr(_module(name)[0], "absent", lambda data: "")(data)
 
 
-def _module(name: str):
+def _module(name: str) -> tuple[ModuleType, str]:
     family = name.split("-")[0]
-    if family not in MODULES:
-        raise DatasetError(f"There is no data set '{name}'. Known: {', '.join(MODULES)} (soundscapes-<world>).")
-    return importlib.import_module(MODULES[family])
+    if family not in CLASSES:
+        raise DatasetError(f"There is no data set '{name}'. Known: {', '.join(CLASSES)} (soundscapes-<world>).")
+    return importlib.import_module(f"aaclib.datasets.{family}"), family
+
+
+def check_split(name: str) -> None:
+    if name not in SPLITS:
+        raise DatasetError(f"There is no split '{name}'. Known: {', '.join(SPLITS)}.")

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import lzma
 import os
 import shutil
 import stat
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from aaclib.datasets.download import DownloadError, need_space, short
+from aaclib.datasets.download import DownloadError, Remote, fetch, need_space, short
 
 
-@dataclass(frozen=True)
-class Member:
-    name: str
-    size: int
-    is_dir: bool
-    is_link: bool
+@contextlib.contextmanager
+def fetched(file: Remote, archive: Path, allowed: bool) -> Iterator[Path]:
+    """The archive, downloaded if it is not there; a downloaded one is removed when the block ends well, unpacked."""
+    own = archive.is_file()
+    yield fetch(file, archive, allowed)
+    if not own:
+        archive.unlink()
 
 
 def extract(archive: Path, target: Path, keep: Callable[[str], bool] = lambda name: True) -> list[Path]:
@@ -31,14 +34,12 @@ def extract(archive: Path, target: Path, keep: Callable[[str], bool] = lambda na
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        members = _members(archive)
-        _check(archive, members)
-        need_space(target.parent, sum(m.size for m in members), f"Unpacking {archive.name}")
-        part.mkdir(parents=True)
-        size = sum(m.size for m in members)
-        print(f"Unpacking {archive.name}: {len(members)} entries, {size / 1e6:.0f} MB", file=sys.stderr, flush=True)
-        with _damaged(archive):
-            _unpack(archive, part)
+        with _opened(archive) as handle:
+            entries, size = _checked(archive, handle)
+            need_space(target.parent, size, f"Unpacking {archive.name}")
+            part.mkdir(parents=True)
+            print(f"Unpacking {archive.name}: {entries} entries, {size / 1e6:.0f} MB", file=sys.stderr, flush=True)
+            handle.extractall(part)
         files = (p for p in part.rglob("*") if p.is_file() and not p.is_symlink())
         found = [p for p in files if keep(p.name) and not p.name.startswith("._") and "__MACOSX" not in p.parts]
         if not found:
@@ -65,52 +66,32 @@ def extract(archive: Path, target: Path, keep: Callable[[str], bool] = lambda na
     return sorted(target / name for name in names)
 
 
-def _members(archive: Path) -> list[Member]:
-    with _damaged(archive):
-        if archive.suffix == ".7z":
-            import py7zr
-
-            with py7zr.SevenZipFile(archive) as handle:
-                return [Member(f.filename, f.uncompressed or 0, f.is_directory, f.is_symlink) for f in handle.list()]
-        with zipfile.ZipFile(archive) as handle:
-            return [Member(f.filename, f.file_size, f.is_dir(), stat.S_ISLNK(f.external_attr >> 16))
-                    for f in handle.infolist()]
-
-
-def _check(archive: Path, members: list[Member]) -> None:
-    for member in members:
-        path = PurePosixPath(member.name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1] or member.name[1:2] == ":":
-            raise DownloadError(f"{archive} has a member that would be written outside its folder ({member.name!r}). "
-                                f"It is not the published archive: delete it.")
-        if member.is_link:
-            raise DownloadError(f"{archive} has a link in it ({member.name!r}). It is not the published archive: "
-                                f"delete it.")
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    if archive.suffix == ".7z":
-        import py7zr
-
-        with py7zr.SevenZipFile(archive) as handle:
-            handle.extractall(folder)
+def _checked(archive: Path, handle: Any) -> tuple[int, int]:
+    """Number of entries and bytes, unpacked. Raises DownloadError for a member that could do harm."""
+    if isinstance(handle, zipfile.ZipFile):
+        members = [(m.filename, m.file_size, stat.S_ISLNK(m.external_attr >> 16)) for m in handle.infolist()]
     else:
-        with zipfile.ZipFile(archive) as handle:
-            handle.extractall(folder)
+        members = [(m.filename, m.uncompressed or 0, m.is_symlink) for m in handle.list()]
+    for name, _, is_link in members:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1] or name[1:2] == ":":
+            raise DownloadError(f"{archive} has a member that would be written outside its folder ({name!r}). "
+                                f"It is not the published archive: delete it.")
+        if is_link:
+            raise DownloadError(f"{archive} has a link in it ({name!r}). It is not the published archive: delete it.")
+    return len(members), sum(size for _, size, _ in members)
 
 
 @contextlib.contextmanager
-def _damaged(archive: Path) -> Iterator[None]:
-    """What the unpackers raise for a damaged archive, as one error."""
-    import lzma
-    import zlib
-
+def _opened(archive: Path) -> Iterator[Any]:
+    """The archive, open as a ZipFile or SevenZipFile; what the unpackers raise for a damaged one, as one error."""
     import py7zr
 
     broken = (py7zr.exceptions.ArchiveError, py7zr.exceptions.AbsolutePathError, py7zr.exceptions.PasswordRequired,
               zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, NotImplementedError, RuntimeError)
     try:
-        yield
+        with (py7zr.SevenZipFile if archive.suffix == ".7z" else zipfile.ZipFile)(archive) as handle:
+            yield handle
     except DownloadError:
         raise
     except broken as error:

@@ -8,13 +8,14 @@ Version 1 has 49,838 + 495 + 975 clips; version 2 (data.audiocaps_version = 2) m
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from aaclib.config import Data, raw_dir
-from aaclib.datasets import SPLITS, Clip, DatasetError, Split
+from aaclib.datasets import Clip, DatasetError, Split, check_split
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, read_table, require, some
+from aaclib.datasets.files import Row, audio_files, data_folder, read_table, some, with_audio
 
 GITHUB = "https://raw.githubusercontent.com/cdjkim/audiocaps/master"
 OFFICIAL = {"train": "train", "validation": "val", "evaluation": "test"}
@@ -46,78 +47,64 @@ class AudioCaps:
     def __init__(self, data: Data):
         if data.audiocaps_version not in FOLDERS:
             raise DatasetError(f"data.audiocaps_version must be 1 or 2, found {data.audiocaps_version}.")
-        self.data = data
-        self.root = Path(data.audiocaps).expanduser() if data.audiocaps else raw_dir() / "audiocaps"
-        if data.audiocaps and not self.root.is_dir():
-            raise DatasetError(f"There is no folder {self.root} (data.audiocaps).")
-        self._clips: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+        self.data, self.root = data, data_folder(data, "audiocaps")
+        self.folder = FOLDERS[data.audiocaps_version]
+        self._rows: dict[str, dict[str, list[Row]]] = {}
 
     def split(self, name: str, audio: bool = False) -> Split:
         """Clip ids are {youtube_id}_{start_time}. With `audio`, clips without a file are listed as missing; a folder
         with none of them is an error."""
-        clips = self._read(name)
-        if not audio:
-            return Split(self.name, name, tuple(Clip(i, captions) for i, (captions, _) in clips.items()))
-        coverage = self.coverage(name)
-        if not coverage.found:
-            raise DatasetError(f"None of AudioCaps' {len(clips)} {OFFICIAL[name]} clips is below {self.root}. {HOW}")
-        notes = []
-        if coverage.missing:
-            notes.append(f"{len(coverage.missing)} of AudioCaps' {len(clips)} {OFFICIAL[name]} clips have no audio "
-                         f"file ({1 - coverage.share:.1%}) and are left out: n = {len(coverage.found)}.")
-        found = tuple(Clip(i, captions, coverage.found[i]) for i, (captions, _) in clips.items() if i in coverage.found)
-        return Split(self.name, name, found, coverage.missing, tuple(notes))
+        clips = [Clip(clip, tuple(row.text("caption") for row in rows)) for clip, rows in self._clips(name).items()]
+        missing, notes = (), ()
+        if audio:
+            coverage, what = self.coverage(name), f"AudioCaps' {len(clips)} {OFFICIAL[name]} clips"
+            if not coverage.found:
+                raise DatasetError(f"None of {what} is below {self.root}. {HOW}")
+            clips, missing = with_audio(clips, coverage.found)
+            if missing:
+                notes = (f"{len(missing)} of {what} have no audio file ({1 - coverage.share:.1%}) and are left out: "
+                         f"n = {len(clips)}.",)
+        return Split(self.name, name, tuple(clips), missing, notes)
 
     def coverage(self, name: str) -> Coverage:
         """Looks for every clip of a split below the folder, under each usual naming in turn."""
         files: dict[str, Path] = {}
         for file in audio_files(self.root) if self.root.is_dir() else []:
             files.setdefault(file.stem, file)
-        found, namings, missing = {}, {}, []
-        for clip, (_, ids) in self._read(name).items():
-            for naming, stem in _namings(clip, ids):
-                if stem in files:
-                    found[clip] = files[stem]
-                    namings[naming] = namings.get(naming, 0) + 1
-                    break
+        found, namings, missing = {}, Counter(), []
+        for clip, rows in self._clips(name).items():
+            hits = [(naming, files[stem]) for naming, stem in _namings(clip, rows) if stem in files]
+            if hits:
+                naming, found[clip] = hits[0]
+                namings[naming] += 1
             else:
                 missing.append(clip)
         return Coverage(found, tuple(missing), namings)
 
-    def _read(self, name: str) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-        """Clip id -> (captions, audiocap ids)."""
-        if name not in SPLITS:
-            raise DatasetError(f"There is no split '{name}'. Known: {', '.join(SPLITS)}.")
-        if name not in self._clips:
-            path = self._table(name)
-            rows = read_table(path)
-            require(path, rows, COLUMNS)
-            clips: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-            for row in rows:
+    def _clips(self, name: str) -> dict[str, list[Row]]:
+        """Clip id -> its rows, one a caption."""
+        check_split(name)
+        if name not in self._rows:
+            path = fetch(self.remote(name), self.table_path(name), self.data.download)
+            clips: dict[str, list[Row]] = {}
+            for row in read_table(path, COLUMNS):
                 if not row.text("caption") or not row.text("youtube_id"):
                     raise DatasetError(f"{row.where}: a clip without caption or YouTube id. Mend or delete {path}.")
-                clip = f"{row.text('youtube_id')}_{row.text('start_time')}"
-                captions, ids = clips.get(clip, ((), ()))
-                clips[clip] = ((*captions, row.text("caption")), (*ids, row.text("audiocap_id")))
-            self._clips[name] = clips
-        return self._clips[name]
+                clips.setdefault(f"{row.text('youtube_id')}_{row.text('start_time')}", []).append(row)
+            self._rows[name] = clips
+        return self._rows[name]
 
     def remote(self, name: str) -> Remote:
-        version = self.data.audiocaps_version
-        return remote(self.data, "audiocaps", f"{GITHUB}/{FOLDERS[version]}", f"{OFFICIAL[name]}.csv")
+        return remote(self.data, "audiocaps", f"{GITHUB}/{self.folder}", f"{OFFICIAL[name]}.csv")
 
     def table_path(self, name: str) -> Path:
         """Where the captions are kept: in the user's folder if they are there, else in data/raw."""
-        version = self.data.audiocaps_version
-        own = [self.root / f"{OFFICIAL[name]}.csv", self.root / FOLDERS[version] / f"{OFFICIAL[name]}.csv"]
-        kept = raw_dir() / "audiocaps" / FOLDERS[version] / f"{OFFICIAL[name]}.csv"
-        return next((path for path in own if path.is_file()), kept)
-
-    def _table(self, name: str) -> Path:
-        return fetch(self.remote(name), self.table_path(name), self.data.download)
+        file = f"{OFFICIAL[name]}.csv"
+        own = (self.root / file, self.root / self.folder / file)
+        return next((path for path in own if path.is_file()), raw_dir() / "audiocaps" / self.folder / file)
 
 
-def _namings(clip: str, ids: tuple[str, ...]) -> list[tuple[str, str]]:
+def _namings(clip: str, rows: list[Row]) -> list[tuple[str, str]]:
     """(naming, file name without suffix) of one clip, most telling first: one YouTube id has one clip in a split."""
     youtube, start = clip.rsplit("_", 1)
     names = [("{youtube_id}_{start_time}", clip), ("Y{youtube_id}", f"Y{youtube}"), ("{youtube_id}", youtube),
@@ -127,15 +114,15 @@ def _namings(clip: str, ids: tuple[str, ...]) -> list[tuple[str, str]]:
         names += [("{youtube_id}_{start}_{end}", f"{youtube}_{seconds}_{seconds + 10}"),
                   ("Y{youtube_id}_{start}.000_{end}.000", f"Y{youtube}_{seconds}.000_{seconds + 10}.000"),
                   ("{youtube_id}_{start ms}_{end ms}", f"{youtube}_{seconds * 1000}_{(seconds + 10) * 1000}")]
-    return names + [("{audiocap_id}", i) for i in ids]
+    return names + [("{audiocap_id}", row.text("audiocap_id")) for row in rows]
 
 
-def report(coverage: Coverage, title: str = "AudioCaps") -> str:
+def report(coverage: Coverage) -> str:
     """Found, missing and which, in one line."""
     total = len(coverage.found) + len(coverage.missing)
     named = ", ".join(f"{n} as {naming}" for naming, n in coverage.namings.items())
     gone = f"; missing: {some(coverage.missing)}" if coverage.missing else ""
-    return f"{title}: {len(coverage.found)} of {total} clips found ({coverage.share:.1%}; {named or 'none'}){gone}."
+    return f"AudioCaps: {len(coverage.found)} of {total} clips found ({coverage.share:.1%}; {named or 'none'}){gone}."
 
 
 def absent(data: Data) -> str:
@@ -145,7 +132,3 @@ def absent(data: Data) -> str:
     if data.audiocaps or (folder.is_dir() and audio_files(folder)):
         return ""
     return f"No folder with AudioCaps' audio is named (data.audiocaps), and {folder} has none."
-
-
-def load(name: str, data: Data, store: object = None) -> AudioCaps:
-    return AudioCaps(data)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aaclib.config import Data, raw_dir
-from aaclib.datasets import SPLITS, Clip, DatasetError, Split
-from aaclib.datasets.archives import extract
+from aaclib.config import Data
+from aaclib.datasets import Clip, DatasetError, Split, check_split
+from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, match_names, read_table, require, some
+from aaclib.datasets.files import audio_files, data_folder, match_names, read_table, some, with_audio
 
 ZENODO = "https://zenodo.org/records/4783391/files"
 OFFICIAL = {"train": "development", "validation": "validation", "evaluation": "evaluation"}
@@ -31,7 +31,7 @@ MD5 = {
     "clotho_captions_evaluation.csv": "1b16b9e57cf7bdb7f13a13802aeb57e2",
     "clotho_metadata_evaluation.csv": "13946f054d4e1bf48079813aac61bf77",
 }
-# bytes, about: of the archive, and of the wav files in it (the plan's numbers; the server's own are asked for first)
+# bytes, about: of the archive, and of the wav files in it (the doctor's plan)
 ARCHIVE_BYTES = {"train": 4_600_000_000, "validation": 1_300_000_000, "evaluation": 1_300_000_000}
 AUDIO_BYTES = {"train": 7_600_000_000, "validation": 2_100_000_000, "evaluation": 2_100_000_000}
 
@@ -42,39 +42,30 @@ class Clotho:
     synthetic = False
 
     def __init__(self, data: Data):
-        self.data = data
-        self.root = Path(data.clotho).expanduser() if data.clotho else raw_dir() / "clotho"
-        if data.clotho and not self.root.is_dir() and not data.download:
-            raise DatasetError(f"There is no folder {self.root} (data.clotho).")
+        self.data, self.root = data, data_folder(data, "clotho", must_exist=not data.download)
 
     def split(self, name: str, audio: bool = False) -> Split:
         """3,839 + 1,045 + 1,045 clips with five captions each. With `audio`, an archive of a few GB is fetched and
         unpacked if the split's folder has none of its files; clips without a file are then listed as missing."""
-        if name not in SPLITS:
-            raise DatasetError(f"There is no split '{name}'. Known: {', '.join(SPLITS)}.")
-        captions = self.captions(name)
-        notes = []
-        if len(captions) != CLIPS[name]:
-            notes.append(f"The captions file of Clotho's {OFFICIAL[name]} split has {len(captions)} clips; "
-                         f"{CLIPS[name]} were published.")
-        if not audio:
-            return Split(self.name, name, tuple(Clip(n, c) for n, c in captions.items()), (), tuple(notes))
-        files = self.audio(name, list(captions))
-        missing = tuple(n for n in captions if n not in files)
+        check_split(name)
+        clips, missing, notes = [Clip(file, texts) for file, texts in self.captions(name).items()], (), []
+        total = len(clips)
+        if total != CLIPS[name]:
+            notes.append(f"The captions file of Clotho's {OFFICIAL[name]} split has {total} clips; {CLIPS[name]} were "
+                         f"published.")
+        if audio:
+            clips, missing = with_audio(clips, self.audio(name, [clip.id for clip in clips]))
         if missing:
-            notes.append(f"{len(missing)} of Clotho's {len(captions)} {OFFICIAL[name]} clips have no audio file and "
-                         f"are left out ({some(missing, 3)}).")
-        clips = tuple(Clip(n, c, files[n]) for n, c in captions.items() if n in files)
-        return Split(self.name, name, clips, missing, tuple(notes))
+            notes.append(f"{len(missing)} of Clotho's {total} {OFFICIAL[name]} clips have no audio file and are left "
+                         f"out ({some(missing, 3)}).")
+        return Split(self.name, name, tuple(clips), missing, tuple(notes))
 
     def captions(self, name: str) -> dict[str, tuple[str, ...]]:
         """Official file name -> its five captions, in the file's order."""
         path = self._table("captions", name)
-        rows = read_table(path)
-        require(path, rows, ("file_name", *CAPTIONS))
         captions: dict[str, tuple[str, ...]] = {}
-        for row in rows:
-            found = tuple(text for text in (row.text(c) for c in CAPTIONS) if text)
+        for row in read_table(path, ("file_name", *CAPTIONS)):
+            found = tuple(filter(None, map(row.text, CAPTIONS)))
             if not found:
                 raise DatasetError(f"{row.where}: no caption. Delete {path} and run again.")
             file_name = row.cells["file_name"]               # not stripped: three official names begin with a space
@@ -85,9 +76,7 @@ class Clotho:
 
     def metadata(self, name: str) -> dict[str, dict[str, str]]:
         """Official file name -> keywords, sound_id (Freesound's), sound_link, manufacturer, license. ISO-8859-1."""
-        path = self._table("metadata", name)
-        rows = read_table(path, encoding="iso-8859-1")
-        require(path, rows, ("file_name", "sound_id"))
+        rows = read_table(self._table("metadata", name), ("file_name", "sound_id"), encoding="iso-8859-1")
         return {row.cells["file_name"]: {k: row.text(k) for k in row.cells if k != "file_name"} for row in rows}
 
     def audio(self, name: str, wanted: list[str]) -> dict[str, Path]:
@@ -96,14 +85,10 @@ class Clotho:
         found = match_names(wanted, audio_files(folder)) if folder.is_dir() else {}
         if not found:
             file = self.remote(f"clotho_audio_{OFFICIAL[name]}.7z", ARCHIVE_BYTES[name])
-            archive = self.root / "archives" / file.name
-            own = archive.is_file()
-            fetch(file, archive, self.data.download)
-            found = match_names(wanted, extract(archive, folder, lambda n: n.lower().endswith(".wav")))
-            if not found:
-                raise DatasetError(f"{archive} holds none of the {len(wanted)} clips of its captions file.")
-            if not own:
-                archive.unlink()                             # unpacked whole: 1-5 GB less on the disk
+            with fetched(file, self.root / "archives" / file.name, self.data.download) as archive:
+                found = match_names(wanted, extract(archive, folder, lambda n: n.lower().endswith(".wav")))
+                if not found:
+                    raise DatasetError(f"{archive} holds none of the {len(wanted)} clips of its captions file.")
         return found
 
     def audio_folder(self, name: str) -> Path:
@@ -119,7 +104,3 @@ class Clotho:
         path = self.table_path(kind, name)
         beside = self.root / path.name                       # some keep the tables beside the audio folders
         return beside if beside.is_file() else fetch(self.remote(path.name), path, self.data.download)
-
-
-def load(name: str, data: Data, store: object = None) -> Clotho:
-    return Clotho(data)

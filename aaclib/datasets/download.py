@@ -7,11 +7,11 @@ it, from which the next attempt (or the next run) goes on.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag, urlsplit
@@ -64,62 +64,55 @@ def fetch(file: Remote, path: Path, allowed: bool = True) -> Path:
     if not allowed:
         raise DownloadError(f"{path} is missing and downloads are switched off. Put it there yourself "
                             f"({file.url}), or run without --offline and with data.download=true.")
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_name(f".{path.name}.lock")):
-        if path.is_file():                                   # another process was faster
-            return path
-        try:
-            pooch.retrieve(file.url, file.checksum or None, path.name, path.parent, downloader=_resume(file, path))
-        except ValueError as error:
-            if "hash" not in str(error).lower():
-                raise
-            raise DownloadError(f"{file.url}: the checksum is not the published one ({file.checksum}). The file was "
-                                f"thrown away. Try again; if it happens twice, the server has another file.") from error
-    path.with_name(f".{path.name}.lock").unlink(missing_ok=True)
+    part, lock = (path.with_name(f".{path.name}.{suffix}") for suffix in ("part", "lock"))
+    with locked(lock):
+        if not path.is_file():                               # else another process was faster
+            _download(file, path, part)
+            _check(file, part)
+            os.replace(part, path)
+    lock.unlink(missing_ok=True)
     return path
 
 
-def _resume(file: Remote, path: Path) -> Callable:
-    """A downloader in pooch's sense that keeps what it has in `.NAME.part` and goes on from there."""
-    part = path.with_name(f".{path.name}.part")
-    tag = path.with_name(f".{path.name}.part.json")
-
-    def download(url: str, output_file: str, _pooch: object) -> None:
-        import requests
-        from requests.exceptions import ChunkedEncodingError
-
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(WAIT_S * 2 ** (attempt - 1))
-            try:
-                _one_attempt(url, part, tag)
-                break
-            except (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, Busy) as error:
-                if attempt == ATTEMPTS - 1:
-                    have = part.stat().st_size if part.exists() else 0
-                    kept = f" {have / 1e6:.1f} MB are kept and the next run goes on from there." if have else ""
-                    raise DownloadError(f"{url}: no answer after {ATTEMPTS} attempts ({short(error)}).{kept} Without "
-                                        f"network, put the file at {path} yourself.") from error
-            except requests.RequestException as error:
-                raise DownloadError(f"{url} cannot be fetched: {short(error)}.") from error
-            except OSError as error:
-                part.unlink(missing_ok=True)
-                tag.unlink(missing_ok=True)
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise DownloadError(f"The disk is full: {path.parent} had no room for {file.name}. Free some, or "
-                                        f"move data/raw elsewhere with AACLIB_RAW=DIR.") from error
-                raise DownloadError(f"{url} could not be written to {path.parent}: {error}.") from error
-        tag.unlink(missing_ok=True)
-        os.replace(part, output_file)
-
-    return download
+def _check(file: Remote, part: Path) -> None:
+    kind, _, wanted = file.checksum.partition(":")
+    if not wanted:
+        return
+    with open(part, "rb") as handle:
+        found = hashlib.file_digest(handle, kind).hexdigest()
+    if found != wanted:
+        part.unlink()
+        raise DownloadError(f"{file.url}: the checksum is not the published one ({file.checksum}). The file was "
+                            f"thrown away. Try again; if it happens twice, the server has another file.")
 
 
-class Busy(Exception):
-    """The server asks to come back later."""
+def _download(file: Remote, path: Path, part: Path) -> None:
+    """All of the file into `part`, going on from what is there already; `part`.json says what that is."""
+    import requests
+
+    tag = part.with_name(f"{part.name}.json")
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(WAIT_S * 2 ** (attempt - 1))
+        try:
+            _one_attempt(file.url, part, tag)
+            break
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            if attempt == ATTEMPTS - 1:
+                have = part.stat().st_size if part.exists() else 0
+                kept = f" {have / 1e6:.1f} MB are kept and the next run goes on from there." if have else ""
+                raise DownloadError(f"{file.url}: no answer after {ATTEMPTS} attempts ({short(error)}).{kept} Without "
+                                    f"network, put the file at {path} yourself.") from error
+        except requests.RequestException as error:
+            raise DownloadError(f"{file.url} cannot be fetched: {short(error)}.") from error
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            tag.unlink(missing_ok=True)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DownloadError(f"The disk is full: {path.parent} had no room for {file.name}. Free some, or "
+                                    f"move data/raw elsewhere with AACLIB_RAW=DIR.") from error
+            raise DownloadError(f"{file.url} could not be written to {path.parent}: {error}.") from error
+    tag.unlink(missing_ok=True)
 
 
 def _one_attempt(url: str, part: Path, tag: Path) -> None:
@@ -138,10 +131,10 @@ def _one_attempt(url: str, part: Path, tag: Path) -> None:
             complete = answer.headers.get("Content-Range", "").rsplit("/", 1)[-1] == str(have)
             if not complete:
                 part.unlink()
-                raise Busy("the file on the server has changed")
+                raise requests.ConnectionError("the file on the server has changed")
             return
         if answer.status_code in (429, 500, 502, 503, 504):
-            raise Busy(f"{answer.status_code} {answer.reason}")
+            raise requests.ConnectionError(f"{answer.status_code} {answer.reason}")
         if not answer.ok:
             raise DownloadError(f"{url}: {answer.status_code} {answer.reason}. If the file has moved, give its new "
                                 f"address: --set data.urls.{unquote(urlsplit(url).path).rsplit('/', 1)[-1]}=URL")

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import SPLITS, Clip, DatasetError, Split
-from aaclib.datasets.files import AUDIO_SUFFIXES, Row, audio_files, columns, read_table, require, some
+from aaclib.datasets import SPLITS, Clip, DatasetError, Split, check_split
+from aaclib.datasets.files import AUDIO_SUFFIXES, Row, audio_files, columns, read_table, read_text, some, with_audio
 
 NAMES = ("file_name", "caption", "split", "group", "labels")
 GUESSES = {
@@ -42,10 +42,11 @@ TEXT_VALIDATION = 0.05                 # of a text-only corpus, where the table 
 @dataclass
 class Entry:
     name: str
-    captions: list[str] = field(default_factory=list)
+    split: str
+    group: str = ""
     labels: tuple[str, ...] = ()
-    split: str = ""
-    where: str = ""
+    captions: list[str] = field(default_factory=list)
+    where: str = ""                    # the row that named it first, for messages
 
 
 class Folder:
@@ -62,9 +63,8 @@ class Folder:
         if unknown := set(data.splits) - set(SPLITS):
             raise DatasetError(f"data.splits: unknown split '{min(unknown)}'. Known: {', '.join(SPLITS)}.")
         self.data = data
-        self.audio = Path(data.audio).expanduser() if data.audio else None
-        self.table = Path(data.captions).expanduser() if data.captions else None
-        self.text = Path(data.text).expanduser() if data.text else None
+        self.audio, self.table, self.text = (Path(path).expanduser() if path else None
+                                             for path in (data.audio, data.captions, data.text))
         if self.audio and not self.audio.is_dir():
             raise DatasetError(f"There is no folder {self.audio} (data.audio).")
         self.notes: list[str] = []
@@ -73,18 +73,16 @@ class Folder:
     def split(self, name: str, audio: bool = False) -> Split:
         """Clips of one split. Without `audio` no file is looked for (recordings without a table excepted: there the
         files are the list). With it, clips whose file is not there are listed as missing."""
-        if name not in SPLITS:
-            raise DatasetError(f"There is no split '{name}'. Known: {', '.join(SPLITS)}.")
-        chosen = [entry for entry in self.entries if entry.split == name]
-        notes, missing = list(self.notes), []
+        check_split(name)
+        clips = [Clip(e.name, tuple(e.captions), None, e.labels) for e in self.entries if e.split == name]
+        notes, missing, total = list(self.notes), (), len(clips)
         if audio:
-            clips, missing = self._with_audio(chosen)
-            if missing:
-                notes.append(f"{len(missing)} of {len(chosen)} clips have no audio file and are left out.")
+            clips, missing = self._with_audio(clips)
         else:
-            clips = [Clip(e.name, tuple(e.captions), None, e.labels) for e in chosen]
             clips += self._text_clips(name, any(e.split == "validation" for e in self.entries))
-        return Split(self.name, name, tuple(clips), tuple(missing), tuple(notes))
+        if missing:
+            notes.append(f"{len(missing)} of {total} clips have no audio file and are left out.")
+        return Split(self.name, name, tuple(clips), missing, tuple(notes))
 
     # ---- the table ---------------------------------------------------------------------------------------------------
 
@@ -100,47 +98,45 @@ class Folder:
         column = self._columns(rows)
         captions = self._caption_columns(rows, column)
         entries: dict[str, Entry] = {}
-        groups: dict[str, str] = {}
         for row in rows:
             name = row.text(column["file_name"])
+            split, group = (row.text(column[c]) if c in column else "" for c in ("split", "group"))
             if not name:
                 raise DatasetError(f"{row.where}: no file name in column '{column['file_name']}'.")
             found = [text for c in captions for text in _texts(row, c)]
             if not found:
                 raise DatasetError(f"{row.where}: no caption for '{name}'. Fill it in, or remove the row; recordings "
                                    f"without captions are captioned with data.audio alone.")
-            entry = entries.setdefault(name, Entry(name, where=row.where))
-            split = row.text(column["split"]) if "split" in column else ""
-            if entry.captions and entry.split != split:
+            entry = entries.setdefault(name, Entry(name, split, where=row.where))
+            if entry.split != split:
                 raise DatasetError(f"{row.where}: '{name}' is in split '{split}' here and in '{entry.split}' "
                                    f"in {entry.where}.")
-            entry.split = split
             entry.captions += found
-            labels = row.text(column["labels"]) if "labels" in column else ""
-            entry.labels = tuple(label.strip() for label in re.split(r"[,;]", labels) if label.strip())
-            groups[name] = row.text(column["group"]) if "group" in column else name
-        return self._assign(list(entries.values()), groups, "split" in column)
+            labels = [part for text in _texts(row, column.get("labels", "")) for part in re.split(r"[,;]", text)]
+            entry.labels = tuple(label.strip() for label in labels if label.strip())
+            entry.group = group if "group" in column else name
+        return self._assign(list(entries.values()), "split" in column)
 
     def _columns(self, rows: list[Row]) -> dict[str, str]:
         """Our name -> the table's column: as set, else guessed by the usual names, whatever their case."""
-        require(self.table, rows, [c for ours, c in self.data.columns.items() if ours != "caption"])
-        have = {name.strip().lower(): name for name in reversed(columns(rows))}
+        names = columns(self.table, rows, [c for ours, c in self.data.columns.items() if ours != "caption"])
+        have = {name.strip().lower(): name for name in reversed(names)}
         column = dict(self.data.columns)
         for ours, guesses in GUESSES.items():
             hits = [have[guess] for guess in guesses if guess in have]
             if hits and ours not in column:
                 column[ours] = hits[0]
         if "file_name" not in column:
-            raise DatasetError(f"{self.table} has no column with file names; it has {', '.join(columns(rows))}. Name "
-                               f"it: --set data.columns.file_name=COLUMN")
+            raise DatasetError(f"{self.table} has no column with file names; it has {', '.join(names)}. Name it: "
+                               f"--set data.columns.file_name=COLUMN")
         return column
 
     def _caption_columns(self, rows: list[Row], column: dict[str, str]) -> list[str]:
-        have = columns(rows)
         if "caption" in self.data.columns:
             wanted = [c.strip() for c in self.data.columns["caption"].split(",")]
-            require(self.table, rows, wanted)
+            columns(self.table, rows, wanted)
             return wanted
+        have = columns(self.table, rows)
         matches = [(re.fullmatch(r"captions?[_ ]?(\d+)", c.strip().lower()), c) for c in have]
         numbered = sorted((int(match[1]), c) for match, c in matches if match)
         if numbered:
@@ -150,8 +146,8 @@ class Folder:
         raise DatasetError(f"{self.table} has no caption column (caption, or caption_1..n); it has {', '.join(have)}. "
                            f"Name it: --set data.columns.caption=COLUMN (or COLUMN,COLUMN)")
 
-    def _assign(self, entries: list[Entry], groups: dict[str, str], by_column: bool) -> list[Entry]:
-        shares = {split: value for split, value in self.data.splits.items() if str(value).strip().endswith("%")}
+    def _assign(self, entries: list[Entry], by_column: bool) -> list[Entry]:
+        shares = {split: text for split, text in self.data.splits.items() if str(text).strip().endswith("%")}
         if by_column and not shares:
             return self._by_column(entries)
         if self.data.splits and not shares:
@@ -159,57 +155,50 @@ class Folder:
                                f"'evaluation: 20%', or data.columns.split must name the column.")
         bounds, upper = [], 0.0
         for split in ("evaluation", "validation", "train"):
-            value = (shares or SHARES).get(split)
-            if value is not None:
-                upper += _share(split, value)
+            if split in (shares or SHARES):
+                upper += _share(split, (shares or SHARES)[split])
                 bounds.append((upper, split))
         if upper > 1 + 1e-9:
             raise DatasetError(f"data.splits: the shares sum to {upper:.0%}.")
         for entry in entries:
-            place = int(hashlib.sha256(groups[entry.name].encode()).hexdigest()[:12], 16) / 16**12
+            place = _place(entry.group)
             entry.split = next((split for bound, split in bounds if place < bound), "train")
         by = "group" if "group" in self.data.columns else "file name"
         self.notes.append(f"Splits were drawn by a hash of the {by}.")
         return entries
 
     def _by_column(self, entries: list[Entry]) -> list[Entry]:
-        mapping = dict(SPLIT_WORDS)
-        if self.data.splits:
-            mapping = {v.strip().lower(): ours for ours, text in self.data.splits.items() for v in str(text).split(",")}
-        rest = "train" if self.data.splits and "train" not in self.data.splits else ""
-        unknown: dict[str, int] = {}
+        ours, mapping = self.data.splits, SPLIT_WORDS
+        if ours:
+            mapping = {value.strip().lower(): split for split, text in ours.items() for value in str(text).split(",")}
+        rest = "train" if ours and "train" not in ours else ""
+        unknown: Counter[str] = Counter()
         for entry in entries:
             value = entry.split.lower()
             entry.split = mapping.get(value, rest)
             if not entry.split:
-                unknown[value] = unknown.get(value, 0) + 1
-        if unknown and not self.data.splits:
+                unknown[value] += 1
+        if unknown and not ours:
             raise DatasetError(f"{self.table}: the split column has the values {some(sorted(unknown))}. Say what they "
                                f"are: --set data.splits.evaluation=VALUE,VALUE (and train, validation).")
         if unknown:
-            self.notes.append(f"{sum(unknown.values())} clips are in no split (values {some(sorted(unknown))}).")
+            self.notes.append(f"{unknown.total()} clips are in no split (values {some(sorted(unknown))}).")
         return entries
 
     # ---- audio and text ----------------------------------------------------------------------------------------------
 
-    def _with_audio(self, entries: list[Entry]) -> tuple[list[Clip], list[str]]:
-        roots = [root for root in (self.audio, self.table.parent if self.table else None) if root]
+    def _with_audio(self, clips: list[Clip]) -> tuple[list[Clip], tuple[str, ...]]:
+        roots = [root for root in (self.audio, self.table and self.table.parent) if root]
         index: dict[str, list[Path]] = {}
-        if self.audio:
-            for file in audio_files(self.audio):
-                index.setdefault(file.name, []).append(file)
-                index.setdefault(file.stem, []).append(file)
-        clips, missing = [], []
-        for entry in entries:
-            path = _find(entry.name, roots, index)
-            if path is None:
-                missing.append(entry.name)
-            else:
-                clips.append(Clip(entry.name, tuple(entry.captions), path, entry.labels))
-        if entries and not clips:
-            raise DatasetError(f"None of the {len(entries)} clips is in {some(list(map(str, roots)))} (looked for "
-                               f"{some(missing, 3)}). Is data.audio the right folder?")
-        return clips, missing
+        for file in audio_files(self.audio) if self.audio else []:
+            index.setdefault(file.name, []).append(file)
+            index.setdefault(file.stem, []).append(file)
+        files = {clip.id: _find(clip.id, roots, index) for clip in clips}
+        here, missing = with_audio(clips, {name: file for name, file in files.items() if file})
+        if clips and not here:
+            raise DatasetError(f"None of the {len(clips)} clips is in {some(roots)} (looked for {some(missing, 3)}). "
+                               f"Is data.audio the right folder?")
+        return here, missing
 
     def _text_clips(self, split: str, table_has_validation: bool) -> list[Clip]:
         if self.text is None or split == "evaluation" or (split == "validation" and table_has_validation):
@@ -220,16 +209,9 @@ class Folder:
         return [Clip(f"{self.text.name}:{i + 1}", (lines[i],)) for i in wanted]
 
 
-def read_lines(path: str | Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """The captions of a text-only corpus: one a line, blank lines dropped."""
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise DatasetError(f"There is no file {path} (data.text).")
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not in UTF-8 (byte {error.start}). Save it as UTF-8.") from error
-    lines = [line for line in lines if line]
+    lines = [line.strip() for line in read_text(path, " (data.text)").splitlines() if line.strip()]
     if not lines:
         raise DatasetError(f"{path} has no captions.")
     return lines
@@ -237,12 +219,16 @@ def read_lines(path: str | Path) -> list[str]:
 
 def _held_out(lines: list[str]) -> set[int]:
     """About `TEXT_VALIDATION` of the lines, by their text: equal captions never stand on both sides."""
-    draw = [int(hashlib.sha256(line.lower().encode()).hexdigest()[:12], 16) / 16**12 for line in lines]
-    held = {i for i, place in enumerate(draw) if place < TEXT_VALIDATION}
-    return held if held and len(held) < len(lines) else set()
+    held = {i for i, line in enumerate(lines) if _place(line.lower()) < TEXT_VALIDATION}
+    return held if len(held) < len(lines) else set()
 
 
-def _texts(row: Row, column: str) -> Iterable[str]:
+def _place(text: str) -> float:
+    """From 0 to 1, by a hash."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) / 16**12
+
+
+def _texts(row: Row, column: str) -> list[str]:
     value = row.cells.get(column)
     values = value if isinstance(value, list) else [value]
     return [str(v).strip() for v in values if v is not None and str(v).strip()]
@@ -262,14 +248,8 @@ def _find(name: str, roots: list[Path], index: dict[str, list[Path]]) -> Path | 
     """The file as given (absolute, below the audio folder, or beside the table), else the only one of that name."""
     given = Path(name).expanduser()
     for path in [given] if given.is_absolute() else [root / given for root in roots]:
-        if path.is_file():
-            return path
-        for suffix in AUDIO_SUFFIXES:
-            if path.with_name(path.name + suffix).is_file():
-                return path.with_name(path.name + suffix)
+        for file in (path, *(path.with_name(path.name + suffix) for suffix in AUDIO_SUFFIXES)):
+            if file.is_file():
+                return file
     found = index.get(given.name, [])
     return found[0] if len(found) == 1 else None
-
-
-def load(name: str, data: Data, store: object = None) -> Folder:
-    return Folder(data)

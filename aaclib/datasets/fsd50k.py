@@ -8,11 +8,9 @@ FSD50K.ground_truth/{dev,eval}.csv and FSD50K.{dev,eval}_audio/<fname>.wav.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from aaclib.config import Data, raw_dir
-from aaclib.datasets import SPLITS, Clip, DatasetError, Split
-from aaclib.datasets.files import read_table, require
+from aaclib.datasets import Clip, DatasetError, Split, check_split
+from aaclib.datasets.files import data_folder, read_table, with_audio
 
 OFFICIAL = {"train": ("dev", "train"), "validation": ("dev", "val"), "evaluation": ("eval", "")}
 
@@ -23,7 +21,7 @@ class FSD50K:
     synthetic = False
 
     def __init__(self, data: Data):
-        self.root = Path(data.fsd50k).expanduser() if data.fsd50k else raw_dir() / "fsd50k"
+        self.root = data_folder(data, "fsd50k", must_exist=False)
         if not self.root.is_dir():
             raise DatasetError(f"There is no folder {self.root}. Download and unpack FSD50K (https://zenodo.org/records/"
                                f"4060432; its archives are split, so 7z or 'zip -s 0' joins them) and give its folder "
@@ -31,27 +29,22 @@ class FSD50K:
 
     def split(self, name: str, audio: bool = False) -> Split:
         """Clips with labels (underscores as spaces) and without captions."""
-        if name not in SPLITS:
-            raise DatasetError(f"There is no split '{name}'. Known: {', '.join(SPLITS)}.")
+        check_split(name)
         part, wanted = OFFICIAL[name]
-        path = self.root / "FSD50K.ground_truth" / f"{part}.csv"
-        rows = read_table(path)
-        require(path, rows, ("fname", "labels", *(("split",) if wanted else ())))
-        folder = self.root / f"FSD50K.{part}_audio"
-        clips, missing = [], []
-        for row in rows:
-            if wanted and row.text("split") != wanted:
-                continue
-            file = folder / f"{row.text('fname')}.wav"
-            labels = tuple(label.replace("_", " ") for label in row.text("labels").split(",") if label)
-            if audio and not file.is_file():
-                missing.append(row.text("fname"))
-            else:
-                clips.append(Clip(row.text("fname"), (), file if audio else None, labels))
-        if audio and not clips:
-            raise DatasetError(f"None of the {len(missing)} clips is in {folder}.")
+        needs = ("fname", "labels", "split") if wanted else ("fname", "labels")
+        clips = []
+        for row in read_table(self.root / "FSD50K.ground_truth" / f"{part}.csv", needs):
+            if not wanted or row.text("split") == wanted:
+                labels = (label.replace("_", " ") for label in row.text("labels").split(",") if label)
+                clips.append(Clip(row.text("fname"), (), labels=tuple(labels)))
+        missing, folder = (), self.root / f"FSD50K.{part}_audio"
+        if audio:
+            paths = {clip.id: folder / f"{clip.id}.wav" for clip in clips}
+            clips, missing = with_audio(clips, {i: path for i, path in paths.items() if path.is_file()})
+            if not clips:
+                raise DatasetError(f"None of the {len(missing)} clips is in {folder}.")
         notes = (f"{len(missing)} clips have no audio file and are left out.",) if missing else ()
-        return Split(self.name, name, tuple(clips), tuple(missing), notes)
+        return Split(self.name, name, tuple(clips), missing, notes)
 
 
 def absent(data: Data) -> str:
@@ -59,7 +52,3 @@ def absent(data: Data) -> str:
     if data.fsd50k or (raw_dir() / "fsd50k").is_dir():
         return ""
     return f"No folder with FSD50K is named (data.fsd50k), nor is there {raw_dir() / 'fsd50k'}."
-
-
-def load(name: str, data: Data, store: object = None) -> FSD50K:
-    return FSD50K(data)

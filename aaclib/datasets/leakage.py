@@ -7,19 +7,21 @@ the share of evaluation captions that stand word for word in the training text b
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
 from aaclib.datasets import Dataset, DatasetError, Split
-from aaclib.datasets.files import read_table, some
+from aaclib.datasets.files import parse_json, read_table, some
 from aaclib.text import NORMALISE
 
 BLACKLIST = "blacklist_exclude_all_ac.json"
-WAVCAPS_PARTS = {"FreeSound": ("fsd_final.json", "freesound"), "AudioSet_SL": ("as_final.json", "youtube")}
+# what a recording is, where it is on a list of WavCaps; the list, its file, and whose ids are in it
+WAVCAPS_LISTS = (("in WavCaps", "FreeSound", "fsd_final.json", "freesound"),
+                 ("in WavCaps", "AudioSet_SL", "as_final.json", "youtube"),
+                 ("left out of WavCaps", "blacklist", BLACKLIST, "youtube"))
 COLUMNS = ["what", "first", "second", "n", "of", "share", "examples"]
 WHAT = ("same clip", "same recording", "same caption")
 
@@ -75,21 +77,13 @@ def clap_training(recordings_: Mapping[str, str], name: str, wavcaps: Path) -> p
     trained, and how many are on the list that WavCaps' authors left out of training. A file that is not there gives a
     row without a number."""
     rows = []
-    for part, (file, kind) in WAVCAPS_PARTS.items():
-        mine = {clip: r for clip, r in recordings_.items() if r.startswith(f"{kind}:")}
-        if not mine:
-            continue
-        path = _find(wavcaps, file)
-        known = {f"{kind}:{_youtube(row.text('id')) if kind == 'youtube' else row.text('id')}"
-                 for row in (read_table(path) if path else ())}
-        hits = [clip for clip, recording in mine.items() if recording in known]
-        rows.append(_row("in WavCaps", (part, name), hits, len(mine), file if path is None else ""))
-    youtube = {clip: r.removeprefix("youtube:") for clip, r in recordings_.items() if r.startswith("youtube:")}
-    if youtube:
-        path = _find(wavcaps, BLACKLIST)
-        left_out = _blacklist(path) if path else set()
-        hits = [clip for clip, video in youtube.items() if video in left_out]
-        rows.append(_row("left out of WavCaps", ("blacklist", name), hits, len(youtube), BLACKLIST if not path else ""))
+    for what, part, file, kind in WAVCAPS_LISTS:
+        mine = {clip: r.removeprefix(f"{kind}:") for clip, r in recordings_.items() if r.startswith(f"{kind}:")}
+        if mine:
+            path = min(wavcaps.rglob(file), default=None)
+            known = _listed(path) if path else set()
+            hits = [clip for clip, recording in mine.items() if recording in known]
+            rows.append(_row(what, (part, name), hits, len(mine), "" if path else file))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -97,28 +91,21 @@ def label(split: Split) -> str:
     return f"{split.dataset}.{split.name}"
 
 
-def _row(what: str, names: tuple[str, str], hits: Iterable[str], of: int, absent: str = "") -> dict[str, object]:
-    hits = list(hits)
+def _row(what: str, names: tuple[str, str], hits: Sequence[str], of: int, absent: str = "") -> dict[str, object]:
     if absent:
-        return dict(zip(COLUMNS, [what, *names, None, of, None, f"not checked: there is no {absent}"], strict=True))
-    examples = some(list(dict.fromkeys(hits)), 3)
-    return dict(zip(COLUMNS, [what, *names, len(hits), of, len(hits) / of if of else 0.0, examples], strict=True))
+        values = [None, of, None, f"not checked: there is no {absent}"]
+    else:
+        values = [len(hits), of, len(hits) / of if of else 0.0, some(dict.fromkeys(hits), 3)]
+    return dict(zip(COLUMNS, [what, *names, *values], strict=True))
 
 
-def _find(folder: Path, name: str) -> Path | None:
-    return next(iter(sorted(folder.rglob(name))), None) if folder.is_dir() else None
-
-
-def _youtube(name: str) -> str:
-    """WavCaps' 'Yr1nicOVtvkQ.wav' -> 'r1nicOVtvkQ'."""
-    return name.removesuffix(".wav").removeprefix("Y")
-
-
-def _blacklist(path: Path) -> set[str]:
-    try:
-        tree = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{path}, line {error.lineno}: no valid JSON ({error.msg}).") from error
-    if not isinstance(tree, dict) or not isinstance(tree.get("AudioSet"), list):
-        raise DatasetError(f'{path}: expected an object with a list "AudioSet".')
-    return {_youtube(name) for name in tree["AudioSet"]}
+def _listed(path: Path) -> set[str]:
+    """The recordings that a file of WavCaps names; 'Yr1nicOVtvkQ.wav' is YouTube's r1nicOVtvkQ."""
+    if path.name == BLACKLIST:
+        tree = parse_json(path.read_text(), path)
+        if not isinstance(tree, dict) or not isinstance(tree.get("AudioSet"), list):
+            raise DatasetError(f'{path}: expected an object with a list "AudioSet".')
+        ids = tree["AudioSet"]
+    else:
+        ids = [row.text("id") for row in read_table(path)]
+    return {i.removesuffix(".wav").removeprefix("Y") for i in ids}

@@ -71,6 +71,15 @@ def test_one_row_a_caption_and_lists(tmp_path):
     assert load("folder", data).split("train").references == [["one", "two", "three"]]
 
 
+def test_labels_as_a_list_and_as_text(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps([{"file_name": "a.wav", "caption": "a dog and rain", "labels": ["dog", "rain"]},
+                                {"file_name": "b.wav", "caption": "a cat and wind", "labels": "cat; wind"}]))
+    split = load("folder", Data(captions=str(path), splits={"train": "100%", "validation": "0%", "evaluation": "0%"}))
+    assert {clip.id: clip.labels for clip in split.split("train").clips} == {
+        "a.wav": ("dog", "rain"), "b.wav": ("cat", "wind")}
+
+
 def test_column_mapping_and_audio(tmp_path):
     wav(tmp_path / "audio" / "deep" / "x 1.wav"), wav(tmp_path / "beside.wav"), wav(tmp_path / "audio" / "y.flac")
     wav(tmp_path / "audio" / "._y.wav")

@@ -15,7 +15,8 @@ from aaclib.datasets import SPLITS, Clip, DatasetError, Split
 from aaclib.datasets.soundscapes.grammar import bare, captions
 from aaclib.datasets.soundscapes.render import render, render_split
 from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, scene
-from aaclib.datasets.soundscapes.sounds import CLASSES, RATE, gallery, names
+from aaclib.datasets.soundscapes.sounds import CLASSES, gallery, names
+from aaclib.datasets.soundscapes.synth import RATE
 from aaclib.datasets.soundscapes.worlds import WORLDS, get
 from aaclib.store import Store, read_json, write_json
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-# verbs that double their last consonant before -ing
-DOUBLED = set(
-    "chug clap drum hum run snap strum tap rap yap shut trot clop chop drip rev cut drop slam pop step whir".split()
-)
+DOUBLED = set("chug clap drum hum run snap strum tap rap yap shut trot clop chop drip rev cut drop slam pop step whir"
+              .split())                # verbs that double their last consonant before -ing
 
 
 def third(verb: str) -> str:
@@ -20,10 +19,10 @@ def gerund(verb: str) -> str:
     return _inflect(verb, _gerund)
 
 
-def _inflect(verb: str, how) -> str:
+def _inflect(verb: str, how: Callable[[str], str]) -> str:
     words = verb.split()
     words[0] = how(words[0])
-    if words[1:2] == ["and"]:  # two verbs, not a verb and its object
+    if words[1:2] == ["and"]:          # two verbs, not a verb and its object
         words[2] = how(words[2])
     return " ".join(words)
 
@@ -42,17 +41,14 @@ def _gerund(word: str) -> str:
 
 def plural(word: str) -> str:
     """Of a noun."""
-    if word.endswith(("by", "lt")):  # drive by
-        return word
-    return _third(word)
+    return word if word.endswith("by") else _third(word)       # several drive by
 
 
 def is_plural(name: str) -> bool:
     """Whether a noun phrase takes 'are': its last word before any 'of', 'on' or 'with' ends in a plural s."""
     head = re.split(r" (?:of|on|with|in) ", name)[0].split()
-    return head[0] not in ("a", "an") and (
-        head[-1].endswith("s") and head[-1] not in ("glass", "surf") or head[-1] == "people"
-    )
+    many = head[-1].endswith("s") and head[-1] != "glass" or head[-1] == "people"
+    return head[0] not in ("a", "an") and many
 
 
 def with_adjective(phrase: str, adjective: str) -> str:

@@ -19,7 +19,7 @@ from aaclib import seeds
 from aaclib.datasets.soundscapes import joints
 from aaclib.datasets.soundscapes.english import finish, gerund, is_plural, join, plural, third, with_adjective
 from aaclib.datasets.soundscapes.lexicon import MANY, NUMBER, ONLY, PAUSES, SAID, SEVERAL, TIMES, WORDS
-from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene
+from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, weighted
 from aaclib.datasets.soundscapes.sounds import CLASSES
 from aaclib.datasets.soundscapes.worlds import World, get
 
@@ -44,18 +44,13 @@ class Writer:
         edges = _edges(self.world.name, self.style.taste, tuple(options))
         return options[bisect(edges, self.rng.random() * edges[-1], 0, len(options) - 1)]
 
-    def weighted(self, weights: dict[str, float]) -> str:
-        return self.rng.choices(list(weights), list(weights.values()))[0]
-
     # ---- one event -------------------------------------------------------------------------------------------------
 
     def mentioned(self, event: Event) -> list[tuple[str, str]]:
         """The attributes that this writer mentions, in an order of his own."""
         found = [(a, getattr(event, a)) for a in ("level", "distance", "speed", "pitch") if getattr(event, a)]
         said = [pair for pair in found if self.chance(self.detail)]
-        if event.count and self.chance(
-            0.75 * self.detail if event.count == 1 and max(CLASSES[event.kind].counts) == 1 else self.detail
-        ):
+        if event.count and self.chance(self.detail * (0.75 if CLASSES[event.kind].counts == (1,) else 1.0)):
             said.append(("count", str(event.count)))
         if event.span and event.role == "main" and self.chance(0.4 * self.detail):
             said.append(("span", event.span))
@@ -83,7 +78,7 @@ class Writer:
         for i, (attribute, value) in enumerate(said):
             adjectives = SAID.get((attribute, value), ((), ()))[1]
             if adjectives and self.chance(share):
-                return self.pick(adjectives), said[:i] + said[i + 1 :]
+                return self.pick(adjectives), said[:i] + said[i + 1:]
         return "", said
 
     def subject(self, event: Event) -> tuple[str, bool, str]:
@@ -95,8 +90,7 @@ class Writer:
 
     def clause(self, event: Event, place: str = "") -> str:
         entry, said = WORDS[event.kind], self.mentioned(event)
-        frames = {k: w for k, w in self.style.frames.items() if k != "passive" or entry.done}
-        frame = self.weighted(frames)
+        frame = weighted(self.rng, {k: w for k, w in self.style.frames.items() if k != "passive" or entry.done})
         if frame in ("nominal", "there", "hear"):
             return self.nominal(event, frame, said, place)
         if frame == "passive":
@@ -120,11 +114,11 @@ class Writer:
     def nominal(self, event: Event, frame: str, said: list[tuple[str, str]], place: str) -> str:
         """A clause around a noun phrase."""
         noun, many = self.noun(event, said)
+        be = "are" if many else "is"
         if frame == "there":
-            return join("there", "are" if many else "is", noun, place)
+            return join("there", be, noun, place)
         if frame == "hear":
             return join(self.pick(HEARER), noun, place)
-        be = "are" if many else "is"
         end = self.pick(("can be heard", f"{be} heard", f"{be} audible", f"{be} present", "can be made out"))
         return join(noun, end, place)
 
@@ -137,7 +131,7 @@ class Writer:
             ways["done"] = 0.8
         if entry.once and ("count", str(event.count)) in said:
             ways["once"] = 5.0
-        way = self.weighted(ways)
+        way = weighted(self.rng, ways)
         if way == "once":
             return self.counted(event, [s for s in said if s[0] != "count"])
         if way == "name":
@@ -194,38 +188,13 @@ class Writer:
                 return join(self.noun(events[0])[0], tail)
             return self.clause(events[0], tail)
         if len(events) == 3:
-            return self.three(events, tail)
+            return join(self.fill(self.pick(joints.THREE), **dict(zip("abc", events, strict=True))), tail)
         a, b = events
         if layout == "overlap" and self.chance(0.5):
             a, b = b, a
         nouns = self.chance(0.3 + 0.5 * self.style.nouns)
-        if layout == "sequence":
-            options = joints.BEFORE_NOUN if nouns else joints.BEFORE
-        else:
-            options = joints.WITH_NOUN if nouns else joints.WITH
-        return join(self.fill(self.pick(options), a, b), tail)
-
-    def fill(self, joint: str, a: Event, b: Event) -> str:
-        parts = {}
-        for key, event in (("a", a), ("b", b)):
-            if f"{{{key}}}" in joint:
-                parts[key] = self.clause(event)
-            if f"{{n{key}}}" in joint:
-                parts[f"n{key}"], many = self.noun(event)
-                if many and joint.startswith(f"{{n{key}}}"):
-                    joint = re.sub(r"\b(is followed|gives|comes|mixes)\b", lambda m: joints.MANY[m[1]], joint)
-        return joint.format(**parts)
-
-    def three(self, events: list[Event], tail: str) -> str:
-        a, b, c = events
-        joint = self.pick(joints.THREE)
-        parts = {}
-        for key, event in zip("abc", (a, b, c), strict=True):
-            if f"{{{key}}}" in joint:
-                parts[key] = self.clause(event)
-            if f"{{n{key}}}" in joint:
-                parts[f"n{key}"] = self.noun(event)[0]
-        return join(joint.format(**parts), tail)
+        after, along = (joints.BEFORE_NOUN, joints.WITH_NOUN) if nouns else (joints.BEFORE, joints.WITH)
+        return join(self.fill(self.pick(after if layout == "sequence" else along), a=a, b=b), tail)
 
     def behind(self, mains: list[Event], event: Event, layout: str, tail: str) -> str:
         """The main events, and one behind them."""
@@ -235,15 +204,25 @@ class Writer:
             joint, text = self.pick(joints.BARE_BEHIND), self.noun(mains[0])[0]
         else:
             joint, text = self.pick(joints.BEHIND if self.chance(0.3) else joints.BEHIND_NOUN), self.clause(mains[0])
-        if "{nb}" in joint:
-            return join(joint.format(a=text, nb=self.noun(event)[0]), tail)
-        return join(joint.format(a=text, b=self.clause(event)), tail)
+        return join(self.fill(joint, a=text, b=event), tail)
+
+    def fill(self, joint: str, **parts: Event | str) -> str:
+        """The joint with a clause for {key} and a noun phrase for {nkey}; a part that is a text stands as it is."""
+        texts = {}
+        for key, part in parts.items():
+            if f"{{{key}}}" in joint:
+                texts[key] = part if isinstance(part, str) else self.clause(part)
+            if f"{{n{key}}}" in joint:
+                texts[f"n{key}"], many = self.noun(part)
+                if many and joint.startswith(f"{{n{key}}}"):
+                    joint = re.sub(r"\b(is followed|gives|comes|mixes)\b", lambda m: joints.MANY[m[1]], joint)
+        return joint.format(**texts)
 
 
-def captions(scene: Scene, number: int | None = None, seed: int = DATA_SEED) -> tuple[str, ...]:
+def captions(scene: Scene, number: int | None = None) -> tuple[str, ...]:
     """What `number` people write about the scene (the world's own number by default), no two of them the same words."""
     world = get(scene.world)
-    rng = Random(seeds.derive(seed, "soundscapes", "captions", scene.world, scene.split, scene.index))
+    rng = Random(seeds.derive(DATA_SEED, "soundscapes", "captions", scene.world, scene.split, scene.index))
     number = world.captions[scene.split] if number is None else number
     wanted = rng.randint(1, 3) if number == 0 else number
     found: dict[str, str] = {}

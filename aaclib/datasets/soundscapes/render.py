@@ -23,13 +23,13 @@ from aaclib.progress import Progress
 from aaclib.store import Artefact, Store, replacing
 
 RATE = synth.RATE
-SHARD = 50  # clips
-REFERENCE = 0.07  # loudness (RMS) of an ordinary sound at an ordinary distance: -23 dB
-CEILING = 0.97  # what is louder is bent below it, as a recorder's limiter does
-LEVEL = {"loud": 8.5, "": 0.0, "faint": -11.0}  # dB
-DISTANCE = {"near": 3.0, "": 0.0, "far": -8.0}  # dB
-BEHIND = -11.0  # dB
-FAR_TAIL, HALL_TAIL = 1.2, 0.9  # reverberation's amplitude beside the direct sound's
+SHARD = 50                                             # clips
+REFERENCE = 0.07                                       # loudness (RMS) of an ordinary sound: -23 dB
+CEILING = 0.97                                         # louder is bent below it, as a recorder's limiter does
+LEVEL = {"loud": 8.5, "": 0.0, "faint": -11.0}         # dB
+DISTANCE = {"near": 3.0, "": 0.0, "far": -8.0}         # dB
+BEHIND = -11.0                                         # dB
+FAR_TAIL, HALL_TAIL = 1.2, 0.9                         # reverberation's amplitude beside the direct sound's
 
 
 def render(scene: Scene) -> np.ndarray:
@@ -53,10 +53,10 @@ def _event(event: Event, rng: np.random.Generator, n: int) -> np.ndarray:
     x = sounds.make(event.kind, rng, event.seconds, max(event.count, 1), event.pitch, event.speed)
     gain = LEVEL[event.level] + DISTANCE[event.distance] + (BEHIND if event.role == "behind" else 0.0)
     x = x * (REFERENCE * 10 ** (gain / 20) / max(synth.loudness(x), 1e-6))
-    if event.distance == "far":  # air and ground take the treble, echoes come nearly as loud as the sound
+    if event.distance == "far":      # air and ground take the treble, echoes come nearly as loud as the sound
         x = np.pad(synth.low(x, 1800), (0, min(synth.samples(0.6), n)))
         x = 0.7 * x + FAR_TAIL * 0.5 * synth.convolve(x, synth.room(rng, 0.9, 1500))
-    elif event.distance == "near":  # closeness is treble and breath
+    elif event.distance == "near":    # closeness is treble and breath
         x = x + 0.5 * synth.high(x, 3000)
     return x
 
@@ -78,50 +78,39 @@ def _microphone(x: np.ndarray, scene: Scene, world: World, rng: np.random.Genera
     return (CEILING * np.tanh(x / CEILING)).astype(np.float32)
 
 
-# ---- files
+# ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def render_split(world: str, split: str, n: int, store: Store, seed: int = DATA_SEED) -> list[Path]:
+def render_split(world: str, split: str, n: int, store: Store) -> list[Path]:
     """The files of the first `n` clips of a split, rendered in parallel where they are not there yet."""
     shards = range(-(-n // SHARD))
-    todo = [i for i in shards if store.find("scenes", _key(world, split, i, seed)) is None]
+    todo = [i for i in shards if store.find("scenes", _key(world, split, i)) is None]
     workers = min(os.cpu_count() or 1, len(todo))
     progress = Progress(f"rendering soundscapes-{world}, {split}", len(todo) * SHARD, "clips")
     if workers > 1:
         # spawn, not fork: the parent may have PyTorch's threads; the children never import it
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            jobs = [pool.submit(_shard, world, split, i, seed, store.root, store.refresh) for i in todo]
+            jobs = [pool.submit(_shard, world, split, i, store.root, store.refresh) for i in todo]
             for job in as_completed(jobs):
                 job.result()
                 progress.step(SHARD)
-    made = [_shard(world, split, i, seed, store.root, store.refresh) for i in shards]
+    made = [_shard(world, split, i, store.root, store.refresh) for i in shards]
     return [made[i // SHARD] / f"{i:05d}.flac" for i in range(n)]
 
 
-def _key(world: str, split: str, shard: int, seed: int) -> dict:
-    return {
-        "world": asdict(get(world)) | {"sizes": None, "captions": None, "style": None},
-        "split": split,
-        "shard": shard,
-        "size": SHARD,
-        "seed": seed,
-    }
+def _key(world: str, split: str, shard: int) -> dict:
+    heard = asdict(get(world)) | {"sizes": None, "captions": None, "style": None}
+    return {"world": heard, "split": split, "shard": shard, "size": SHARD, "seed": DATA_SEED}
 
 
-def _shard(world: str, split: str, shard: int, seed: int, root: Path, refresh: float) -> Artefact:
+def _shard(world: str, split: str, shard: int, root: Path, refresh: float) -> Artefact:
     def build(folder: Path) -> dict:
         for index in range(shard * SHARD, (shard + 1) * SHARD):
             file = folder / f"{index:05d}.flac"
             if not file.exists():
+                x = render(scene(world, split, index))
                 with replacing(file) as temporary:
-                    soundfile.write(
-                        temporary,
-                        render(scene(world, split, index, seed)),
-                        RATE,
-                        "PCM_16",
-                        format="FLAC",
-                        compression_level=0.2,
-                    )
+                    soundfile.write(temporary, x, RATE, "PCM_16", format="FLAC", compression_level=0.2)
         return {"clips": SHARD}
 
-    return Store(root, refresh).get("scenes", _key(world, split, shard, seed), build)
+    return Store(root, refresh).get("scenes", _key(world, split, shard), build)

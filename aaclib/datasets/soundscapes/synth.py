@@ -88,10 +88,8 @@ def rolloff(number: int, slope: float = 1.0) -> tuple[float, ...]:
 def _biquad(kind: str, frequency: int, q: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     w = 2 * np.pi * min(max(frequency, 10), 0.48 * RATE) / RATE
     c, a = np.cos(w), np.sin(w) / (2 * q)
-    top = {"low": ((1 - c) / 2, 1 - c, (1 - c) / 2), "high": ((1 + c) / 2, -1 - c, (1 + c) / 2), "band": (a, 0.0, -a)}[
-        kind
-    ]
-    return tuple(b / (1 + a) for b in top), (1.0, -2 * c / (1 + a), (1 - a) / (1 + a))
+    tops = {"low": ((1 - c) / 2, 1 - c, (1 - c) / 2), "high": ((1 + c) / 2, -1 - c, (1 + c) / 2), "band": (a, 0.0, -a)}
+    return tuple(b / (1 + a) for b in tops[kind]), (1.0, -2 * c / (1 + a), (1 - a) / (1 + a))
 
 
 def low(x: Signal, frequency: float, q: float = 0.71) -> Signal:
