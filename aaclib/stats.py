@@ -61,9 +61,7 @@ class Comparison:
 
 def bleu(totals: np.ndarray, n: int) -> np.ndarray:
     """Corpus BLEU-N of summed (length, closest reference length, guesses 1..N, matches 1..N); totals: (..., 2 + 2N).
-
-    Papineni et al. 2002, in the form of pycocoevalcap (its two smoothing constants included).
-    """
+    Papineni et al. 2002, in the form of pycocoevalcap (its two smoothing constants included)."""
     totals = np.asarray(totals, dtype=np.float64)
     order = (totals.shape[-1] - 2) // 2
     length, reference = totals[..., 0], totals[..., 1]
@@ -75,11 +73,9 @@ def bleu(totals: np.ndarray, n: int) -> np.ndarray:
 
 def meteor(totals: np.ndarray, n: int) -> np.ndarray:
     """METEOR of summed alignment statistics; totals: (..., 23), the jar's own order.
-
     The order: length, reference length, function words of both; for exact, stem, synonym, paraphrase matches: content
     words of the candidate and of the reference, function words of the candidate and of the reference; chunks, matched
-    words of both. Denkowski & Lavie 2014; the formula of `MeteorScorer.computeMetrics` in meteor-1.5.jar.
-    """
+    words of both. Denkowski & Lavie 2014; the formula of `MeteorScorer.computeMetrics` in meteor-1.5.jar."""
     t = np.asarray(totals, dtype=np.float64)
     weights = np.array(METEOR_WEIGHTS)
     stages = t[..., 4:20].reshape(*t.shape[:-1], 4, 4)     # (..., stage, [content c, r, function c, r])
@@ -137,16 +133,13 @@ def corpus(metric: str, statistics: np.ndarray) -> float:
 def interval(runs: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT, seed: int = 0,
              level: float = LEVEL) -> Interval:
     """Percentile bootstrap interval of the mean over seeds of a metric's corpus value.
-
     `runs`: the scores of one row of a table, one a seed (or a single one). Raises KeyError where a run lacks the metric
-    and ValueError for no runs or no clips.
-    """
+    and ValueError for no runs or no clips."""
     tables = _tables(runs, metric)
-    value = float(np.mean([corpus(metric, t) for t in tables]))
+    value = _mean_value(tables, metric)
     if len(tables[0]) == 1 and len(tables) == 1:
         return Interval(value, float("nan"), float("nan"), 1, 1)       # nothing to resample
-    samples = _over_seeds(_resampled([tables], metric, n_boot, seed)[0], _draw_seeds(len(tables), n_boot, seed))
-    low, high = _percentiles(samples, level)
+    low, high = _percentiles(_samples([tables], metric, n_boot, seed)[0], level)
     return Interval(value, low, high, len(tables[0]), len(tables))
 
 
@@ -157,14 +150,12 @@ def compare(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: 
     Both were scored on the same clips in the same order. A replicate uses the same clips for both, and the same seeds
     where both have equally many. The permutation swaps a clip's captions of a and b (of all seeds together), which
     under the null hypothesis changes nothing; with differing numbers of seeds, seeds beyond the shorter list stay.
-    Raises ValueError where the numbers of clips differ.
-    """
+    Raises ValueError where the numbers of clips differ."""
     tables_a, tables_b = _paired(a, b, metric)
     difference = _mean_value(tables_a, metric) - _mean_value(tables_b, metric)
-    samples = np.subtract(*_paired_samples(tables_a, tables_b, metric, n_boot, seed))
-    low, high = _percentiles(samples, level)
-    p = _permutation_p(tables_a, tables_b, metric, difference, n_permutations, np.random.default_rng(seed))
-    return Comparison(float(difference), low, high, p, len(tables_a[0]), min(len(tables_a), len(tables_b)))
+    low, high = _percentiles(np.subtract(*_samples([tables_a, tables_b], metric, n_boot, seed)), level)
+    p = _permutation_p(tables_a, tables_b, metric, difference, n_permutations, seed)
+    return Comparison(difference, low, high, p, len(tables_a[0]), min(len(tables_a), len(tables_b)))
 
 
 def relative(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
@@ -174,11 +165,10 @@ def relative(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric:
     base = _mean_value(tables_b, metric)
     if base == 0:
         raise ValueError(f"Relative performance in {metric}: the row compared with scores 0.")
-    top, bottom = _paired_samples(tables_a, tables_b, metric, n_boot, seed)
     with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = _percentiles(top / bottom, level)
-    return Interval(float(_mean_value(tables_a, metric) / base), low, high, len(tables_a[0]),
-                    min(len(tables_a), len(tables_b)))
+        low, high = _percentiles(np.divide(*_samples([tables_a, tables_b], metric, n_boot, seed)), level)
+    value, seeds = _mean_value(tables_a, metric) / base, min(len(tables_a), len(tables_b))
+    return Interval(value, low, high, len(tables_a[0]), seeds)
 
 
 def holm(p: Sequence[float] | Mapping[Any, float]) -> np.ndarray | dict[Any, float]:
@@ -226,10 +216,14 @@ def _mean_value(tables: list[np.ndarray], metric: str) -> float:
     return float(np.mean([corpus(metric, t) for t in tables]))
 
 
-def _paired_samples(tables_a: list, tables_b: list, metric: str, n_boot: int, seed: int) -> tuple:
-    values_a, values_b = _resampled([tables_a, tables_b], metric, n_boot, seed)
-    draw_a, draw_b = (_draw_seeds(len(tables), n_boot, seed) for tables in (tables_a, tables_b))
-    return _over_seeds(values_a, draw_a), _over_seeds(values_b, draw_b)
+def _samples(rows: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> list[np.ndarray]:
+    """For each row of a table (B,) values: each replicate averages over the seeds that it drew, the same ones for all
+    rows of as many seeds."""
+    samples = []
+    for values in _resampled(rows, metric, n_boot, seed):                                             # (S, B)
+        draw = np.random.default_rng([seed, 1, len(values)]).integers(len(values), size=values.shape)
+        samples.append(np.take_along_axis(values, draw, axis=0).mean(axis=0))
+    return samples
 
 
 def _resampled(rows: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> list[np.ndarray]:
@@ -256,23 +250,14 @@ def _draw_clips(n: int, n_boot: int, seed: int, start: int) -> np.ndarray:
     return counts
 
 
-def _draw_seeds(n_seeds: int, n_boot: int, seed: int) -> np.ndarray:
-    """(n_seeds, n_boot) which seeds each replicate averages over: the same for all rows of as many seeds."""
-    return np.random.default_rng([seed, 1, n_seeds]).integers(n_seeds, size=(n_seeds, n_boot))
-
-
-def _over_seeds(values: np.ndarray, draw: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(values, draw, axis=0).mean(axis=0)       # (S, B) -> (B,)
-
-
 def _percentiles(samples: np.ndarray, level: float) -> tuple[float, float]:
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
 def _permutation_p(tables_a: list, tables_b: list, metric: str, difference: float, n_permutations: int,
-                   rng: np.random.Generator) -> float:
-    n, function = len(tables_a[0]), aggregate(metric)
+                   seed: int) -> float:
+    n, function, rng = len(tables_a[0]), aggregate(metric), np.random.default_rng(seed)
     pairs = min(len(tables_a), len(tables_b))
     a, b = np.stack(tables_a), np.stack(tables_b)
     gap = b[:pairs] - a[:pairs]                                        # (S, n, k): what a swap adds to a's sums

@@ -11,8 +11,9 @@ from aaclib.config import Config, ConfigError, of_run, raw_dir
 from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import AudioCaps
 from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
-from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES, WavCaps
+from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES
 
+NEED_SPICE = {"spice", "spider", "spider_fl"}
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
 HUB_BYTES = {"laion/clap-htsat-unfused": 615_000_000, "laion/clap-htsat-fused": 615_000_000}
 LAION_BYTES = 1_900_000_000
@@ -35,13 +36,14 @@ class Need:
 def needs(config: Config) -> list[Need]:
     """Everything outside the store that the profile's run reads. Raises what loading a data set raises."""
     found = []
+    learned_from = ("train", "validation") if config.train.keep == "best" else ("train",)
     for target in config.data.targets:
         if absent(target, config.data):
             continue
-        texts = ("train", *_validation(config))
-        found += _dataset(config, target, texts, _audio_splits(config, target))
+        heard = ("evaluation", *learned_from) if supervised(config, target) else ("evaluation",)
+        found += _dataset(config, target, learned_from, heard)
         if borrows_text(config, target):
-            found += [need for name in TEXT_FOR_ALL for need in _dataset(config, name, texts, ())]
+            found += [need for name in TEXT_FOR_ALL for need in _dataset(config, name, learned_from, ())]
     if config.captioner:               # its CLAP and decoders make the captions, its gap was measured in that run
         try:
             config = of_run(config.source[0])
@@ -50,7 +52,12 @@ def needs(config: Config) -> list[Need]:
     elif config.data.pairs:
         name, _, split = config.data.pairs.partition(".")
         found += _dataset(config, name, (split or "train",), (split or "train",))
-    return list(dict.fromkeys([*found, *_clap(config), *_tokenizer(config)]))
+    found += _clap(config)
+    if config.decoder.tokenizer != "words":
+        vocabularies = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
+        found.append(_hub("the decoder's tokenizer", config.decoder.tokenizer, [vocabularies], SMALL,
+                          "decoder.tokenizer=DIR"))
+    return list(dict.fromkeys(found))
 
 
 def borrows_text(config: Config, target: str) -> bool:
@@ -67,34 +74,24 @@ def supervised(config: Config, target: str) -> bool:
     return any(not bridge.strategy(name).weakly_supervised for name in config.data.targets[target])
 
 
-def _validation(config: Config) -> tuple[str, ...]:
-    return ("validation",) if config.train.keep == "best" else ()
-
-
-def _audio_splits(config: Config, target: str) -> tuple[str, ...]:
-    return ("evaluation", *(("train", *_validation(config)) if supervised(config, target) else ()))
-
-
 def _dataset(config: Config, name: str, texts: tuple[str, ...], audio: tuple[str, ...]) -> list[Need]:
     if name not in ("clotho", "audiocaps", "wavcaps"):
         return []
     dataset = load(name, config.data)
     if isinstance(dataset, Clotho):
-        found = []
-        for split in dict.fromkeys([*texts, *audio]):
-            path = dataset.table_path("captions", split)
-            found.append(_table(f"Clotho's {OFFICIAL[split]} captions", path, dataset.remote(path.name).url))
+        tables = {split: dataset.table_path("captions", split) for split in (*texts, *audio)}
+        found = [_table(f"Clotho's {OFFICIAL[split]} captions", path, dataset.remote(path.name).url)
+                 for split, path in tables.items()]
         for split in audio:
-            archive = dataset.root / "archives" / f"clotho_audio_{OFFICIAL[split]}.7z"
-            here = dataset.audio_folder(split).is_dir() and any(dataset.audio_folder(split).iterdir())
-            found.append(Need(f"Clotho's {OFFICIAL[split]} audio", str(dataset.audio_folder(split)), here,
-                              0 if archive.is_file() else ARCHIVE_BYTES[split], AUDIO_BYTES[split],
-                              dataset.remote(archive.name).url, f"a network; or put the archive at {archive}"))
+            folder, archive = dataset.audio_folder(split), f"clotho_audio_{OFFICIAL[split]}.7z"
+            here, place = folder.is_dir() and any(folder.iterdir()), dataset.root / "archives" / archive
+            found.append(Need(f"Clotho's {OFFICIAL[split]} audio", str(folder), here,
+                              0 if place.is_file() else ARCHIVE_BYTES[split], AUDIO_BYTES[split],
+                              dataset.remote(archive).url, f"a network; or put the archive at {place}"))
         return found
     if isinstance(dataset, AudioCaps):
         return [_table(f"AudioCaps' {s} captions", dataset.table_path(s), dataset.remote(s).url)
                 for s in dict.fromkeys([*texts, *audio])]
-    assert isinstance(dataset, WavCaps)
     table = _table("WavCaps' SoundBible captions", dataset.json_path(), dataset.remote(JSON).url)
     mend = "a network; or --set data.wavcaps=DIR with {id}.flac files and sb_final.json"
     return [table, Need("WavCaps' SoundBible audio", str(dataset.root), dataset.audio_is_here(), ZIP_BYTES, ZIP_BYTES,
@@ -106,8 +103,8 @@ def _table(what: str, path: Path, url: str) -> Need:
 
 
 def _clap(config: Config) -> list[Need]:
-    kind, _, name = config.clap.backend.partition(":")
-    name = name.partition("?")[0]
+    spec, _, query = config.clap.backend.partition("?")
+    kind, _, name = spec.partition(":")
     if kind == "hf":
         files = [("config.json",), ("preprocessor_config.json",), WEIGHTS, ("tokenizer.json", "vocab.json")]
         return [_hub("CLAP weights and tokenizer", name, files, HUB_BYTES.get(name, 0), "clap.backend=hf:DIR")]
@@ -123,37 +120,23 @@ def _clap(config: Config) -> list[Need]:
         weights = Need("WavCaps' CLAP checkpoint", str(path), path.is_file(), 0, 0, "",
                        f"fetch cnn14-bert.pt by browser (links in github.com/XinhaoMei/WavCaps, folder retrieval), put "
                        f"it at {path}, or --set clap.backend=wavcaps:FILE")
-        return [weights, _hub("BERT's tokenizer", _option(config, "bert-base-uncased"),
+        options = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)    # wavcaps:FILE?tokenizer=DIR
+        return [weights, _hub("BERT's tokenizer", options.get("tokenizer", "bert-base-uncased"),
                               [("tokenizer.json", "vocab.txt")], SMALL, "")]
     if kind == "embeddings":
         return [Need("computed embeddings", name, Path(name).expanduser().is_dir(), mend="give embeddings:DIR")]
     return []
 
 
-def _option(config: Config, default: str) -> str:
-    """The tokenizer given with the backend: 'wavcaps:FILE?tokenizer=DIR'."""
-    query = config.clap.backend.partition("?")[2]
-    return dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair).get("tokenizer", default)
-
-
-def _tokenizer(config: Config) -> list[Need]:
-    if config.decoder.tokenizer == "words":
-        return []
-    return [_hub("the decoder's tokenizer", config.decoder.tokenizer,
-                 [("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")], SMALL, "decoder.tokenizer=DIR")]
-
-
 def _hub(what: str, name: str, files: list[tuple[str, ...]], size: int, setting: str) -> Need:
     """Something that transformers reads: `files`: of each group one has to be there, in the folder or the cache."""
     folder = Path(name).expanduser()
-    if folder.is_dir() or name.startswith((".", "/", "~")):
-        here = all(any((folder / file).is_file() for file in group) for group in files)
-        wanted = ", ".join(group[0] for group in files)
-        return Need(what, str(folder), here, mend=f"the folder must hold {wanted}")
-    here = all(any(cached(name, file) for file in group) for group in files)
+    local = folder.is_dir() or name.startswith((".", "/", "~"))
+    here = all(any((folder / file).is_file() if local else cached(name, file) for file in group) for group in files)
+    if local:
+        return Need(what, str(folder), here, mend=f"the folder must hold {', '.join(group[0] for group in files)}")
     offline = f"; without network, copy its files to a folder and --set {setting}" if setting else ""
-    mend = f"hf download {name}{offline}"
-    return Need(what, name, here, size, 0, _hub_url(name, "config.json"), mend)
+    return Need(what, name, here, size, 0, _hub_url(name, "config.json"), f"hf download {name}{offline}")
 
 
 def _hub_url(name: str, file: str) -> str:

@@ -14,17 +14,18 @@ import pandas as pd
 
 from aaclib import bridge
 from aaclib.config import Config
-from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
+from aaclib.datasets import SPLITS, TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
 from aaclib.datasets.clotho import CLIPS as CLOTHO
 from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
-from aaclib.doctor.needs import Need, borrows_text, needs, supervised
+from aaclib.doctor.needs import NEED_SPICE, borrows_text, needs, supervised
 from aaclib.progress import duration
 
 FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}      # sustained, in small models
 STEP_S = {"cpu": 0.0, "cuda": 0.012, "mps": 0.03}           # a training step at least
 WINDOW_S = {"cpu": 0.36, "cuda": 0.02, "mps": 0.05}         # one ten-second window through HTSAT or Cnn14, decoded
-TOKENS = 15                            # a caption, about
+TOKENS, BERT_TOKENS = 15, 30522        # of a caption, about; of BERT's vocabulary
+COPIED = {"copy", "human"}             # rows whose captions no decoder writes
 TINY_CLAP_S = 0.0046                   # an epoch of the tiny CLAP, a clip, two threads
 SCENE_S = 0.015                        # to render a synthetic scene, two processes
 METRICS_S, SPICE_REFERENCES_S, SPICE_ROW_S = 6.0, 0.035, 0.02   # a row; a reference caption; a clip of a row
@@ -71,51 +72,43 @@ class Plan:
 
 def plan(config: Config) -> Plan:
     """The plan of a profile on this machine. Fetches nothing and loads no model."""
-    device = _device(config)
+    from aaclib.clap.base import pick_device  # which needs PyTorch
+
+    device = pick_device(config.device).type
     left_out = {t: why for t in config.data.targets if (why := absent(t, config.data))}
     targets = {t: names for t, names in config.data.targets.items() if t not in left_out}
     notes = [f"The table of {target} is left out: {why}" for target, why in left_out.items()]
-    counts = {t: {s: _count(config, t, s) for s in ("train", "validation", "evaluation")} for t in targets}
-    for target, count in counts.items():
-        if count["train"][1] == 0:
-            notes.append(f"{target}: the captions are not here yet, so its times are missing.")
+    counts = {t: {s: _count(config, t, s) for s in SPLITS} for t in targets}
+    # rows of one training share a decoder; the run that `captioner` names has trained them all
+    decoders = {t: 0 if config.captioner else len({bridge.strategy(name).training for name in set(names) - COPIED})
+                for t, names in targets.items()}
+    notes += [f"{target}: the captions are not here yet, so its times are missing."
+              for target, n in decoders.items() if n and not counts[target]["train"][1]]
     seeds = len(config.seeds)
     rows = [("01_data", _data(config, counts), "data sets, audio of the synthetic world"),
-            ("02_embeddings", seeds * _embeddings(config, targets, counts, device), "CLAP embeddings"),
-            ("04_training", seeds * sum(_training(config, targets[t], counts[t], device) for t in targets),
-             f"{seeds * sum(len(_trainings(names)) for names in targets.values())} decoders"),
+            ("02_embeddings", seeds * _embeddings(config, counts, device), "CLAP embeddings"),
+            ("04_training", seeds * sum(decoders[t] * _training(config, counts[t], device) for t in targets),
+             f"{seeds * sum(decoders.values())} decoders"),
             ("05_decoding", seeds * sum(_decoding(config, targets[t], counts[t], device) for t in targets), "captions"),
             ("06_tables", sum(_tables(config, targets[t], counts[t]) for t in targets), "metrics")]
     if config.clap.backend == "tiny":
         seen = config.clap.epochs * _count(config, config.data.pretrain, "train")[0]
         rows.insert(1, ("02_embeddings", seeds * seen * TINY_CLAP_S, "training of the tiny CLAP"))
-    downloads = pd.DataFrame([_download(need) for need in needs(config)], columns=["what", "where", "state", "gb"])
-    stages = pd.DataFrame(rows, columns=["stage", "seconds", "what"])
-    return Plan(config.title or config.name, device, stages, downloads, _gpu_gb(config), tuple(notes))
-
-
-def _download(need: Need) -> tuple[str, str, str, float]:
-    state = "here" if need.here else "to fetch" if need.url else "MISSING"
-    return need.what, need.where, state, need.size / 1e9
-
-
-def _device(config: Config) -> str:
-    import torch
-
-    if config.device:
-        return config.device.split(":")[0]
-    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    downloads = [(n.what, n.where, "here" if n.here else "to fetch" if n.url else "MISSING", n.size / 1e9)
+                 for n in needs(config)]
+    return Plan(config.title or config.name, device, pd.DataFrame(rows, columns=["stage", "seconds", "what"]),
+                pd.DataFrame(downloads, columns=["what", "where", "state", "gb"]), _gpu_gb(config), tuple(notes))
 
 
 def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
     """(clips, captions) of a split, without fetching anything; (0, 0) where that cannot be known."""
-    known = {"clotho": (CLOTHO, 5), "audiocaps": (AUDIOCAPS, 1 if split == "train" else 5), "wavcaps": (
-        {"train": WAVCAPS, "validation": 0, "evaluation": 0}, 1)}
+    published = {"clotho": (CLOTHO, 5), "audiocaps": (AUDIOCAPS, 1 if split == "train" else 5),
+                 "wavcaps": ({"train": WAVCAPS, "validation": 0, "evaluation": 0}, 1)}
     size = config.data.sizes.get(f"{dataset}.{split}")
-    if dataset in known:
-        clips = known[dataset][0][split]
-        clips = min(clips, size) if size else clips
-        return clips, clips * known[dataset][1]
+    if dataset in published:
+        clips, each = published[dataset]
+        n = min(clips[split], size or clips[split])
+        return n, n * each
     if dataset.startswith("soundscapes"):      # known without writing a caption, which takes seconds
         return load(dataset, config.data).count(split)
     try:
@@ -128,20 +121,14 @@ def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
     return len(clips), captions
 
 
-def _trainings(names: tuple[str, ...]) -> set[str]:
-    """Which decoders the rows need: rows of one training share one."""
-    return {bridge.strategy(name).training for name in names if name not in ("copy", "human")}
-
-
 def _data(config: Config, counts: dict) -> float:
-    names = [n.partition(".")[0] for n in (config.data.pretrain, *config.data.targets)]
-    scenes = sum(sum(c[0] for c in counts.get(n, {}).values()) for n in names if n.startswith("soundscapes"))
+    scenes = sum(clips for t in counts if t.startswith("soundscapes") for clips, _ in counts[t].values())
     if config.data.pretrain.startswith("soundscapes"):
         scenes += _count(config, config.data.pretrain, "train")[0]
     return 10 + scenes * SCENE_S
 
 
-def _embeddings(config: Config, targets: dict, counts: dict, device: str) -> float:
+def _embeddings(config: Config, counts: dict, device: str) -> float:
     if config.clap.backend == "tiny":
         return 0.003 * sum(sum(sum(pair) for pair in c.values()) for c in counts.values())
     windows = {"clotho": 3, "audiocaps": 1}                  # of ten seconds, a clip
@@ -153,20 +140,24 @@ def _embeddings(config: Config, targets: dict, counts: dict, device: str) -> flo
 
 
 def _parameters(config: Config) -> float:
-    vocabulary = config.decoder.vocabulary if config.decoder.tokenizer == "words" else 30522
-    return 12 * config.decoder.layers * config.decoder.width**2 + vocabulary * config.decoder.width
+    return 12 * config.decoder.layers * config.decoder.width**2 + _vocabulary(config) * config.decoder.width
 
 
-def _training(config: Config, names: tuple[str, ...], count: dict, device: str) -> float:
+def _vocabulary(config: Config) -> int:
+    return config.decoder.vocabulary if config.decoder.tokenizer == "words" else BERT_TOKENS
+
+
+def _training(config: Config, count: dict, device: str) -> float:
+    """Of one decoder."""
     captions = count["train"][1]
     flop = 6 * _parameters(config) * TOKENS * captions * config.train.epochs
     steps = captions / config.train.batch_size * config.train.epochs
-    return len(_trainings(names)) * max(flop / FLOPS[device], steps * STEP_S[device])
+    return max(flop / FLOPS[device], steps * STEP_S[device])
 
 
 def _decoding(config: Config, names: tuple[str, ...], count: dict, device: str) -> float:
-    rows = [n for n in names if n not in ("copy", "human", "shuffled")]
-    beams = config.generate.beam * len(set(rows) & set(config.generate.beam_rows))
+    rows = set(names) - COPIED - {"shuffled"}
+    beams = config.generate.beam * len(rows & set(config.generate.beam_rows))
     flop = 2 * _parameters(config) * config.generate.max_tokens * count["evaluation"][0]
     return (len(rows) + beams) * (1 + flop / FLOPS[device])
 
@@ -174,13 +165,11 @@ def _decoding(config: Config, names: tuple[str, ...], count: dict, device: str) 
 def _tables(config: Config, names: tuple[str, ...], count: dict) -> float:
     rows = len(names) * len(config.seeds)
     size = count["evaluation"][0] / 1000
-    spice = {"spice", "spider", "spider_fl"} & set(config.metrics.names)
-    seconds = 15 + METRICS_S * rows * size
-    return seconds + (count["evaluation"][1] * SPICE_REFERENCES_S + 1000 * size * SPICE_ROW_S * rows if spice else 0)
+    spice = count["evaluation"][1] * SPICE_REFERENCES_S + 1000 * size * SPICE_ROW_S * rows
+    return 15 + METRICS_S * rows * size + (spice if NEED_SPICE & set(config.metrics.names) else 0)
 
 
 def _gpu_gb(config: Config) -> float:
     """Weights and batches of CLAP (0.6 GB and some), or weights, Adam and logits of a decoder: the larger one."""
-    vocabulary = config.decoder.vocabulary if config.decoder.tokenizer == "words" else 30522
-    logits = 3 * 4 * config.train.batch_size * (config.decoder.max_tokens + 1) * vocabulary
+    logits = 3 * 4 * config.train.batch_size * (config.decoder.max_tokens + 1) * _vocabulary(config)
     return 1 + max(2.5e9 if config.clap.backend != "tiny" else 0.5e9, 16 * _parameters(config) + logits) / 1e9

@@ -44,13 +44,12 @@ def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], met
     A clip that a metric cannot score is NaN in `per_clip`, and the corpus value is absent with the reason.
     An empty candidate is a caption that says nothing: it is scored (0) and noted.
     Raises InputError (a ValueError) for unequal lengths or a clip without references, MetricError (Unavailable where
-    something is not installed) for a metric asked for by name. Values are fractions; CIDEr-D runs to 10.
-    """
+    something is not installed) for a metric asked for by name. Values are fractions; CIDEr-D runs to 10."""
     candidates, references = check(candidates, references)
     wanted = list(dict.fromkeys(NAMES if metrics is None else metrics))
     if unknown := [name for name in wanted if name not in NAMES]:
         raise InputError(f"Unknown metric '{unknown[0]}'. Known: {', '.join(NAMES)}.")
-    kept = None if store is False else (store if isinstance(store, Store) else Store())
+    kept = None if store is False else store if isinstance(store, Store) else Store()
     run = _Run(candidates, references, tokenize, kept)
     run.compute(_modules(wanted))
     if strict and metrics is not None and (broken := [name for name in wanted if name in run.errors]):
@@ -83,11 +82,9 @@ def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tup
 
 def _modules(wanted: Iterable[str]) -> list[str]:
     """The modules behind these metrics, in the order to start them."""
-    names, todo = set(), list(wanted)
-    while todo:
-        name = todo.pop()
-        todo += COMBINED.get(name, ())
-        names.add(name)
+    names = set(wanted)
+    for name, parts in reversed(COMBINED.items()):       # spider_fl first: it is made of spider
+        names |= set(parts) if name in names else set()
     return [module for module, made in MODULES.items() if names & set(made)]
 
 
@@ -96,22 +93,18 @@ class _Run:
 
     def __init__(self, candidates: list[str], references: list[list[str]], tokenize: bool, store: Store | None):
         self.candidates, self.references, self.tokenize, self.store = candidates, references, tokenize, store
+        self.cache = Cache("scores", store)
+        self.content = key(tokenize, candidates, references).hex()
         self.results: dict[str, Result] = {}
         self.errors: dict[str, MetricError] = {}
 
     def compute(self, modules: list[str]) -> None:
-        cache = Cache("scores", self.store)
-        content = key(self.tokenize, self.candidates, self.references).hex()
-        keys = {module: key(module, content) for module in modules}
-        found = cache.get(keys.values())
-        todo = []
-        for module in modules:
-            if blob := found.get(keys[module]):
-                self.results |= _unpack(blob)
-            else:
-                todo.append(module)
+        found = self.cache.get(key(module, self.content) for module in modules)
+        todo = [module for module in modules if key(module, self.content) not in found]
+        for blob in found.values():
+            self.results |= _unpack(blob)
         if "meteor" in todo:                         # its 10 s of start-up pass while captions are tokenised
-            self._try("meteor", lambda: _module("meteor").warm_up())
+            self._try(["meteor"], _module("meteor").warm_up)
         tokens = self._tokens([m for m in todo if m not in RAW and m not in self.errors])
         todo = [m for m in todo if m not in self.errors]
         with ThreadPoolExecutor(len(OWN_PROCESS)) as pool:
@@ -121,9 +114,6 @@ class _Run:
                     self._run(module, tokens)
             for future in waiting:
                 future.result()
-        new = {module: {n: self.results[n] for n in MODULES[module] if n in self.results} for module in todo}
-        whole = {m: made for m, made in new.items() if made and not any(r.failures for r in made.values())}
-        cache.put({keys[module]: _pack(made) for module, made in whole.items()})
         self._combine()
 
     def _tokens(self, modules: list[str]) -> tuple[list[str], list[list[str]]] | None:
@@ -132,23 +122,24 @@ class _Run:
         from aaclib.metrics.ptb import tokenise
 
         flat = self.candidates + [r for refs in self.references for r in refs]
-        try:
-            tokens = iter(tokenise(flat, self.store))
-        except MetricError as error:
-            self.errors |= {name: error for m in modules for name in (m, *MODULES[m])}
-            return None
-        return [next(tokens) for _ in self.candidates], [[next(tokens) for _ in refs] for refs in self.references]
+        tokens = self._try(modules, lambda: iter(tokenise(flat, self.store)))
+        return tokens and ([next(tokens) for _ in self.candidates],
+                           [[next(tokens) for _ in refs] for refs in self.references])
 
     def _run(self, module: str, tokens: Any) -> None:
         captions = (self.candidates, self.references) if module in RAW else tokens
-        made = self._try(module, lambda: _module(module).compute(*captions, store=self.store))
-        self.results |= made or {}
+        kept = {"store": self.store} if module in OWN_PROCESS else {}     # they keep single captions as well
+        made = self._try([module], lambda: _module(module).compute(*captions, **kept)) or {}
+        self.results |= made
+        if made and not any(result.failures for result in made.values()):
+            self.cache.put({key(module, self.content): _pack(made)})
 
-    def _try(self, module: str, action: Callable[[], Any]) -> Any:
+    def _try(self, modules: list[str], action: Callable[[], Any]) -> Any:
+        """What `action` returns; None where it fails, and these modules and their metrics with it."""
         try:
             return action()
         except MetricError as error:
-            self.errors |= {name: error for name in (module, *MODULES[module])}
+            self.errors |= {name: error for module in modules for name in (module, *MODULES[module])}
             return None
 
     def _combine(self) -> None:

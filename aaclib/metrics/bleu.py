@@ -7,12 +7,11 @@ import functools
 import numpy as np
 
 from aaclib.metrics.result import Result
-from aaclib.store import Store
 
 NAMES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4")
 
 
-def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:
     """Tokenised captions in, four results out. Statistics: length, reference length, guesses 1..N, matches 1..N."""
     from pycocoevalcap.bleu.bleu_scorer import BleuScorer, cook_test
 

@@ -12,7 +12,7 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aaclib.store import VERSIONS, Store
@@ -56,13 +56,20 @@ class Cache:
                 db.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
                                [(k, v, time.time()) for k, v in entries.items()])
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.path, timeout=BUSY_S)
-        try:
-            yield db
-        finally:
-            db.close()
+    def complete(self, items: Iterable[str], make: Callable[[list[str]], Sequence], pack: Callable[[Any], bytes],
+                 unpack: Callable[[bytes], Any]) -> dict[str, Any]:
+        """item -> value: what is kept, and for the others what `make` gives (a list of as many), which is then kept."""
+        keys = {item: key(item) for item in dict.fromkeys(items)}
+        found = self.get(keys.values())
+        values = {item: unpack(found[k]) for item, k in keys.items() if k in found}
+        if fresh := [item for item in keys if item not in values]:
+            new = dict(zip(fresh, make(fresh), strict=True))
+            self.put({keys[item]: pack(value) for item, value in new.items()})
+            values |= new
+        return values
+
+    def _open(self) -> contextlib.closing[sqlite3.Connection]:
+        return contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_S))
 
     @contextlib.contextmanager
     def _forgiving(self) -> Iterator[None]:
@@ -70,9 +77,8 @@ class Cache:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            if "no such table" in str(error):           # another process has just made the file
-                return
-            if str(self.path) not in _said:
+            another_just_made_it = "no such table" in str(error)
+            if not another_just_made_it and str(self.path) not in _said:
                 _said.add(str(self.path))
                 print(f"{self.path}: {error}; scores are computed without it. Delete the file if it is damaged.",
                       file=sys.stderr)

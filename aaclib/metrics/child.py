@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
+import queue
 import subprocess
 import tempfile
 import threading
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 _guard = threading.Lock()
 _of_session: dict[type, Child] = {}
@@ -45,6 +47,19 @@ class Child:
         self.process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.errors)
         self.owner = os.getpid()
+        self.answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(self.process.stdout, self.answers), daemon=True).start()
+
+    def send(self, text: str) -> None:
+        """Writes in a thread, so that neither side waits for the other; where the process ends, `answer` says so."""
+        threading.Thread(target=_write, args=(self.process.stdin, text), daemon=True).start()
+
+    def answer(self, timeout: float) -> bytes:
+        """The next line; one without a line's end where the process has ended. Raises TimeoutError."""
+        try:
+            return self.answers.get(timeout=timeout)
+        except queue.Empty:
+            raise TimeoutError(f"no answer in {timeout:.0f} s") from None
 
     def said(self) -> str:
         """What it wrote to its standard error."""
@@ -56,8 +71,19 @@ class Child:
             self.process.kill()
             self.process.wait()
             for pipe in (self.process.stdin, self.process.stdout, self.errors):
-                try:
+                with contextlib.suppress(OSError):         # what was still to be written has nobody to go to
                     pipe.close()
-                except OSError:         # what was still to be written has nobody to go to
-                    pass
         self.process = None
+
+
+def _listen(pipe: IO[bytes], answers: queue.SimpleQueue) -> None:
+    with contextlib.suppress(ValueError):                  # closed by stop()
+        for line in pipe:
+            answers.put(line)
+    answers.put(b"")
+
+
+def _write(pipe: IO[bytes], text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        pipe.write(text.encode("utf-8", errors="replace"))
+        pipe.flush()

@@ -14,14 +14,12 @@ from collections import Counter
 import numpy as np
 
 from aaclib.metrics.result import Result, means
-from aaclib.store import Store
 
-NAMES = ("cider_d",)
 N, SIGMA = 4, 6.0
 Vector = tuple[tuple[dict, ...], tuple[float, ...], int]      # weights and norms by n-gram length, and the length
 
 
-def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:
     """Tokenised captions in; the corpus value is the mean over clips."""
     frequency, vectors = _reference_set(tuple(map(tuple, references)))
     size = math.log(float(len(vectors)))

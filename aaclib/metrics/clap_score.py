@@ -28,10 +28,8 @@ def clap_score(z_audio: np.ndarray, z_text: np.ndarray) -> Result:
 
 def self_retrieval(z_audio: np.ndarray, z_text: np.ndarray) -> dict[str, Result]:
     """self_r@1, self_r@5, self_r@10: whether each caption's own clip is among the k nearest of all clips.
-
     z_audio, z_text: (n, d) unit rows. A clip whose caption has no embedding (NaN row) was not found: 0. Ties count
-    against the caption (as in `aaclib.retrieval`).
-    """
+    against the caption (as in `aaclib.retrieval`)."""
     z_text = np.asarray(z_text)
     known = np.flatnonzero(~np.isnan(z_text).any(axis=1))
     ranks = np.full(len(z_text), math.inf)
@@ -43,11 +41,8 @@ def self_retrieval(z_audio: np.ndarray, z_text: np.ndarray) -> dict[str, Result]
 def judge(embed_text: Callable[[list[str]], np.ndarray], z_audio: np.ndarray,
           captions: Sequence[str]) -> dict[str, Result]:
     """clap_score and self_r@k of one caption a clip; `embed_text` (a Backend's, or one that keeps what it made) and
-    `z_audio`, (n, d) unit rows of the clips, are the judge's.
-
-    An empty caption has no embedding: no clap_score, and it finds nothing.
-    """
-    captions = list(captions)
+    `z_audio`, (n, d) unit rows of the clips, are the judge's. An empty caption has no embedding: no clap_score, and it
+    finds nothing."""
     said = [i for i, caption in enumerate(captions) if caption.strip()]
     z_text = np.full(np.shape(z_audio), np.nan, np.float32)
     if said:

@@ -12,7 +12,7 @@ import pandas as pd
 from aaclib import stats
 from aaclib.metrics import NAMES, MetricError, Scores, evaluate, io
 from aaclib.metrics.install_spice import install, installed
-from aaclib.store import replacing, write_text
+from aaclib.store import replacing, write_json
 
 INSTALL = "install-spice"
 EXAMPLES = f"""\
@@ -45,15 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.candidates == INSTALL and not args.references:
-        return _install(args)
+        folder = install(args.source, args.repository, args.force)
+        size = sum(jar.stat().st_size for jar in installed()) / 2**20
+        print(f"SPICE is installed in {folder} ({size:.0f} MiB).")
+        return 0
     if not args.references:
         raise MetricError("A file of references is needed as well: aaclib metrics CANDIDATES REFERENCES")
     predictions = io.read_predictions(args.candidates, args.ids, args.caption)
     clips, candidates, references, notes = io.match(
         predictions, io.read_references(args.references, args.ids, args.reference), args.partial)
     names = [name.strip() for name in args.metrics.split(",") if name.strip()] if args.metrics else None
-    store = False if args.no_cache else None
-    scores = evaluate(candidates, references, names, tokenize=not args.tokenized, store=store)
+    scores = evaluate(candidates, references, names, not args.tokenized, store=False if args.no_cache else None)
     table = _table(scores, args.bootstrap)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
     intervals = " 95 % bootstrap intervals." if args.bootstrap else ""
@@ -66,9 +68,8 @@ def run(args: argparse.Namespace) -> int:
         with replacing(args.per_clip) as temporary:
             pd.concat([frame, scores.per_clip], axis=1).to_csv(temporary, index=False)
     if args.out:
-        rows = {row.metric: {"value": row.value, "low": row.low, "high": row.high} for row in table.itertuples()}
-        write_text(args.out, json.dumps({"clips": scores.n, "corpus": rows, "missing": scores.missing,
-                                         "notes": [*notes, *scores.notes]}, indent=1, ensure_ascii=False) + "\n")
+        write_json(args.out, {"clips": scores.n, "corpus": table.set_index("metric").to_dict("index"),
+                              "missing": scores.missing, "notes": [*notes, *scores.notes]})
     return 0
 
 
@@ -78,10 +79,3 @@ def _table(scores: Scores, n_boot: int) -> pd.DataFrame:
         found = stats.interval(scores, name, n_boot) if n_boot else None
         rows.append({"metric": name, "value": value, "low": found and found.low, "high": found and found.high})
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
-
-
-def _install(args: argparse.Namespace) -> int:
-    folder = install(args.source, args.repository, args.force)
-    size = sum(jar.stat().st_size for jar in installed()) / 2**20
-    print(f"SPICE is installed in {folder} ({size:.0f} MiB).")
-    return 0

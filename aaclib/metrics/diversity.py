@@ -15,8 +15,7 @@ def diversity(captions: Sequence[str], training: Iterable[str] | None = None, to
     vocabulary: distinct words; distinct_1, distinct_2: distinct n-grams / all n-grams (Li et al., NAACL 2016);
     mean_length: words a caption; unique: distinct captions / captions; with `training`, copied: share of captions that
     stand word for word among the training captions. All on PTB tokens (`tokenize=False`: captions are tokens already).
-    Raises ValueError for no captions; Unavailable without Java.
-    """
+    Raises ValueError for no captions; Unavailable without Java."""
     captions, known = list(captions), list(training or [])
     if not captions:
         raise ValueError("There are no captions to describe.")

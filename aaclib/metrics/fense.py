@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aaclib.metrics.result import Result, means
 
-NAMES = ("fense",)
 PENALTY = 0.9
 
 

@@ -10,6 +10,7 @@ AACLIB_FENSE=hub fetches the same three, the checkpoint with its sha256 checked.
 from __future__ import annotations
 
 import functools
+import json
 import os
 from pathlib import Path
 
@@ -28,18 +29,16 @@ def location(part: str) -> str:
     chosen = os.environ.get("AACLIB_FENSE", "")
     if not chosen:
         raise Unavailable(f"The models of FENSE are not here: {HINT}.")
+    if chosen == "hub" and part == "echecker":
+        import pooch
+
+        return pooch.retrieve(ECHECKER_URL, f"sha256:{ECHECKER_SHA256}", fname=ECHECKER, path=cache_dir() / "fense")
     if chosen == "hub":
-        return {"sbert": SBERT, "bert": "bert-base-uncased"}.get(part) or _fetched()
+        return {"sbert": SBERT, "bert": "bert-base-uncased"}[part]
     path = Path(chosen).expanduser() / {"echecker": ECHECKER}.get(part, part)
     if not path.exists():
         raise Unavailable(f"{path} is not there: {HINT}.")
     return str(path)
-
-
-def _fetched() -> str:
-    import pooch
-
-    return pooch.retrieve(ECHECKER_URL, f"sha256:{ECHECKER_SHA256}", fname=ECHECKER, path=cache_dir() / "fense")
 
 
 def device() -> str:
@@ -51,8 +50,6 @@ def device() -> str:
 @functools.lru_cache(maxsize=2)
 def sbert(where: str) -> tuple:
     """(tokenizer, model) of a sentence-transformers folder with mean pooling. Raises MetricError for other pooling."""
-    import json
-
     from transformers import AutoModel, AutoTokenizer
 
     pooling = Path(where) / "1_Pooling" / "config.json"

@@ -8,15 +8,13 @@ import numpy as np
 
 from aaclib.metrics import fense_models
 from aaclib.metrics.result import Result, means
-from aaclib.store import Store
 
-NAMES = ("fer",)
 KINDS = ("add_tail", "repeat_event", "repeat_adv", "remove_conj", "remove_verb", "error")
 THRESHOLD = 0.9
 MAX_TOKENS = 64
 
 
-def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:
     """Captions as written (not tokenised); the references are not looked at. Raises Unavailable without the model."""
     return {"fer": means((probabilities(candidates)[:, KINDS.index("error")] > THRESHOLD).astype(np.float64))}
 

@@ -23,6 +23,7 @@ from aaclib.store import file_digest, locked
 
 VERSION = "3.6.0"
 GROUP, NAME = "edu.stanford.nlp", "stanford-corenlp"
+ARTEFACT = f"{GROUP}:{NAME}:{VERSION}"
 CLASSES_JAR, MODELS_JAR = f"{NAME}-{VERSION}.jar", f"spice-models-{VERSION}.jar"
 COMMAND = "aaclib metrics install-spice"
 ATTEMPTS, TIMEOUT_S = 3, 30
@@ -72,8 +73,7 @@ def install(source: str | Path | None = None, repository: str | None = None, for
 
     source: a folder with the jars, one of the jars (the other beside it) or Stanford's zip of CoreNLP 3.6.0; None takes
     them from `repository` (a Maven repository's address; None is Maven Central). Several processes may call it at
-    once; one that was killed leaves nothing that counts, and the next starts clean. Raises InstallError.
-    """
+    once; one that was killed leaves nothing that counts, and the next starts clean. Raises InstallError."""
     target = folder()
     with locked(target.parent / "install.lock"):
         with contextlib.suppress(Unavailable):
@@ -104,22 +104,21 @@ def _keep(jars: list[Path], new: Path, source: str) -> None:
                 if MAIN_CLASS in names and not (new / CLASSES_JAR).exists():
                     if _classes_digest(jar) != CLASSES:
                         raise InstallError(f"{path}: not the classes of CoreNLP {VERSION} (checksum differs). "
-                                           f"Take Maven's {GROUP}:{NAME}:{VERSION}, or run {COMMAND} with a network.")
+                                           f"Take Maven's {ARTEFACT}, or run {COMMAND} with a network.")
                     shutil.copyfile(path, new / CLASSES_JAR)
                 for name in sorted(name for name in missing if MODELS_ROOT + name in names):
                     content = jar.read(MODELS_ROOT + name)
                     if hashlib.sha256(content).hexdigest() != MODELS[name]:
                         raise InstallError(f"{path}: {name} is not that of CoreNLP {VERSION} (checksum differs). "
-                                           f"Take Maven's {GROUP}:{NAME}:{VERSION} with classifier models.")
-                    entry = zipfile.ZipInfo(MODELS_ROOT + name, (2016, 1, 19, 0, 0, 0))
-                    out.writestr(entry, content, zipfile.ZIP_DEFLATED)
+                                           f"Take Maven's {ARTEFACT} with classifier models.")
+                    out.writestr(zipfile.ZipInfo(MODELS_ROOT + name, (2016, 1, 19, 0, 0, 0)), content,
+                                 zipfile.ZIP_DEFLATED)
                     missing.discard(name)
     if not (new / CLASSES_JAR).exists():
-        raise InstallError(f"{source} holds no {CLASSES_JAR}. It needs both Maven files of {GROUP}:{NAME}:{VERSION}, "
-                           "plain and models.")
+        raise InstallError(f"{source} holds no {CLASSES_JAR}. It needs Maven's {ARTEFACT}, plain and models.")
     if missing:
         raise InstallError(f"{source} lacks {len(missing)} of the models that SPICE needs, such as {min(missing)}. "
-                           f"It needs {GROUP}:{NAME}:{VERSION} with classifier models.")
+                           f"It needs {ARTEFACT} with classifier models.")
 
 
 @contextlib.contextmanager
@@ -176,37 +175,36 @@ def _maven(work: Path, repository: str | None) -> list[Path]:
         raise InstallError(f"jgo is not installed ({error}): pip install jgo") from error
     jars = []
     for classifier, sha256 in MAVEN.items():
-        label = f"{GROUP}:{NAME}:{VERSION}" + (f":{classifier}" if classifier else "")
-        for attempt in range(1, ATTEMPTS + 1):
+        label = f"{ARTEFACT}:{classifier}" if classifier else ARTEFACT
+        for attempt in range(ATTEMPTS):
+            time.sleep(attempt)
             cache = work / f"maven-{len(jars)}-{attempt}"       # jgo takes a half file for a whole one: never twice
-            resolver = PythonResolver(progress_callback=_progress)
-            context = MavenContext(repo_cache=cache, resolver=resolver, timeout=TIMEOUT_S,
-                                   remote_repos={"chosen": repository.rstrip("/")} if repository else None)
+            context = MavenContext(repo_cache=cache, resolver=PythonResolver(progress_callback=_progress),
+                                   remote_repos={"chosen": repository.rstrip("/")} if repository else None,
+                                   timeout=TIMEOUT_S)
             try:
                 path = context.project(GROUP, NAME).at_version(VERSION).artifact(classifier=classifier or "").resolve()
-                problem = None if file_digest(path) == sha256 else f"{path.name}: the checksum is wrong"
+                if file_digest(path) == sha256:
+                    break
+                problem = f"{path.name}: the checksum is wrong"
             except (OSError, RuntimeError) as error:            # requests' errors are OSErrors
-                problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-            if problem is None:
-                jars.append(path)
-                break
+                problem = (str(error) or type(error).__name__).splitlines()[0]
             shutil.rmtree(cache, ignore_errors=True)
-            if attempt == ATTEMPTS:
-                raise InstallError(f"{label} could not be fetched ({problem}). With a network: {COMMAND}; "
-                                   f"with the files here: {COMMAND} --from FOLDER")
-            time.sleep(attempt)
+        else:
+            raise InstallError(f"{label} could not be fetched ({problem}). With a network: {COMMAND}; "
+                               f"with the files here: {COMMAND} --from FOLDER")
+        jars.append(path)
     return jars
 
 
 @contextlib.contextmanager
 def _progress(name: str, total: int) -> Iterator:
-    progress = Progress(f"SPICE: {name}", total // 2**20, "MiB", interval=5.0)
-    seen = 0
+    progress, seen = Progress(f"SPICE: {name}", total // 2**20, "MiB", interval=5.0), 0
 
     def update(count: int) -> None:
         nonlocal seen
-        before, seen = seen // 2**20, seen + count
-        if seen // 2**20 > before:
-            progress.step(seen // 2**20 - before)
+        seen += count
+        if more := seen // 2**20 - progress.done:
+            progress.step(more)
 
     yield update

@@ -6,6 +6,7 @@ image_id, youtube_id with start_time, ...); two files meet by equal names, else 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aaclib.metrics.result import MetricError
-from aaclib.store import replacing, write_text
+from aaclib.store import replacing, write_json
 
 ID_COLUMNS = ("file_name", "filename", "fname", "audio_file", "clip", "clip_id", "audio_id", "image_id", "id", "wav",
               "audio", "file", "youtube_id", "ytid", "audiocap_id")
@@ -35,16 +36,13 @@ class FormatError(MetricError, ValueError):
 
 def read_predictions(path: str | Path, ids: str = "", caption: str = "") -> dict[str, str]:
     """One caption a clip from CSV (DCASE: file_name, caption_predicted), JSON (COCO results, {clip: caption}) or JSONL.
-
     ids, caption: the columns to take, where they are not among the usual names. Raises FormatError for a file without
-    such columns, a clip that occurs twice or a caption that is not text.
-    """
+    such columns, a clip that occurs twice or a caption that is not text."""
     path = Path(path)
     found: dict[str, str] = {}
     for row in _rows(path):
         name, value = _clip(row, path, ids), row[_column(row, path, PREDICTION_COLUMNS, caption, "predicted caption")]
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
+        value = value[0] if isinstance(value, list) and len(value) == 1 else value
         if not isinstance(value, str):
             raise FormatError(f"{path}: the caption of '{name}' is {value!r}, not text.")
         if name in found:
@@ -59,12 +57,13 @@ def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[
     path = Path(path)
     found: dict[str, list[str]] = {}
     for row in _rows(path):
-        numbered = [] if caption else sorted((c for c in row if NUMBERED.match(str(c).lower())), key=_number)
-        values: Any = [row[c] for c in numbered]
-        if not numbered:
-            values = row[_column(row, path, REFERENCE_COLUMNS, caption, "reference captions")]
+        numbered = [] if caption else [column for column in row if NUMBERED.match(str(column).lower())]
+        if numbered:
+            values = [row[c] for c in sorted(numbered, key=lambda column: int(re.search(r"\d+$", column)[0]))]
+        else:
+            values = _listed(row[_column(row, path, REFERENCE_COLUMNS, caption, "reference captions")])
         name = _clip(row, path, ids)
-        for value in values if isinstance(values, list) else _listed(values):
+        for value in values:
             if value is not None and not isinstance(value, str):
                 raise FormatError(f"{path}: a reference of '{name}' is {value!r}, not text.")
             if value and value.strip():
@@ -75,10 +74,8 @@ def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[
 def match(predictions: Mapping[str, str], references: Mapping[str, Sequence[str]],
           partial: bool = False) -> tuple[list[str], list[str], list[list[str]], list[str]]:
     """(clips, candidates, references, notes) in the order of the references.
-
     Raises FormatError naming clips that have no prediction, or predictions for clips without references; with
-    `partial`, both are left out and noted.
-    """
+    `partial`, both are left out and noted."""
     names = {name: name for name in references}
     if not names.keys() & predictions.keys():
         names = {_stem(name): name for name in references}
@@ -118,17 +115,15 @@ def write_dcase(path: str | Path, clips: Sequence[str], captions: Sequence[str])
 
 def write_coco_results(path: str | Path, clips: Sequence[str], captions: Sequence[str]) -> None:
     """COCO results: [{"image_id": ..., "caption": ...}]."""
-    rows = [{"image_id": clip, "caption": caption} for clip, caption in zip(clips, captions, strict=True)]
-    write_text(path, json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+    write_json(path, [{"image_id": clip, "caption": text} for clip, text in zip(clips, captions, strict=True)])
 
 
 def write_coco_annotations(path: str | Path, clips: Sequence[str], references: Sequence[Sequence[str]]) -> None:
     """COCO annotations of the references, as pycocotools and pycocoevalcap read them."""
     pairs = [(clip, caption) for clip, refs in zip(clips, references, strict=True) for caption in refs]
-    write_text(path, json.dumps({
+    write_json(path, {
         "info": {}, "licenses": [], "type": "captions", "images": [{"id": clip} for clip in clips],
-        "annotations": [{"id": i, "image_id": clip, "caption": caption} for i, (clip, caption) in enumerate(pairs)],
-    }, ensure_ascii=False, indent=1) + "\n")
+        "annotations": [{"id": i, "image_id": clip, "caption": caption} for i, (clip, caption) in enumerate(pairs)]})
 
 
 # ---- inside
@@ -170,15 +165,13 @@ def _dicts(value: Any, path: Path) -> list[dict[str, Any]]:
 
 
 def _column(row: Mapping, path: Path, usual: Sequence[str], chosen: str, what: str) -> str:
-    lower = {str(name).strip().lower(): name for name in row}
-    if chosen:
-        if chosen in row:
-            return chosen
-        raise FormatError(f"{path} has no column '{chosen}'; it has {', '.join(map(str, row))}.")
-    for name in usual:
-        if name in lower:
-            return lower[name]
-    raise FormatError(f"{path}: no column of {what} ({', '.join(usual[:4])}, ...); it has {', '.join(map(str, row))}.")
+    lower, there = {str(name).strip().lower(): name for name in row}, f"it has {', '.join(map(str, row))}"
+    if chosen and chosen not in row:
+        raise FormatError(f"{path} has no column '{chosen}'; {there}.")
+    found = [chosen] if chosen else [lower[name] for name in usual if name in lower]
+    if not found:
+        raise FormatError(f"{path}: no column of {what} ({', '.join(usual[:4])}, ...); {there}.")
+    return found[0]
 
 
 def _clip(row: Mapping, path: Path, chosen: str) -> str:
@@ -190,18 +183,11 @@ def _clip(row: Mapping, path: Path, chosen: str) -> str:
 
 
 def _listed(value: Any) -> list:
-    """A cell that holds a JSON list is that list; any other is one caption."""
+    """A list, or a cell that holds a JSON list, is that list; any other value is one caption."""
     if isinstance(value, str) and value.startswith("["):
-        try:
-            parsed = json.loads(value)
-        except json.JSONDecodeError:
-            return [value]
-        return parsed if isinstance(parsed, list) else [value]
-    return [value]
-
-
-def _number(column: Any) -> int:
-    return int(re.search(r"\d+$", str(column)).group())
+        with contextlib.suppress(json.JSONDecodeError):
+            value = json.loads(value)
+    return value if isinstance(value, list) else [value]
 
 
 def _stem(name: str) -> str:

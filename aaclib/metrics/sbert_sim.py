@@ -6,13 +6,11 @@ import numpy as np
 
 from aaclib.metrics import fense_models
 from aaclib.metrics.result import Result, means
-from aaclib.store import Store
 
-NAMES = ("sbert_sim",)
 MAX_TOKENS = 128           # the model's own
 
 
-def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
+def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:
     """Captions as written (not tokenised). Raises Unavailable without the model."""
     distinct = list(dict.fromkeys([*candidates, *(r for refs in references for r in refs)]))
     row = {caption: i for i, caption in enumerate(distinct)}

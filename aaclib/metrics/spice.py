@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import queue
-import subprocess
 import sys
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,7 +24,6 @@ from aaclib.metrics.result import MetricError, Result, Unavailable, means
 from aaclib.progress import Progress
 from aaclib.store import Store
 
-NAMES = ("spice",)
 HEAP = "1400m"             # with the JVM's own needs below 2 GB resident
 CHUNK = 64                 # captions a request
 LONG = 60                  # words; longer captions travel alone, since they are the ones that fail
@@ -38,19 +34,15 @@ IGNORED_JARS = ("junit", "hamcrest", "lmdbjni")      # its tests and its cache, 
 
 def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
     """Tokenised captions in; per-clip F-scores, NaN for a clip with a caption that has no parse.
-
-    Raises Unavailable where SPICE, JPype or Java is missing, naming the command that installs it.
-    """
+    Raises Unavailable where SPICE, JPype or Java is missing, naming the command that installs it."""
     rows, failures = _scores(candidates, references, store, detail=False)
     return {"spice": means([row["All"]["f"] if row else math.nan for row in rows], failures)}
 
 
 def details(candidates: list[str], references: list[list[str]], store: Store | None = None) -> pd.DataFrame:
     """F-score, precision and recall of all tuples and of objects, attributes, relations, numbers, colours and sizes.
-
     Tokenised captions in; one row a clip; columns `all_f`, `all_pr`, `all_re`, `object_f`, ...; NaN where neither side
-    has tuples of that kind, as SPICE defines it.
-    """
+    has tuples of that kind, as SPICE defines it."""
     rows, _ = _scores(candidates, references, store, detail=True)
     return pd.DataFrame([
         {f"{kind.lower()}_{part}": math.nan if score[part] is None else float(score[part])
@@ -59,19 +51,19 @@ def details(candidates: list[str], references: list[list[str]], store: Store | N
 
 
 def _scores(candidates: list[str], references: list[list[str]], store: Store | None, detail: bool) -> tuple[list, dict]:
+    """SPICE's own scores of each clip, None for one with a caption that has no parse; and why, by clip."""
     tuples, problems = parse([c for refs in (candidates, *references) for c in refs], store)
-    failures, clips = {}, []
+    failures, clips = {}, {}
     for i, (candidate, refs) in enumerate(zip(candidates, references, strict=True)):
-        broken = [c for c in (candidate, *refs) if _plain(c) in problems]
-        if broken:
-            failures[i] = f"'{_short(broken[0])}': {problems[_plain(broken[0])]}"
+        captions = [_plain(caption) for caption in (candidate, *refs)]
+        if broken := [caption for caption in captions if caption in problems]:
+            failures[i] = f"'{_short(broken[0])}': {problems[broken[0]]}"
         else:
-            clips.append((i, [tuples[_plain(candidate)], [tuples[_plain(r)] for r in refs]]))
+            clips[i] = tuples[captions[0]], [tuples[caption] for caption in captions[1:]]
     rows: list = [None] * len(candidates)
-    for start in range(0, len(clips), 250):
-        part = clips[start:start + 250]
-        answer = worker().ask(START_S, do="score", clips=[clip for _, clip in part], detail=detail)
-        for (i, _), scored in zip(part, answer["scores"], strict=True):
+    for part in _chunks(list(clips), 250):
+        answer = worker().ask(START_S, do="score", clips=[clips[i] for i in part], detail=detail)
+        for i, scored in zip(part, answer["scores"], strict=True):
             rows[i] = scored["scores"]
     return rows, failures
 
@@ -79,17 +71,14 @@ def _scores(candidates: list[str], references: list[list[str]], store: Store | N
 def parse(captions: list[str], store: Store | None = None) -> tuple[dict[str, list], dict[str, str]]:
     """Distinct captions -> their tuples ([word], [object, attribute] or [subject, object, relation]), and the reasons
     of those that have none. What the store knows is not parsed again; each chunk is kept as soon as it is done."""
-    distinct = list(dict.fromkeys(map(_plain, captions)))
-    cache = Cache("spice", store)
-    keys = {caption: key(caption) for caption in distinct}
+    cache, keys = Cache("spice", store), {caption: key(caption) for caption in dict.fromkeys(map(_plain, captions))}
     found = cache.get(keys.values())
     tuples = {c: json.loads(found[k]) for c, k in keys.items() if k in found}
     problems: dict[str, str] = {}
-    fresh = sorted((c for c in distinct if c not in tuples), key=lambda c: len(c.split()))
+    fresh = sorted((c for c in keys if c not in tuples), key=lambda c: len(c.split()))
     progress = Progress("SPICE: captions parsed", len(fresh))
     short = [c for c in fresh if len(c.split()) <= LONG]
-    chunks = [short[i:i + CHUNK] for i in range(0, len(short), CHUNK)] + [[c] for c in fresh[len(short):]]
-    for chunk in chunks:
+    for chunk in [*_chunks(short, CHUNK), *_chunks(fresh[len(short):], 1)]:
         made, failed = _parse_chunk(chunk)
         cache.put({keys[c]: json.dumps(t).encode() for c, t in made.items()})
         tuples |= made
@@ -98,23 +87,24 @@ def parse(captions: list[str], store: Store | None = None) -> tuple[dict[str, li
     return tuples, problems
 
 
-def _parse_chunk(chunk: list[str], attempt: int = 1) -> tuple[dict[str, list], dict[str, str]]:
+def _parse_chunk(chunk: list[str], again: bool = True) -> tuple[dict[str, list], dict[str, str]]:
     """Where the worker dies or stalls, once more with a fresh one, then in halves until the caption is found."""
     try:
         answer = worker().ask(CAPTION_S * (1 + len(chunk) / 16), do="parse", captions=chunk)
     except WorkerDied as error:
-        if attempt == 1:
-            return _parse_chunk(chunk, 2)
+        if again:
+            return _parse_chunk(chunk, again=False)
         if len(chunk) == 1:
             return {}, {chunk[0]: str(error)}
-        made, failed = {}, {}
-        for half in (chunk[:len(chunk) // 2], chunk[len(chunk) // 2:]):
-            some, wrong = _parse_chunk(half, 2)
-            made |= some
-            failed |= wrong
-        return made, failed
+        middle = len(chunk) // 2
+        (made, failed), (more, wrong) = (_parse_chunk(half, again=False) for half in (chunk[:middle], chunk[middle:]))
+        return made | more, failed | wrong
     failed = {chunk[int(i)]: reason for i, reason in answer["errors"].items()}
     return {c: t for c, t in zip(chunk, answer["tuples"], strict=True) if t is not None}, failed
+
+
+def _chunks(items: list, size: int) -> list[list]:
+    return [items[i:i + size] for i in range(0, len(items), size)]
 
 
 def _plain(caption: str) -> str:
@@ -135,56 +125,32 @@ class Worker(Child):
     def ask(self, timeout: float, **request) -> dict:
         """One request, one answer. Raises WorkerDied, saying how, after which the next request starts a fresh one."""
         with self.lock:
-            self._start()
+            if not self.alive:
+                self.spawn(self.command())
+                try:
+                    self._ask(START_S, {"do": "hello"})
+                except WorkerDied as error:
+                    raise MetricError(f"SPICE's worker does not start: {error}") from error
             return self._ask(timeout, request)
 
     def _ask(self, timeout: float, request: dict) -> dict:
+        self.send(json.dumps(request) + "\n")
         try:
-            self.process.stdin.write((json.dumps(request) + "\n").encode())
-            self.process.stdin.flush()
-            line = self.answers.get(timeout=timeout)
-        except queue.Empty:
+            line = self.answer(timeout)
+        except TimeoutError:
             self.stop()
             raise WorkerDied(f"SPICE's worker did not answer in {timeout:.0f} s") from None
-        except OSError:
-            line = b""
-        if not line.endswith(b"\n"):
-            raise WorkerDied(self._epitaph())
-        return json.loads(line)
-
-    def _start(self) -> None:
-        if self.alive:
-            return
-        self.spawn(self.command())
-        self.answers: queue.Queue[bytes] = queue.Queue()
-        threading.Thread(target=_listen, args=(self.process, self.answers), daemon=True).start()
-        try:
-            self._ask(START_S, {"do": "hello"})
-        except WorkerDied as error:
-            raise MetricError(f"SPICE's worker does not start: {error}") from error
+        if line.endswith(b"\n"):
+            return json.loads(line)
+        code, said = self.process.wait(), self.said()
+        self.stop()
+        raise WorkerDied(f"SPICE's worker ran out of memory ({HEAP})" if "OutOfMemoryError" in said else
+                         f"SPICE's worker ended (exit {code}): {said[-300:]}")
 
     def command(self) -> list[str]:
         settings = {"libjvm": str(java().libjvm), "jars": _jars(), "heap": HEAP, "threads": min(os.cpu_count() or 1, 4)}
         script = Path(__file__).with_name("spice_worker.py")
         return [sys.executable, "-P", str(script), json.dumps(settings)]
-
-    def _epitaph(self) -> str:
-        code = self.process.wait()
-        said = self.said()
-        self.stop()
-        if "OutOfMemoryError" in said:
-            return f"SPICE's worker ran out of memory ({HEAP})"
-        return f"SPICE's worker ended (exit {code}): {said[-300:]}"
-
-
-def _listen(process: subprocess.Popen, answers: queue.Queue) -> None:
-    """Reads answers in a thread, so that waiting for one can time out; an empty line means the end."""
-    try:
-        for line in process.stdout:
-            answers.put(line)
-    except ValueError:                  # closed by stop()
-        pass
-    answers.put(b"")
 
 
 def _jars() -> list[str]:

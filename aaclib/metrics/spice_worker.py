@@ -78,28 +78,19 @@ class Spice:
 
     def parse(self, captions: list[str]) -> dict:
         """captions -> the tuples of each, or null with the reason for one that has no parse."""
-        annotations = self.ArrayList()
-        for caption in captions:
-            annotations.add(self.Annotation(caption))
+        annotations = self.ArrayList([self.Annotation(caption) for caption in captions])
         self.pipeline.annotate(annotations)
         tuples, errors = [], {}
         for i, annotation in enumerate(annotations):
-            problem = self._problem(annotation)
-            if problem:
-                errors[i] = problem
+            # CoreNLP hides a failed parse behind a flat tree whose root is X; its tuples would be a silent zero
+            trees = [sentence.get(self.tree) for sentence in annotation.get(self.sentences)]
+            if any(tree is None or str(tree.value()) == "X" for tree in trees):
+                errors[i] = "the parser found no parse"
                 tuples.append(None)
-                continue
-            proposed = self.tuples.get(self.tuples_of.invoke(self.parser, annotation))
-            tuples.append([[str(word) for word in one] for one in proposed])
+            else:
+                proposed = self.tuples.get(self.tuples_of.invoke(self.parser, annotation))
+                tuples.append([[str(word) for word in one] for one in proposed])
         return {"tuples": tuples, "errors": errors}
-
-    def _problem(self, annotation) -> str:
-        """CoreNLP hides a failed parse behind a flat tree whose root is X; its tuples would be a silent zero."""
-        for sentence in annotation.get(self.sentences):
-            tree = sentence.get(self.tree)
-            if tree is None or str(tree.value()) == "X":
-                return "the parser found no parse"
-        return ""
 
     def score(self, clips: list, detail: bool) -> dict:
         """clips: [tuples of the candidate, [tuples of each reference]] -> SPICE's own JSON of each clip's scores."""
@@ -113,11 +104,8 @@ class Spice:
 
     def _graph(self, captions: list):
         graph = self.Graph(self.synonyms, True)
-        for one in (one for tuples in captions for one in tuples):
-            words = self.ArrayList(len(one))
-            for word in one:
-                words.add(word)
-            graph.addTuple(words)
+        for words in (words for tuples in captions for words in tuples):
+            graph.addTuple(self.ArrayList(words))
         return graph
 
 

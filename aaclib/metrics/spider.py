@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from aaclib.metrics.result import Result, means
 
-NAMES = ("spider",)
-
 
 def combine(cider_d: Result, spice: Result) -> dict[str, Result]:
     """NaN for a clip that SPICE could not score."""

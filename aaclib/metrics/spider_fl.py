@@ -5,8 +5,6 @@ from __future__ import annotations
 from aaclib.metrics.fense import PENALTY
 from aaclib.metrics.result import Result, means
 
-NAMES = ("spider_fl",)
-
 
 def combine(spider: Result, fer: Result) -> dict[str, Result]:
     return {"spider_fl": means(spider.per_clip * (1 - PENALTY * fer.per_clip), spider.failures)}

@@ -81,14 +81,10 @@ def test_a_resampled_meteor_is_the_jars_own(oracle):
     jar = meteor.worker()
     lines = [meteor._line(candidates[i], references[i]) for i in rows]
     with jar.lock:
-        process = jar.process
-        for line in lines:
-            process.stdin.write(f"{line}\n".encode())
-        process.stdin.flush()
-        answers = [process.stdout.readline().decode().strip() for _ in lines]
-        process.stdin.write(f"EVAL ||| {' ||| '.join(answers)}\n".encode())
-        process.stdin.flush()
-        values = [float(process.stdout.readline()) for _ in range(len(lines) + 1)]
+        jar.send("".join(f"{line}\n" for line in lines))
+        answers = [jar.answer(60).decode().strip() for _ in lines]
+        jar.send(f"EVAL ||| {' ||| '.join(answers)}\n")
+        values = [float(jar.answer(60)) for _ in range(len(lines) + 1)]
     assert stats.corpus("meteor", counts) == pytest.approx(values[-1], abs=1e-12)
     assert abs(np.mean(values[:-1]) - values[-1]) > 1e-4           # which the mean of the clips is not
 
