@@ -19,20 +19,12 @@ def spectrogram(ax: Axes, wave: np.ndarray, rate: int, floor_db: float = 70.0) -
     level in dB below the loudest point."""
     from scipy.signal import spectrogram as power
 
-    size = int(2 ** np.round(np.log2(rate * 0.046)))  # windows of about 46 ms
-    size = min(size, max(16, len(wave)))
+    size = min(int(2 ** np.round(np.log2(rate * 0.046))), max(16, len(wave)))        # windows of about 46 ms
     f, t, p = power(np.asarray(wave, float), fs=rate, nperseg=size, noverlap=size // 2)
     level = 10 * np.log10(p + 1e-12)
-    step = max(1, len(t) // 600)  # no more columns than the paper can print
-    ax.pcolormesh(
-        t[::step],
-        f,
-        level[:, ::step],
-        vmin=level.max() - floor_db,
-        vmax=level.max(),
-        shading="nearest",
-        rasterized=True,
-    )
+    step = max(1, len(t) // 600)                         # no more columns than the paper can print
+    ax.pcolormesh(t[::step], f, level[:, ::step], vmin=level.max() - floor_db, vmax=level.max(), shading="nearest",
+                  rasterized=True)
     ax.set_yscale("log")
     ax.set_ylim(60, rate / 2)
     ticks = [k for k in (100, 300, 1000, 3000, 10000) if k < rate / 2]
@@ -46,10 +38,9 @@ def spectrograms(clips: Sequence[tuple[str, np.ndarray, int]], columns: int = 3)
     rows = -(-len(clips) // columns)
     with styled():
         fig, axes = figure(DOUBLE, 1.45 * rows + 0.25, rows, columns)
-        for ax in axes.flat[len(clips) :]:
+        for ax in axes.flat[len(clips):]:
             ax.set_axis_off()
-        for number, (title, wave, rate) in enumerate(clips):
-            ax = axes.flat[number]
+        for number, (ax, (title, wave, rate)) in enumerate(zip(axes.flat, clips, strict=False)):
             spectrogram(ax, wave, rate)
             ax.set_title(_short(title, 108 // columns), fontsize=7)
             if number >= len(clips) - columns:
@@ -66,9 +57,8 @@ def player(wave: np.ndarray, rate: int) -> Any:
     return Audio(np.clip(wave, -1, 1), rate=rate, normalize=False)
 
 
-def caption_lengths(
-    captions: Mapping[str, Sequence[str]], labels: Mapping[str, int] | None = None, top: int = 18
-) -> Figure:
+def caption_lengths(captions: Mapping[str, Sequence[str]], labels: Mapping[str, int] | None = None,
+                    top: int = 18) -> Figure:
     """(a) words a caption, one line a set; (b) the most frequent labels, or content words where there are no labels.
 
     `captions`: name of the set -> its captions. `labels`: label -> number of clips.
@@ -81,29 +71,18 @@ def caption_lengths(
             if not len(lengths):
                 continue
             edges = np.arange(0.5, max(lengths.max(), 2) + 1.5)
-            left.hist(
-                lengths,
-                edges,
-                histtype="step",
-                density=True,
-                color=CYCLE[number % len(CYCLE)],
-                linewidth=1.2,
-                linestyle=("-", "--", "-.", ":")[number % 4],
-                label=f"{name} ({lengths.mean():.1f})",
-            )
+            left.hist(lengths, edges, histtype="step", density=True, color=CYCLE[number % len(CYCLE)], linewidth=1.2,
+                      linestyle=("-", "--", "-.", ":")[number % 4], label=f"{name} ({lengths.mean():.1f})")
         left.set(xlabel="words in a caption (mean in brackets)", ylabel="share of captions", title="Caption length")
         fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         grid(left)
-        counted = Counter(labels or {}) or Counter(
-            w for texts in captions.values() for t in texts for w in _content_words(t)
-        )
+        counted = Counter(labels) if labels else Counter(
+            w for texts in captions.values() for t in texts for w in _content_words(t))
         common = counted.most_common(top)[::-1]
         right.barh([_short(k, 24) for k, _ in common], [v for _, v in common], color=BLUE, height=0.7)
         right.tick_params(axis="y", labelsize=7, length=0)
-        right.set(
-            xlabel="clips" if labels else "occurrences",
-            title="Most frequent labels" if labels else "Most frequent content words",
-        )
+        right.set(xlabel="clips" if labels else "occurrences",
+                  title=f"Most frequent {'labels' if labels else 'content words'}")
         grid(right, "x")
         letter(axes)
     return fig
@@ -112,8 +91,7 @@ def caption_lengths(
 def overlap(shares: Mapping[str, float]) -> Figure:
     """Bars: share (0-1) of evaluation captions that stand word for word in the training text, one bar a target."""
     with styled():
-        fig, axes = figure(SINGLE, 0.6 + 0.35 * len(shares))
-        ax = axes[0, 0]
+        fig, ((ax,),) = figure(SINGLE, 0.6 + 0.35 * len(shares))
         bars = ax.barh(list(shares), [100 * v for v in shares.values()], color=BLUE, height=0.6)
         ax.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
         ax.axvline(5, color="#999999", linestyle="--", linewidth=0.8)

@@ -11,16 +11,7 @@
 
 from aaclib.tables import findings, frames
 from aaclib.tables.build import best_row, build, judged_table, main_table, published, published_rows, ratio_to_published
-from aaclib.tables.export import (
-    decodings,
-    export_run,
-    letters,
-    macros,
-    other_systems,
-    source_list,
-    write_csv,
-    write_latex,
-)
+from aaclib.tables.export import decodings, export_run, letters, macros, other_systems, source_list
 from aaclib.tables.facts import all_pairs, caption_overlap, has_references, pair, paired, verdict
 from aaclib.tables.findings import Findings
 from aaclib.tables.listing import examples, side_by_side, text_table
@@ -30,5 +21,5 @@ __all__ = [
     "Cell", "Findings", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap", "decodings", "escape",
     "examples", "export_run", "findings", "frames", "has_references", "judged_table", "letters", "macros", "main_table",
     "other_systems", "pair", "paired", "published", "published_rows", "ratio_to_published", "side_by_side",
-    "source_list", "text_table", "verdict", "write_csv", "write_latex",
+    "source_list", "text_table", "verdict",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from aaclib.config import project_root
@@ -22,18 +21,12 @@ def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence
     set. `others`: rows of other systems (`aaclib.tables.other_systems`)."""
     results = exp.results(target, decoding)
     names = [m for m in exp.config.metrics.names if m in set(results.metric)]
-    table = build(
-        results,
-        names,
-        exp.relative(target, decoding),
-        {m: exp.comparisons(target, m, decoding, against=best) for m in names if (best := best_row(results, m))},
-        headline=exp.config.metrics.headline,
-        title=f"{exp.dataset(target).title}, {decoding} decoding: scores x100.",
-        synthetic=exp.synthetic,
-    )
-    notes = [*table.notes, *_run_notes(exp, target, decoding)]
-    rows = (*table.rows, *others, *published_rows(target, names))
-    return dataclasses.replace(table, rows=rows, notes=tuple(notes), label=f"tab:{target}-{decoding}")
+    tests = {m: exp.comparisons(target, m, decoding, against=best) for m in names if (best := best_row(results, m))}
+    title = f"{exp.dataset(target).title}, {decoding} decoding: scores x100."
+    table = build(results, names, exp.relative(target, decoding), tests, exp.config.metrics.headline, title,
+                  exp.synthetic)
+    return replace(table, rows=(*table.rows, *others, *published_rows(target, names)),
+                   notes=(*table.notes, *_run_notes(exp, target, decoding)), label=f"tab:{target}-{decoding}")
 
 
 def judged_table(exp: Any, target: str) -> Table | None:
@@ -41,15 +34,13 @@ def judged_table(exp: Any, target: str) -> Table | None:
     frame = exp.judgement(target)
     if frame.empty:
         return None
-    metrics = list(dict.fromkeys(frame.metric))
     title = f"{exp.dataset(target).title}, judged without references: x100."
-    table = build(frame, metrics, headline="self_r@10", title=title, synthetic=exp.synthetic)
-    judge = exp.judge(exp.seeds[0])
+    table = build(frame, list(frame.metric.unique()), headline="self_r@10", title=title, synthetic=exp.synthetic)
     partial = "" if exp.config.metrics.judge else (
         "; it is the CLAP whose embeddings the captions were written from, and partial: --set metrics.judge=... names "
         "another")
-    notes = [*table.notes, f"The judge is {judge.name}{partial}."]
-    return dataclasses.replace(table, notes=tuple(notes), label=f"tab:{target}-judged")
+    note = f"The judge is {exp.judge(exp.seeds[0]).name}{partial}."
+    return replace(table, notes=(*table.notes, note), label=f"tab:{target}-judged")
 
 
 def best_row(results: pd.DataFrame, metric: str) -> str | None:
@@ -58,43 +49,34 @@ def best_row(results: pd.DataFrame, metric: str) -> str | None:
     return None if weak.empty else str(weak.loc[weak.value.idxmax(), "strategy"])
 
 
-def build(
-    results: pd.DataFrame,
-    metrics: Sequence[str],
-    relative: pd.DataFrame | None = None,
-    comparisons: dict[str, pd.DataFrame] | None = None,
-    headline: str = "cider_d",
-    title: str = "",
-    synthetic: bool = False,
-) -> Table:
+def build(results: pd.DataFrame, metrics: Sequence[str], relative: pd.DataFrame | None = None,
+          comparisons: Mapping[str, pd.DataFrame] | None = None, headline: str = "cider_d", title: str = "",
+          synthetic: bool = False) -> Table:
     """A Table from frames: `results` (strategy, group, metric, value, low, high, n, seeds, note; fractions), `relative`
     (strategy, metric, value, low, high; fractions), `comparisons` (metric -> a, b, p_holm). Shown x100."""
+    ratios = {} if missing_frame(relative) else {
+        r.strategy: _cell(r) for r in relative[relative.metric == headline].itertuples()}
     rows = []
     for (strategy, group), part in results.groupby(["strategy", "group"], sort=False):
         cells = {r.metric: _cell(r) for r in part.itertuples() if r.metric in metrics}
-        if not missing_frame(relative):
-            found = relative[(relative.strategy == strategy) & (relative.metric == headline)]
-            if len(found):
-                cells[RELATIVE] = _cell(next(found.itertuples()))
+        if strategy in ratios:
+            cells[RELATIVE] = ratios[strategy]
         rows.append(Row(strategy, group, cells, n=int(part.n.max()) if part.n.notna().any() else None))
-    shown = [m for m in metrics if any(r.cells.get(m, Cell()).text != "-" for r in rows)]
-    rows = _ranked(rows, shown, comparisons or {})
+    shown = [m for m in metrics if any(_has(r, m) for r in rows)]
+    _rank(rows, shown, comparisons or {})
     columns = (*shown, RELATIVE) if any(RELATIVE in r.cells for r in rows) else tuple(shown)
     marked = any(cell.tied for row in rows for cell in row.cells.values())
-    return Table(
-        title, columns, tuple(rows), tuple(_notes(results, metrics, shown, headline, marked)), headline, synthetic
-    )
+    return Table(title, columns, tuple(rows), tuple(_notes(results, metrics, shown, headline, marked)), headline,
+                 synthetic)
 
 
 def published_rows(target: str, metrics: Sequence[str], path: Path | None = None) -> list[Row]:
     """The rows of data/published.csv for this data set (x100 there, as published); none for a synthetic target."""
-    frame = published(path)
-    frame = frame[frame.target == target] if len(frame) else frame
     rows = []
-    for r in frame.to_dict("records"):
+    for r in _published_for(target, path):
         cells = {m: Cell(float(r[m])) for m in r if m in METRIC_LABELS and m in metrics and pd.notna(r[m])}
         if cells:
-            rows.append(Row(f"{r['system']}", "published", cells, source=str(r.get("source", ""))))
+            rows.append(Row(str(r["system"]), "published", cells, source=str(r.get("source", ""))))
     return rows
 
 
@@ -110,52 +92,50 @@ def published(path: Path | None = None) -> pd.DataFrame:
 def ratio_to_published(exp: Any, target: str, decoding: str = "greedy", path: Path | None = None) -> pd.DataFrame:
     """Where a run has no supervised row of its own: our headline score over that of each published supervised system.
     Columns strategy, system, ratio. Another system with another encoder and decoder: not relative performance."""
-    frame, metric = published(path), exp.config.metrics.headline
-    frame = frame[frame.target == target] if len(frame) else frame
-    frame = frame[frame.supervised.astype(str).str.lower() == "true"] if len(frame) else frame
-    results = exp.results(target, decoding)
+    metric, results = exp.config.metrics.headline, exp.results(target, decoding)
+    systems = [r for r in _published_for(target, path) if str(r["supervised"]).lower() == "true"]
     ours = results[(results.metric == metric) & results.group.isin(WEAK) & results.value.notna()]
-    rows = [
-        {"strategy": r.strategy, "system": p["system"], "ratio": 100 * r.value / (p[metric] / 100)}
-        for r in ours.itertuples()
-        for p in frame.to_dict("records")
-        if pd.notna(p.get(metric, np.nan))
-    ]
+    rows = [(r.strategy, system["system"], 100 * r.value / (system[metric] / 100))
+            for r in ours.itertuples() for system in systems if pd.notna(system.get(metric))]
     return pd.DataFrame(rows, columns=["strategy", "system", "ratio"])
+
+
+def _published_for(target: str, path: Path | None) -> list[dict[str, Any]]:
+    frame = published(path)
+    return frame[frame.target == target].to_dict("records")
 
 
 def _cell(record: Any) -> Cell:
     return Cell(*(None if pd.isna(v) else 100 * float(v) for v in (record.value, record.low, record.high)))
 
 
-def _ranked(rows: list[Row], metrics: Sequence[str], comparisons: dict[str, pd.DataFrame]) -> list[Row]:
+def _has(row: Row, metric: str) -> bool:
+    return row.cells.get(metric, Cell()).value is not None
+
+
+def _rank(rows: Sequence[Row], metrics: Sequence[str], comparisons: Mapping[str, pd.DataFrame]) -> None:
     """Marks best and second among the weakly-supervised rows, and what cannot be told from the best."""
-    changed = {row.name: dict(row.cells) for row in rows}
     for metric in metrics:
-        weak = [r for r in rows if r.group in WEAK and r.cells.get(metric, Cell()).text != "-"]
+        weak = [row for row in rows if row.group in WEAK and _has(row, metric)]
         if len(weak) < 2:
             continue
-        order = sorted(weak, key=lambda r: -r.cells[metric].value)
-        tied = _not_different(order[0].name, comparisons.get(metric))
-        for place, row in enumerate(order):
-            # two rows that show the same number share a place
-            rank = 1 + sum(round(o.cells[metric].value, 1) > round(row.cells[metric].value, 1) for o in order[:place])
-            changed[row.name][metric] = dataclasses.replace(
-                row.cells[metric], rank=rank if rank < 3 else 0, tied=place > 0 and row.name in tied
-            )
-    return [dataclasses.replace(row, cells=changed[row.name]) for row in rows]
+        weak.sort(key=lambda row: -row.cells[metric].value)
+        tied = _not_different(weak[0].name, comparisons.get(metric))
+        values = [round(row.cells[metric].value, 1) for row in weak]
+        for row, value in zip(weak, values, strict=True):
+            rank = 1 + sum(other > value for other in values)     # rows that show the same number share a place
+            row.cells[metric] = replace(row.cells[metric], rank=rank if rank < 3 else 0, tied=row.name in tied)
 
 
 def _not_different(best: str, frame: pd.DataFrame | None) -> set[str]:
-    if frame is None or frame.empty:
+    if missing_frame(frame):
         return set()
     unclear = frame[frame.p_holm >= ALPHA]
     return set(unclear[unclear.a == best].b) | set(unclear[unclear.b == best].a)
 
 
-def _notes(
-    results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], headline: str, marked: bool
-) -> list[str]:
+def _notes(results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], headline: str,
+           marked: bool) -> list[str]:
     usable = results[results.value.notna()]
     n, count = usable.n.dropna().unique(), int(usable.seeds.max()) if len(usable) else 0
     size = f"{int(n[0])} clips" if len(n) == 1 else f"{int(min(n))} to {int(max(n))} clips" if len(n) else "no clips"
@@ -181,13 +161,12 @@ def _notes(
 
 def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
     """What a reader must know that the numbers do not say: sigma, rows left out, clips missing."""
-    estimate, split, seed = exp.gap(exp.seeds[0]), exp.split(target, "evaluation"), exp.seeds[0]
+    seed = exp.seeds[0]
+    estimate, split = exp.gap(seed), exp.split(target, "evaluation")
     given = estimate.chosen == "given"
     origin = "given by the profile" if given else f"estimator {estimate.chosen}, {estimate.n} pairs"
-    notes = [
-        f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} at "
-        f"d = {estimate.dim}; {origin})."
-    ]
+    notes = [f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} "
+             f"at d = {estimate.dim}; {origin})."]
     if in_domain(exp, target):
         notes.append(IN_DOMAIN)
     if reason := exp.why_no_relative(target, decoding):

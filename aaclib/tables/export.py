@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,11 @@ DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 
 def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """A frame as CSV, whole or not at all; floats with nine digits, so that a second run writes the same bytes."""
-    store.write_text(
-        path, frame.to_csv(index=False, float_format="%.9g", quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
-    )
-    return Path(path)
+    return _write(path, frame.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
 
 
-def write_latex(table: Table, path: str | Path, intervals: bool = False) -> Path:
-    store.write_text(path, table.latex(intervals))
+def _write(path: str | Path, content: str) -> Path:
+    store.write_text(path, content)
     return Path(path)
 
 
@@ -38,23 +34,14 @@ def macros(results: pd.DataFrame, relative: pd.DataFrame | None = None, prefix: 
     ...Low and ...High its interval, and ...Relative the relative performance in per cent. Beam rows carry 'Beam'."""
     lines = ["% numbers x100, made by aaclib; regenerate instead of editing"]
     for frame, ending in ((results, ""), (relative, "Relative")):
-        if frame is None or frame.empty:
+        if missing_frame(frame):
             continue
-        for r in frame.to_dict("records"):
-            if pd.isna(r["value"]):
-                continue
-            beam = "beam" if r.get("decoding", "greedy") == "beam" else ""
-            name = (
-                prefix
-                + letters(r.get("target", ""))
-                + letters(r["strategy"])
-                + letters(beam)
-                + letters(r["metric"])
-                + ending
-            )
+        for r in frame[frame.value.notna()].to_dict("records"):
+            beam = "beam" if r.get("decoding") == "beam" else ""
+            name = "".join(map(letters, (r.get("target", ""), r["strategy"], beam, r["metric"])))
             for part, tail in (("value", ""), ("low", "Low"), ("high", "High")):
                 if not pd.isna(r[part]):
-                    lines.append(rf"\newcommand{{\{name}{tail}}}{{{100 * r[part]:.1f}}}")
+                    lines.append(rf"\newcommand{{\{prefix}{name}{ending}{tail}}}{{{100 * r[part]:.1f}}}")
     for target, part in results.groupby("target", sort=False):
         if part.n.notna().any():
             lines.append(rf"\newcommand{{\{prefix}{letters(target)}N}}{{{int(part.n.max())}}}")
@@ -72,34 +59,36 @@ def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
     fractions), for each table LaTeX (also with all intervals) and Markdown, numbers.tex, per_clip/ with a CSV a row and
     seed."""
     folder, written = Path(exp.tables), []
-    scored = [(t, d) for t, d in decodings(exp) if has_references(exp, t)]
-    results = [exp.results(target, decoding) for target, decoding in scored]
-    relatives = [frame for t, d in scored if not missing_frame(frame := exp.relative(t, d))]
-    tidy = pd.concat([r for r in results if len(r)], ignore_index=True) if any(map(len, results)) else pd.DataFrame()
-    relative = pd.concat(relatives, ignore_index=True) if relatives else None
-    if len(tidy):
-        written.append(write_csv(tidy, folder / "results.csv"))
-        store.write_text(folder / "numbers.tex", macros(tidy, relative))
-        written.append(folder / "numbers.tex")
+    scored = [(target, decoding) for target, decoding in decodings(exp) if has_references(exp, target)]
+    results = _together(exp.results(*place) for place in scored)
+    relative = _together(exp.relative(*place) for place in scored)
+    if results is not None:
+        written += [write_csv(results, folder / "results.csv"),
+                    _write(folder / "numbers.tex", macros(results, relative))]
     if relative is not None:
         written.append(write_csv(relative, folder / "relative.csv"))
-    judged = [frame for target in exp.targets if len(frame := exp.judgement(target))]
-    if judged:
-        written.append(write_csv(pd.concat(judged, ignore_index=True), folder / "judged.csv"))
+    if (judged := _together(map(exp.judgement, exp.targets))) is not None:
+        written.append(write_csv(judged, folder / "judged.csv"))
     for table in tables:
         name = table.label.removeprefix("tab:")
-        written += [
-            write_latex(table, folder / f"{name}.tex"),
-            write_latex(table, folder / f"{name}_intervals.tex", intervals=True),
-        ]
-        store.write_text(folder / f"{name}.md", table._repr_markdown_())
-        written.append(folder / f"{name}.md")
-    for target, decoding in decodings(exp):
-        for row in exp.rows(target, decoding) if has_references(exp, target) else ():
-            for seed in exp.seeds if row.name != "human" else ():
+        written += [_write(folder / f"{name}.tex", table.latex()),
+                    _write(folder / f"{name}_intervals.tex", table.latex(intervals=True)),
+                    _write(folder / f"{name}.md", table._repr_markdown_())]
+    for target, decoding in scored:
+        for row in [row for row in exp.rows(target, decoding) if row.name != "human"]:
+            for seed in exp.seeds:
+                frame = exp.per_clip(target, row.name, seed, decoding)
+                # a CSV has no lists: the references of a clip as one JSON text
+                texts = [json.dumps(list(texts), ensure_ascii=False) for texts in frame.references]
                 path = folder / "per_clip" / f"{target}_{row.name}_{decoding}_seed{seed}.csv"
-                written.append(write_csv(audit(exp.per_clip(target, row.name, seed, decoding)), path))
+                written.append(write_csv(frame.assign(references=texts), path))
     return [*written, *_captions(exp, folder)]
+
+
+def _together(frames: Iterable[pd.DataFrame | None]) -> pd.DataFrame | None:
+    """One frame of those that hold something; None where none does."""
+    found = [frame for frame in frames if not missing_frame(frame)]
+    return pd.concat(found, ignore_index=True) if found else None
 
 
 def _captions(exp: Any, folder: Path) -> list[Path]:
@@ -118,16 +107,6 @@ def decodings(exp: Any) -> list[tuple[str, str]]:
     return [(target, kind) for target in exp.targets for kind in ("greedy", "beam") if exp.rows(target, kind)]
 
 
-def audit(frame: pd.DataFrame) -> pd.DataFrame:
-    """A per-clip frame with its lists of references as one JSON text a clip, which a CSV can hold."""
-    flat = frame.copy()
-    if "references" in flat:
-        flat["references"] = [
-            r if isinstance(r, str) else json.dumps(list(r), ensure_ascii=False) for r in flat["references"]
-        ]
-    return flat
-
-
 def other_systems(exp: Any, target: str, folder: str | Path | None = None) -> list[Row]:
     """Rows for predictions of other systems on our evaluation clips, scored as ours are: every CSV, JSON or JSONL file
     in `folder` (data/raw/predictions/<target> unless given; formats: aaclib.metrics.io), named by its file name.
@@ -138,11 +117,8 @@ def other_systems(exp: Any, target: str, folder: str | Path | None = None) -> li
     for path in files:
         candidates = io.for_clips(io.read_predictions(path), [clip.id for clip in clips])
         scores = metrics.evaluate(candidates, [list(clip.captions) for clip in clips], store=exp.store)
-        cells = {
-            name: Cell(100 * value, 100 * found.low, 100 * found.high)
-            for name, value in scores.corpus.items()
-            if (found := stats.interval(scores, name, exp.config.metrics.bootstrap))
-        }
+        found = {name: stats.interval(scores, name, exp.config.metrics.bootstrap) for name in scores.corpus}
+        cells = {name: Cell(100 * scores.corpus[name], 100 * f.low, 100 * f.high) for name, f in found.items()}
         rows.append(Row(path.stem, "external", cells, n=len(clips), source=path.name))
     return rows
 

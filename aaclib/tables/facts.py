@@ -54,16 +54,14 @@ def all_pairs(exp: Any, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
 
 def pair(tests: pd.DataFrame | None, a: str, b: str) -> dict[str, float] | None:
     """The comparison a - b from `Experiment.comparisons`, whichever way round it was made; None if it was not."""
-    if tests is None or tests.empty:
+    if missing_frame(tests):
         return None
-    found = tests[(tests.a == a) & (tests.b == b)]
-    if len(found):
-        return found.iloc[0][["difference", "low", "high", "p", "p_holm"]].to_dict()
-    found = tests[(tests.a == b) & (tests.b == a)]
-    if found.empty:
-        return None
-    r = found.iloc[0]
-    return {"difference": -r.difference, "low": -r.high, "high": -r.low, "p": r.p, "p_holm": r.p_holm}
+    for r in tests.itertuples():
+        if (r.a, r.b) == (a, b):
+            return {"difference": r.difference, "low": r.low, "high": r.high, "p": r.p, "p_holm": r.p_holm}
+        if (r.a, r.b) == (b, a):
+            return {"difference": -r.difference, "low": -r.high, "high": -r.low, "p": r.p, "p_holm": r.p_holm}
+    return None
 
 
 def verdict(tests: pd.DataFrame | None, a: str, b: str) -> str:
@@ -71,10 +69,8 @@ def verdict(tests: pd.DataFrame | None, a: str, b: str) -> str:
     p = pair(tests, a, b)
     if p is None:
         return "the two were not tested against each other"
-    size = (
-        f"{100 * p['difference']:+.1f} points, interval {100 * p['low']:+.1f} to {100 * p['high']:+.1f}, "
-        f"p = {p['p_holm']:.3f} after Holm"
-    )
+    size = (f"{100 * p['difference']:+.1f} points, interval {100 * p['low']:+.1f} to {100 * p['high']:+.1f}, "
+            f"p = {p['p_holm']:.3f} after Holm")
     if not p["p_holm"] < ALPHA:
         return f"the difference is not significant ({size})"
     return f"{a if p['difference'] > 0 else b} is better ({size})"

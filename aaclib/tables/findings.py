@@ -14,24 +14,16 @@ import pandas as pd
 from aaclib import gap as gaps
 from aaclib import retrieval, training
 from aaclib.plots.results import METRIC_LABELS
-from aaclib.tables.facts import (
-    ALPHA,
-    IN_DOMAIN,
-    caption_overlap,
-    has_references,
-    in_domain,
-    missing_frame,
-    pair,
-    paired,
-    shown,
-    training_captions,
-    verdict,
-)
+from aaclib.tables import facts
+from aaclib.tables.facts import ALPHA, has_references, pair, shown
 from aaclib.tables.table import WEAK
 
 
 class Findings(list):
     """Sentences; shown as a Markdown list."""
+
+    def about(self, subject: str, sentence: str) -> None:
+        self.append(f"**{subject}**: {sentence}")
 
     def _repr_markdown_(self) -> str:
         return "\n".join(f"- {sentence}" for sentence in self) or "*Nothing could be computed here.*"
@@ -45,32 +37,24 @@ def data(exp: Any) -> Findings:
     found = Findings()
     for target in exp.targets:
         train, evaluation = exp.split(target, "train"), exp.split(target, "evaluation")
-        per_clip = len(evaluation.captions) / max(len(evaluation.clips), 1)
-        found.append(
-            f"**{target}**: decoders learn from {len(training_captions(exp, target)):,} captions and are judged on "
-            f"{len(evaluation.clips):,} clips with {per_clip:.1f} captions each."
-        )
-        shared = {c.id for c in train.clips} & {c.id for c in evaluation.clips}
-        found.append(
-            f"**{target}**: training and evaluation SHARE {len(shared)} clips, for example {min(shared)}: its scores "
-            "are worthless until they are parted."
-            if shared
-            else f"**{target}**: training and evaluation share no clip."
-        )
-        overlap = caption_overlap(exp, target)
+        clips, missing = len(evaluation.clips), len(evaluation.missing)
+        read, per_clip = len(facts.training_captions(exp, target)), len(evaluation.captions) / max(clips, 1)
+        found.about(target, f"decoders learn from {read:,} captions and are judged on {clips:,} clips with "
+                            f"{per_clip:.1f} captions each.")
+        if shared := {c.id for c in train.clips} & {c.id for c in evaluation.clips}:
+            found.about(target, f"training and evaluation SHARE {len(shared)} clips, for example {min(shared)}: its "
+                                "scores are worthless until they are parted.")
+        else:
+            found.about(target, "training and evaluation share no clip.")
+        overlap = facts.caption_overlap(exp, target)
         if not np.isnan(overlap):
-            low = overlap < 0.05
-            words = "too few for recitation to carry the scores" if low else "so a part of every score is recitation"
-            found.append(
-                f"**{target}**: {100 * overlap:.1f} % of the evaluation captions occur word for word in the training "
-                f"text, {words}."
-            )
-        if evaluation.missing:
-            share = len(evaluation.missing) / (len(evaluation.missing) + len(evaluation.clips))
-            found.append(
-                f"**{target}**: {len(evaluation.missing)} published clips ({100 * share:.1f} %) are missing here; "
-                "compare with published numbers only with that in mind."
-            )
+            words = ("too few for recitation to carry the scores" if overlap < 0.05
+                     else "so a part of every score is recitation")
+            found.about(target, f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training "
+                                f"text, {words}.")
+        if missing:
+            found.about(target, f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
+                                "here; compare with published numbers only with that in mind.")
     if exp.synthetic:
         found.append("All audio is rendered: what is learned here is about the method, not about real recordings.")
     return found
@@ -78,14 +62,12 @@ def data(exp: Any) -> Findings:
 
 def embeddings(exp: Any) -> Findings:
     """What this CLAP is, and whether captions find their clips."""
-    found, backend = Findings(), exp.clap(exp.seeds[0])
-    found.append(
-        f"The CLAP is **{backend.name}**: {backend.dim} dimensions, {backend.sample_rate / 1000:g} kHz, windows of "
-        f"{backend.window_s:g} s."
-    )
+    backend = exp.clap(exp.seeds[0])
+    found = Findings([f"The CLAP is **{backend.name}**: {backend.dim} dimensions, {backend.sample_rate / 1000:g} kHz, "
+                      f"windows of {backend.window_s:g} s."])
     for target in exp.targets:
         if not has_references(exp, target):
-            found.append(f"**{target}**: without captions for its recordings there is no retrieval check.")
+            found.about(target, "without captions for its recordings there is no retrieval check.")
             continue
         r10 = [exp.retrieval(target, seed)["text_to_audio_r@10"] for seed in exp.seeds]
         n = len(exp.clips(target, "evaluation", exp.seeds[0]))
@@ -94,10 +76,8 @@ def embeddings(exp: Any) -> Findings:
         words = "far above chance" if ratio > 5 else "above chance" if ratio > 1.5 else "hardly better than chance"
         weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
         spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in r10)})" if len(r10) > 1 else ""
-        found.append(
-            f"**{target}**: a caption finds its own clip among the first ten of {n} in {100 * np.mean(r10):.0f} % of "
-            f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}."
-        )
+        found.about(target, f"a caption finds its own clip among the first ten of {n} in {100 * np.mean(r10):.0f} % of "
+                            f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.")
     return found
 
 
@@ -106,36 +86,28 @@ def modality_gap(exp: Any) -> Findings:
     found, seed = Findings(), exp.seeds[0]
     estimate = exp.gap(seed)
     for target in [t for t in exp.targets if has_references(exp, t)]:
-        z_a, z_t = paired(exp, target, "evaluation", seed)
+        z_a, z_t = facts.paired(exp, target, "evaluation", seed)
         s = gaps.statistics(z_a, z_t)
         apart = s["separable"]
         words = "linearly separable" if apart > 0.99 else "mostly told apart" if apart > 0.9 else "partly mixed"
-        found.append(
-            f"**{target}**: the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
-            f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of one threshold)."
-        )
-        middle = np.median(z_t @ z_t.T, axis=1)
-        farther = float(np.mean(np.einsum("ij,ij->i", z_a, z_t) < middle))
-        found.append(
-            f"**{target}**: matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
-            f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the other captions lie "
-            "closer than the caption's own recording."
-        )
+        found.about(target, f"the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
+                            f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of "
+                            "one threshold).")
+        farther = np.mean(np.einsum("ij,ij->i", z_a, z_t) < np.median(z_t @ z_t.T, axis=1))
+        found.about(target, f"matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
+                            f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the "
+                            "other captions lie closer than the caption's own recording.")
         if estimate.vector is not None:
             own = gaps.gap_vector(z_a, z_t)
-            miss = float(np.linalg.norm(own - estimate.vector))
-            share = miss / max(float(np.linalg.norm(own)), 1e-9)
-            found.append(
-                f"**{target}**: its own gap vector differs from that of the {estimate.n} external pairs by {miss:.2f}, "
-                f"{100 * share:.0f} % of its length: this much the shift leaves unrepaired."
-            )
+            miss, length = (float(np.linalg.norm(v)) for v in (own - estimate.vector, own))
+            found.about(target, f"its own gap vector differs from that of the {estimate.n} external pairs by "
+                                f"{miss:.2f}, {100 * (miss / max(length, 1e-9)):.0f} % of its length: this much "
+                                "the shift leaves unrepaired.")
     how = f"estimator {estimate.chosen}" if estimate.chosen != "given" else "given by the profile"
     length = estimate.noise_length
     size = "longer than" if length > 1.05 else "shorter than" if length < 0.95 else "as long as"
-    found.append(
-        f"σ = {estimate.sigma_value:.3f} ({how}), so d σ² = {length:.2f}: the noise is {size} the embedding, whose "
-        "squared length is 1."
-    )
+    found.append(f"σ = {estimate.sigma_value:.3f} ({how}), so d σ² = {length:.2f}: the noise is {size} the embedding, "
+                 "whose squared length is 1.")
     squares = {name: s**2 for name, s in estimate.sigma.items() if s > 1e-6}
     if len(squares) > 1:
         listed = ", ".join(f"{name} {value:.4f}" for name, value in squares.items())
@@ -152,24 +124,18 @@ def trained(exp: Any) -> Findings:
             history = exp.decoder(target, row.name, seed).history
             last, curve = history.iloc[-1], history.get("validation_loss", pd.Series(dtype=float)).astype(float)
             if not curve.notna().any():
-                found.append(
-                    f"**{target}, {name}**: training loss {last.train_loss:.2f} after {int(last.epoch)} epochs; the "
-                    "last epoch is kept, without a validation set."
-                )
+                found.about(f"{target}, {name}", f"training loss {last.train_loss:.2f} after {int(last.epoch)} epochs; "
+                                                 "the last epoch is kept, without a validation set.")
                 continue
-            best = history.loc[curve.idxmin()]
-            rise = float(last.validation_loss) / float(best.validation_loss) - 1
-            if best.epoch < last.epoch and rise < 0.01:
-                state = "and stayed level from there on"
-            elif best.epoch < last.epoch:
-                state = f"and rose to {float(last.validation_loss):.2f} by the end"
+            best, low, end = history.loc[curve.idxmin()], curve.min(), curve.iloc[-1]
+            if best.epoch < last.epoch:
+                level = end / low - 1 < 0.01
+                state = "and stayed level from there on" if level else f"and rose to {end:.2f} by the end"
             else:
-                gain = 1 - curve.iloc[-1] / curve.iloc[-2] if len(curve) > 1 else 1.0
+                gain = 1 - end / curve.iloc[-2] if len(curve) > 1 else 1.0
                 state = "and had levelled off" if gain < 0.01 else "and was still falling: more epochs would help it"
-            found.append(
-                f"**{target}, {name}**: validation loss was lowest ({float(best.validation_loss):.2f}) after epoch "
-                f"{int(best.epoch)} of {int(last.epoch)} {state}."
-            )
+            found.about(f"{target}, {name}", f"validation loss was lowest ({low:.2f}) after epoch {int(best.epoch)} of "
+                                             f"{int(last.epoch)} {state}.")
     return found
 
 
@@ -181,30 +147,24 @@ def decoded(exp: Any) -> Findings:
         share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
         if share:
             most, least = max(share, key=share.get), min(share, key=share.get)
-            found.append(
-                f"**{target}**: the most varied row is {most} ({len(set(made[most]))} different captions for "
-                f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))})."
-            )
+            found.about(target, f"the most varied row is {most} ({len(set(made[most]))} different captions for "
+                                f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))}).")
         if not has_references(exp, target):
             continue
         frame = exp.results(target)
-        value = frame[frame.metric == metric].set_index("strategy").value.dropna()
+        value = 100 * frame[frame.metric == metric].set_index("strategy").value.dropna()
         weak = [r.name for r in exp.strategies(target) if r.group in WEAK and r.name in value]
         controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
         for control, words in controls.items():
             if control in value and weak:
                 best = max(weak, key=value.get)
                 tests = exp.comparisons(target, metric, "greedy", against=control)
-                found.append(
-                    f"**{target}**: {best} ({100 * value[best]:.1f}) against {words} ({100 * value[control]:.1f}), "
-                    f"{METRIC_LABELS[metric]}: {verdict(tests, best, control)}."
-                )
+                found.about(target, f"{best} ({value[best]:.1f}) against {words} ({value[control]:.1f}), "
+                                    f"{METRIC_LABELS[metric]}: {facts.verdict(tests, best, control)}.")
         if {"reconstruction", "baseline"} <= set(value.index):
-            found.append(
-                f"**{target}**: given the text embedding itself the decoder reaches "
-                f"{100 * value['reconstruction']:.1f}, "
-                f"given the audio embedding {100 * value['baseline']:.1f}; what lies between is the price of the swap."
-            )
+            found.about(target, "given the text embedding itself the decoder reaches "
+                                f"{value['reconstruction']:.1f}, given the audio embedding {value['baseline']:.1f}; "
+                                "what lies between is the price of the swap.")
     return found
 
 
@@ -215,27 +175,22 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
         if not has_references(exp, target):
             found.append(f"**{target}** has no reference captions to score against.")
             continue
-        frame = exp.results(target, decoding)
-        frame = frame[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
-        weak = frame[frame.group.isin(WEAK)]
+        weak = _weak(_of_metric(exp.results(target, decoding), metric))
         if weak.empty:
-            label = METRIC_LABELS[metric]
-            found.append(f"**{target}**: {label} is missing for every row that learned from text alone.")
+            found.about(target, f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
             continue
-        winners[target] = weak.value.idxmax()
-        if in_domain(exp, target):
-            found.append(f"**{target}**: {IN_DOMAIN}")
-        found += _ranking(exp, target, weak, winners[target], decoding)
-        found += _relative(exp, target, winners[target], decoding)
+        winners[target] = best = weak.value.idxmax()
+        if facts.in_domain(exp, target):
+            found.about(target, facts.IN_DOMAIN)
+        _ranking(found, exp, target, weak, best, decoding)
+        _relative(found, exp, target, best, decoding)
     if len(winners) > 1:
         listed = ", ".join(f"{target}: {winner}" for target, winner in winners.items())
         same = len(set(winners.values())) == 1
         found.append(f"The targets {'agree on' if same else 'do not agree on'} the highest row ({listed}).")
     if winners and len(exp.seeds) == 1:
-        found.append(
-            "One seed: the intervals cover the choice of clips, not that of the training run; a small difference may "
-            "turn with another seed."
-        )
+        found.append("One seed: the intervals cover the choice of clips, not that of the training run; a small "
+                     "difference may turn with another seed.")
     if winners and exp.synthetic:
         found.append("This is a synthetic world: none of these numbers says how well real recordings are described.")
     return found
@@ -243,12 +198,13 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
 
 def judged(exp: Any) -> Findings:
     """Whether captions fit their clips where nobody wrote references: the best row against chance, by the judge."""
-    found = Findings([reason] if (reason := exp.why_no_judgement()) else [])
-    for target in exp.targets if not reason else ():
-        frame = exp.judgement(target)
+    if reason := exp.why_no_judgement():
+        return Findings([reason])
+    found = Findings()
+    for target in exp.targets:
         for metric in ("self_r@10", "label_recall"):
-            rows = frame[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
-            weak = rows[rows.group.isin(WEAK)]
+            rows = _of_metric(exp.judgement(target), metric)
+            weak = _weak(rows)
             if weak.empty or "shuffled" not in rows.index:
                 continue
             best, chance = weak.loc[weak.value.idxmax()], rows.loc["shuffled"]
@@ -259,45 +215,46 @@ def judged(exp: Any) -> Findings:
     return found
 
 
-def _ranking(exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> list[str]:
+def _of_metric(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows that have a value in this metric, by strategy."""
+    return results[(results.metric == metric) & results.value.notna()].set_index("strategy")
+
+
+def _weak(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows.group.isin(WEAK)]
+
+
+def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
     metric = exp.config.metrics.headline
-    found = [
-        f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that learned from "
-        f"text alone has **{best}**, {shown(weak.loc[best])}."
-    ]
+    found.append(f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
+                 f"learned from text alone has **{best}**, {shown(weak.loc[best])}.")
     others = [name for name in weak.index if name != "baseline"]
     if "baseline" in weak.index and others:
         tests = exp.comparisons(target, metric, decoding, against="baseline")
         compared = {name: p for name in others if (p := pair(tests, name, "baseline"))}
         sure = {name: p["difference"] for name, p in compared.items() if p["p_holm"] < ALPHA}
-        better, worse = [n for n, d in sure.items() if d > 0], [n for n, d in sure.items() if d < 0]
-        sentence = f"**{target}**: of {len(others)} ways to bridge the gap, significantly better than the plain swap "
-        sentence += f"({shown(weak.loc['baseline'])}): {', '.join(better) or 'none'}; significantly worse: "
-        found.append(sentence + f"{', '.join(worse) or 'none'}.")
+        better = ", ".join(name for name, difference in sure.items() if difference > 0) or "none"
+        worse = ", ".join(name for name, difference in sure.items() if difference < 0) or "none"
+        found.about(target, f"of {len(others)} ways to bridge the gap, significantly better than the plain swap "
+                            f"({shown(weak.loc['baseline'])}): {better}; significantly worse: {worse}.")
     tests = exp.comparisons(target, metric, decoding, against=best)
     level = [n for n in weak.index if n != best and (p := pair(tests, best, n)) and not p["p_holm"] < ALPHA]
     if level:
-        found.append(
-            f"**{target}**: these clips cannot tell {best} from {', '.join(level)}: their order is not a result."
-        )
-    return found
+        found.about(target, f"these clips cannot tell {best} from {', '.join(level)}: their order is not a result.")
 
 
-def _relative(exp: Any, target: str, best: str, decoding: str) -> list[str]:
-    metric = exp.config.metrics.headline
-    relative = exp.relative(target, decoding)
-    if missing_frame(relative):
-        return [f"**{target}**: no relative performance. {exp.why_no_relative(target, decoding)}"]
+def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) -> None:
+    metric, relative = exp.config.metrics.headline, exp.relative(target, decoding)
+    if facts.missing_frame(relative):
+        found.about(target, f"no relative performance. {exp.why_no_relative(target, decoding)}")
+        return
     if "shuffled" in {row.name for row in exp.rows(target, decoding)}:
         p = pair(exp.comparisons(target, metric, decoding, against="shuffled"), "supervised", "shuffled")
         if p and not (p["p_holm"] < ALPHA and p["difference"] > 0):
-            return [
-                f"**{target}**: the fully supervised decoder is itself not better than captions on the wrong clips, so "
-                "its training has not succeeded and relative performance means nothing here."
-            ]
-    row = relative[(relative.metric == metric) & (relative.strategy == best)]
-    return [
-        f"**{target}**: trained on text alone, {best} reaches {100 * r.value:.0f} % of the fully supervised decoder's "
-        f"{METRIC_LABELS[metric]} (95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %)."
-        for r in row.itertuples()
-    ]
+            found.about(target, "the fully supervised decoder is itself not better than captions on the wrong clips, "
+                                "so its training has not succeeded and relative performance means nothing here.")
+            return
+    for r in relative[(relative.metric == metric) & (relative.strategy == best)].itertuples():
+        found.about(target, f"trained on text alone, {best} reaches {100 * r.value:.0f} % of the fully supervised "
+                            f"decoder's {METRIC_LABELS[metric]} (95 % interval {100 * r.low:.0f} to "
+                            f"{100 * r.high:.0f} %).")

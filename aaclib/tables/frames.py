@@ -31,13 +31,10 @@ def settings(exp: Any) -> pd.DataFrame:
 
 def splits(exp: Any) -> pd.DataFrame:
     """Clips and captions of every split of every target; no audio is touched."""
-    rows = []
-    for target in exp.targets:
-        for part in datasets.SPLITS:
-            split = exp.split(target, part)
-            rows.append({"data set": target, "split": part, "clips": len(split.clips), "captions": len(split.captions),
-                         "missing clips": len(split.missing), "notes": " ".join(split.notes)})
-    return pd.DataFrame(rows)
+    found = [(target, part, exp.split(target, part)) for target in exp.targets for part in datasets.SPLITS]
+    return pd.DataFrame([
+        {"data set": target, "split": part, "clips": len(split.clips), "captions": len(split.captions),
+         "missing clips": len(split.missing), "notes": " ".join(split.notes)} for target, part, split in found])
 
 
 def vocabulary(exp: Any) -> pd.DataFrame:
@@ -89,9 +86,9 @@ def recall_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     rows = []
     for target, values in found.items():
         for way in ("text_to_audio", "audio_to_text"):
-            short = {key.removeprefix(f"{way}_"): value for key, value in values.items() if key.startswith(way)}
-            rows.append({"target": target, "way": way.replace("_", " "),
-                         **{k.replace("_", " "): 100 * v if "@" in k else v for k, v in short.items()}})
+            rows.append({"target": target, "way": way.replace("_", " ")} | {
+                key.removeprefix(f"{way}_").replace("_", " "): 100 * value if "@" in key else value
+                for key, value in values.items() if key.startswith(way)})
     return pd.DataFrame(rows)
 
 
@@ -111,11 +108,12 @@ def neighbours(exp: Any, target: str, seed: int, clips: int = 3, count: int = 3)
 
 def sigmas(estimate: gap.Estimate) -> pd.DataFrame:
     """Every estimate of sigma with its square and d * sigma^2; the one in use is marked."""
-    found = {name: (value, name == estimate.chosen) for name, value in estimate.sigma.items()}
-    if estimate.chosen not in found:
-        found["given by the profile"] = (estimate.sigma_value, True)
+    found, used = dict(estimate.sigma), estimate.chosen
+    if used not in found:
+        used = "given by the profile"
+        found[used] = estimate.sigma_value
     return pd.DataFrame([{"estimator": name, "σ": value, "σ²": value**2, "d σ²": estimate.dim * value**2,
-                          "used": "yes" if used else ""} for name, (value, used) in found.items()])
+                          "used": "yes" if name == used else ""} for name, value in found.items()])
 
 
 def bridged(exp: Any, target: str, seed: int, most: int = 9) -> tuple[dict[str, Pair], pd.DataFrame]:
@@ -176,14 +174,10 @@ def variety(exp: Any, target: str, seed: int) -> pd.DataFrame:
 
 def by_seed(exp: Any, target: str, metric: str) -> pd.DataFrame:
     """Greedy score of each row and seed (fractions): target, strategy, group, seed, value."""
-    rows = []
-    for row in [r for r in exp.strategies(target) if r.name != "human"]:
-        for seed in exp.seeds:
-            corpus = exp.scores(target, row.name, seed).corpus
-            if metric in corpus:
-                rows.append({"target": target, "strategy": row.name, "group": row.group, "seed": seed,
-                             "value": corpus[metric]})
-    return pd.DataFrame(rows)
+    rows = [row for row in exp.strategies(target) if row.name != "human"]
+    return pd.DataFrame([
+        {"target": target, "strategy": row.name, "group": row.group, "seed": seed, "value": corpus[metric]}
+        for row in rows for seed in exp.seeds if metric in (corpus := exp.scores(target, row.name, seed).corpus)])
 
 
 def usable_metrics(exp: Any, results: pd.DataFrame) -> tuple[str, ...]:

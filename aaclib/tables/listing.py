@@ -11,9 +11,8 @@ import pandas as pd
 from aaclib.tables.facts import has_references
 
 
-def side_by_side(
-    exp: Any, target: str, index: int, seed: int, strategies: Sequence[str] | None = None, decoding: str = "greedy"
-) -> pd.DataFrame:
+def side_by_side(exp: Any, target: str, index: int, seed: int, strategies: Sequence[str] | None = None,
+                 decoding: str = "greedy") -> pd.DataFrame:
     """What each row of the table says about one evaluation clip: columns row, caption and, with references, the
     clip's own score in the headline metric (x100). The human captions come first."""
     clip = exp.clips(target, "evaluation", seed)[index]
@@ -33,25 +32,19 @@ def side_by_side(
 def examples(exp: Any, target: str, seed: int, count: int = 3) -> list[int]:
     """Evaluation clips to look at, chosen by a rule and not by eye: evenly spaced over the clips in order of the
     baseline's own score (best, middle, worst), or over the clips in their own order without scores."""
-    n = len(exp.clips(target, "evaluation", seed))
-    order = np.arange(n)
-    names = [row.name for row in exp.strategies(target)]
+    n, metric = len(exp.clips(target, "evaluation", seed)), exp.config.metrics.headline
+    order, names = np.arange(n), [row.name for row in exp.strategies(target)]
     if has_references(exp, target) and names:
         frame = exp.per_clip(target, "baseline" if "baseline" in names else names[0], seed, "greedy")
-        metric = exp.config.metrics.headline
         if metric in frame:
             order = np.argsort(-frame[metric].to_numpy(), kind="stable")
-    places = (
-        np.linspace(0, n - 1, min(count + 2, n)).round().astype(int)[1:-1]
-        if n > count + 1
-        else np.arange(min(count, n))
-    )
-    return [int(order[i]) for i in places]
+    if n > count + 1:
+        order = order[np.linspace(0, n - 1, count + 2).round().astype(int)[1:-1]]      # without both ends
+    return order[:count].tolist()
 
 
 def text_table(frame: pd.DataFrame, decimals: int = 1) -> Any:
     """A frame for a notebook, its text whole and on the left, numbers with `decimals` places and gaps as '-'."""
-    styled = frame.reset_index(drop=True).style.format(precision=decimals, na_rep="-").set_properties(
-        **{"text-align": "left", "white-space": "normal"}
-    )
-    return styled.hide(axis="index").set_table_styles([{"selector": "th", "props": [("text-align", "left")]}])
+    styled = frame.reset_index(drop=True).style.format(precision=decimals, na_rep="-").hide(axis="index")
+    styled = styled.set_properties(**{"text-align": "left", "white-space": "normal"})
+    return styled.set_table_styles([{"selector": "th", "props": [("text-align", "left")]}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aaclib.plots.results import METRIC_LABELS
 
@@ -18,8 +18,13 @@ GROUP_TITLES = {
     "external": "Other systems, scored by us",
     "published": "Published by others",
 }
-WEAK = ("baseline", "training", "inference", "both")  # the groups in which best and second are sought
+WEAK = ("baseline", "training", "inference", "both")     # the groups in which best and second are sought
 RELATIVE = "relative"
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "σ": r"$\sigma$", "τ": r"$\tau$", "²": "$^2$",
+    "±": r"$\pm$", "°": r"$^\circ$", "×": r"$\times$", "<": r"$<$", ">": r"$>$",
+}
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class Cell:
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    rank: int = 0  # 1 best, 2 second among the weakly-supervised rows
-    tied: bool = False  # its difference from the best is not significant
+    rank: int = 0                      # 1 best, 2 second among the weakly-supervised rows
+    tied: bool = False                 # its difference from the best is not significant
 
     @property
     def text(self) -> str:
@@ -38,11 +43,12 @@ class Cell:
 
     @property
     def interval(self) -> str:
-        return (
-            ""
-            if self.low is None or self.high is None or math.isnan(self.low)
-            else f"[{self.low:.1f}, {self.high:.1f}]"
-        )
+        missing = self.low is None or self.high is None or math.isnan(self.low)
+        return "" if missing else f"[{self.low:.1f}, {self.high:.1f}]"
+
+    def marked(self, best: str, second: str, tied: str = "°") -> str:
+        """The text inside `best` or `second`, templates with one %s, by rank; `tied` behind it if it is."""
+        return {1: best, 2: second}.get(self.rank, "%s") % self.text + (tied if self.tied else "")
 
 
 @dataclass(frozen=True)
@@ -65,17 +71,18 @@ class Table:
     notes: tuple[str, ...] = ()
     headline: str = "cider_d"
     synthetic: bool = False
-    label: str = field(default="tab:results")
+    label: str = "tab:results"
 
     def row(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
 
+    def cells(self, row: Row) -> list[Cell]:
+        """One a column."""
+        return [row.cells.get(column, Cell()) for column in self.columns]
+
     def heading(self, column: str) -> str:
-        return (
-            f"rel. {METRIC_LABELS.get(self.headline, self.headline)}"
-            if column == RELATIVE
-            else METRIC_LABELS.get(column, column)
-        )
+        metric = self.headline if column == RELATIVE else column
+        return ("rel. " if column == RELATIVE else "") + METRIC_LABELS.get(metric, metric)
 
     def grouped(self) -> list[tuple[str, list[Row]]]:
         return [(g, rows) for g in GROUP_TITLES if (rows := [r for r in self.rows if r.group == g])]
@@ -84,78 +91,54 @@ class Table:
         head = "".join(f'<th style="text-align:right">{html.escape(self.heading(c))}</th>' for c in self.columns)
         body = []
         for group, rows in self.grouped():
-            body.append(
-                f'<tr><td colspan="{len(self.columns) + 1}" style="text-align:left;font-style:italic;'
-                f'border-top:1px solid #999">{html.escape(GROUP_TITLES[group])}</td></tr>'
-            )
-            body += [
-                f'<tr><td style="text-align:left">{html.escape(row.name)}</td>'
-                + "".join(_html(row.cells.get(c, Cell())) for c in self.columns)
-                + "</tr>"
-                for row in rows
-            ]
+            body.append(f'<tr><td colspan="{len(self.columns) + 1}" style="text-align:left;font-style:italic;'
+                        f'border-top:1px solid #999">{html.escape(GROUP_TITLES[group])}</td></tr>')
+            for row in rows:
+                cells = "".join(map(_html, self.cells(row)))
+                body.append(f'<tr><td style="text-align:left">{html.escape(row.name)}</td>{cells}</tr>')
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         mark = '<p style="color:#888"><em>synthetic world</em></p>' if self.synthetic else ""
-        return (
-            f"<p><strong>{html.escape(self.title)}</strong></p><table><thead><tr>"
-            f'<th style="text-align:left">strategy</th>'
-            f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table><ul style='font-size:smaller'>{notes}</ul>{mark}"
-        )
+        return (f"<p><strong>{html.escape(self.title)}</strong></p>"
+                f'<table><thead><tr><th style="text-align:left">strategy</th>{head}</tr></thead>'
+                f"<tbody>{''.join(body)}</tbody></table><ul style='font-size:smaller'>{notes}</ul>{mark}")
 
     def _repr_markdown_(self) -> str:
         """For readers of the executed notebook outside Jupyter, and for Markdown files."""
-        lines = [
-            "| strategy | " + " | ".join(map(self.heading, self.columns)) + " |",
-            "|---|" + "---:|" * len(self.columns),
-        ]
+        lines = [f"**{self.title}**", "", f"| strategy | {' | '.join(map(self.heading, self.columns))} |",
+                 "|---|" + "---:|" * len(self.columns)]
         for group, rows in self.grouped():
             lines.append(f"| *{GROUP_TITLES[group]}* |" + " |" * len(self.columns))
-            lines += [
-                f"| {row.name} | " + " | ".join(_markdown(row.cells.get(c, Cell())) for c in self.columns) + " |"
-                for row in rows
-            ]
-        mark = ["", "*synthetic world*"] if self.synthetic else []
-        return "\n".join([f"**{self.title}**", "", *lines, "", *(f"- {note}" for note in self.notes), *mark, ""])
+            for row in rows:
+                cells = " | ".join(cell.marked("**%s**", "_%s_") for cell in self.cells(row))
+                lines.append(f"| {row.name} | {cells} |")
+        lines += ["", *(f"- {note}" for note in self.notes), *(["", "*synthetic world*"] if self.synthetic else []), ""]
+        return "\n".join(lines)
 
     def latex(self, intervals: bool = False) -> str:
         r"""A `table*` for a paper (\usepackage{booktabs}). Best in bold, second underlined, both among the
         weakly-supervised rows; a circle marks a difference from the best that is not significant. With `intervals`
         the interval stands under each number."""
-        columns = "l" + "r" * len(self.columns)
+        def line(*cells: str) -> str:
+            return " & ".join(cells) + r" \\"
+
         lines = [
-            r"% needs \usepackage{booktabs}",
-            r"\begin{table*}",
-            r"\centering",
-            rf"\caption{{{escape(self.caption())}}}",
-            rf"\label{{{self.label}}}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            " & ".join(["Strategy", *(escape(self.heading(c)) for c in self.columns)]) + r" \\",
+            r"% needs \usepackage{booktabs}", r"\begin{table*}", r"\centering",
+            rf"\caption{{{escape(self.caption())}}}", rf"\label{{{self.label}}}",
+            rf"\begin{{tabular}}{{l{'r' * len(self.columns)}}}", r"\toprule",
+            line("Strategy", *(escape(self.heading(c)) for c in self.columns)),
         ]
         for group, rows in self.grouped():
-            lines += [
-                r"\midrule",
-                rf"\multicolumn{{{len(self.columns) + 1}}}{{l}}{{\emph{{{escape(GROUP_TITLES[group])}}}}} \\",
-            ]
+            title = rf"\emph{{{escape(GROUP_TITLES[group])}}}"
+            lines += [r"\midrule", line(rf"\multicolumn{{{len(self.columns) + 1}}}{{l}}{{{title}}}")]
             for row in rows:
-                cells = [row.cells.get(c, Cell()) for c in self.columns]
-                lines.append(" & ".join([escape(row.name), *map(_latex, cells)]) + r" \\")
+                cells = self.cells(row)
+                lines.append(line(escape(row.name), *map(_latex, cells)))
                 if intervals and any(cell.interval for cell in cells):
-                    lines.append(
-                        " & ".join(
-                            ["", *(rf"{{\scriptsize {cell.interval}}}" if cell.interval else "" for cell in cells)]
-                        )
-                        + r" \\"
-                    )
-        lines += [
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\par\smallskip\footnotesize",
-            *(escape(note) + r"\\" for note in self.notes[:-1]),
-            *(escape(note) for note in self.notes[-1:]),
-            r"\end{table*}",
-        ]
-        return "\n".join(lines) + "\n"
+                    lines.append(line("", *(rf"{{\scriptsize {c.interval}}}" if c.interval else "" for c in cells)))
+        lines += [r"\bottomrule", r"\end{tabular}", r"\par\smallskip\footnotesize"]
+        if self.notes:
+            lines.append("\\\\\n".join(map(escape, self.notes)))
+        return "\n".join([*lines, r"\end{table*}"]) + "\n"
 
     def caption(self) -> str:
         return self.title + (" Synthetic world: rendered sound scenes, no real recordings." if self.synthetic else "")
@@ -163,44 +146,13 @@ class Table:
 
 def escape(text: str) -> str:
     """Plain text for LaTeX."""
-    special = {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "σ": r"$\sigma$",
-        "²": "$^2$",
-        "±": r"$\pm$",
-        "°": r"$^\circ$",
-        "×": r"$\times$",
-        "τ": r"$\tau$",
-        "<": r"$<$",
-        ">": r"$>$",
-    }
-    return "".join(special.get(character, character) for character in text)
+    return "".join(LATEX.get(character, character) for character in text)
 
 
 def _html(cell: Cell) -> str:
-    text = {1: f"<strong>{cell.text}</strong>", 2: f"<u>{cell.text}</u>"}.get(cell.rank, cell.text) + (
-        "°" if cell.tied else ""
-    )
     interval = f'<br><span style="font-size:75%;color:#888">{cell.interval}</span>' if cell.interval else ""
-    return f'<td style="text-align:right">{text}{interval}</td>'
-
-
-def _markdown(cell: Cell) -> str:
-    text = {1: f"**{cell.text}**", 2: f"_{cell.text}_"}.get(cell.rank, cell.text)
-    return text + ("°" if cell.tied else "")
+    return f'<td style="text-align:right">{cell.marked("<strong>%s</strong>", "<u>%s</u>")}{interval}</td>'
 
 
 def _latex(cell: Cell) -> str:
-    if cell.text == "-":
-        return "--"
-    text = {1: rf"\textbf{{{cell.text}}}", 2: rf"\underline{{{cell.text}}}"}.get(cell.rank, cell.text)
-    return text + (r"$^{\circ}$" if cell.tied else "")
+    return "--" if cell.text == "-" else cell.marked(r"\textbf{%s}", r"\underline{%s}", r"$^{\circ}$")
