@@ -19,8 +19,8 @@ _CLASSES = {
 }
 _MODULES = (
     "audio", "bridge", "captioner", "clap", "config", "datasets", "decoder", "doctor", "embed", "experiment", "gap",
-    "generate", "memory", "metrics", "pipeline", "plots", "progress", "provenance", "retrieval", "runner", "seeds",
-    "stats", "store", "tables", "text", "train", "training",
+    "generate", "inputs", "memory", "metrics", "pipeline", "plots", "progress", "provenance", "resume", "retrieval",
+    "runner", "seeds", "stats", "store", "tables", "text", "train", "training",
 )
 
 __all__ = ["__version__", *_CLASSES, *_MODULES]

@@ -83,8 +83,7 @@ def check_readable(path: str | Path) -> None:
         info = soundfile.info(str(path))
     except soundfile.LibsndfileError as error:
         raise _unreadable(path, error) from error
-    if info.frames < max(2, MIN_SECONDS * info.samplerate):
-        check(np.zeros(info.frames, np.float32), info.samplerate, path)
+    check(np.zeros(min(info.frames, info.samplerate), np.float32), info.samplerate, path)      # is it long enough?
 
 
 def _unreadable(path: str | Path, error: Exception) -> AudioError:
@@ -161,14 +160,13 @@ def windows(wave: np.ndarray, size: int, policy: str = "windows", filling: str =
     last = wave.size - size
     if policy == "windows":
         starts = [*range(0, last, size), last]
-        return np.stack([wave[start:start + size] for start in starts])
-    if policy == "random":
-        start = int(np.random.default_rng([seed, zlib.crc32(wave.tobytes())]).integers(0, last + 1))
+    elif policy == "random":
+        starts = [int(np.random.default_rng([seed, zlib.crc32(wave.tobytes())]).integers(0, last + 1))]
     elif policy == "fusion":
         raise ValueError("'fusion' is done by the model itself, not by cutting windows.")
     else:
-        start = 0 if policy == "first" else last // 2
-    return wave[start:start + size][None]
+        starts = [0 if policy == "first" else last // 2]
+    return np.stack([wave[start:start + size] for start in starts])
 
 
 def fill(wave: np.ndarray, size: int, filling: str = "repeatpad") -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from aaclib import bridge, config, generate
 from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
-from aaclib.pipeline import open_run
+from aaclib.pipeline import Pipeline
 
 
 class Captioner:
@@ -32,7 +32,7 @@ class Captioner:
         `target`: the data set whose training text the decoder learned, the run's first one by default. Raises
         ConfigError where there is no such run, or the run trained no such strategy.
         """
-        pipeline = open_run(run, device)
+        pipeline = Pipeline.of_run(run, device)
         row = bridge.strategy(strategy)
         if row.group == "control":
             raise config.ConfigError(f"'{strategy}' is a control row, not a way to caption. Try projection.")

@@ -13,17 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from aaclib.audio import AudioError, check_readable
 from aaclib.clap import files
+from aaclib.clap.base import Backend, distinct
 from aaclib.progress import Progress
 from aaclib.store import Artefact, Store, digest, read_json, replacing, write_json
-
-if TYPE_CHECKING:
-    from aaclib.clap.base import Backend
 
 
 class ExtractionError(RuntimeError):
@@ -66,10 +64,10 @@ def extract_audio(backend: Backend, paths: Sequence[str | Path], store: Store, k
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error is 'raise' or 'skip', found '{on_error}'.")
     paths = [Path(path) for path in paths]
-    if getattr(backend, "precomputed", False):
+    if backend.precomputed:
         return Extraction(backend.embed_audio(paths), np.arange(len(paths)), {}, None)
-    names = [path.name for path in paths] if key else None
-    content = {"given": key, "names": digest(names)} if key else {"files": digest(files.digests(paths))}
+    content = {"given": key, "names": digest([path.name for path in paths])} if key else \
+        {"files": digest(files.digests(paths))}
     spec = {"backend": backend.settings(), "audio": content, "n": len(paths),
             "batch_size": batch_size or "auto", "shard": shard or "auto"}
 
@@ -80,8 +78,7 @@ def extract_audio(backend: Backend, paths: Sequence[str | Path], store: Store, k
             plan = _plan(part, batch_size or backend.audio_batch_size(), shard)
             _audio_shards(backend, paths, part, plan, workers, cluster)
             _gather(part, paths, plan["shard"], backend.dim, on_error)
-        for leftover in [*part.glob("shard-*"), *part.glob(".*")]:
-            leftover.unlink()
+        _tidy(part)
         return {"backend": backend.name, "n": len(paths), "left out": len(read_json(part / "errors.json"))}
 
     artefact = store.get("audio-embeddings", spec, build)
@@ -101,13 +98,13 @@ def embed_text(backend: Backend, texts: Sequence[str], store: Store, *, batch_si
     for i, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"Caption {i} of {len(texts)} is empty ({text!r}): it has no embedding.")
-    if getattr(backend, "precomputed", False):
+    if backend.precomputed:
         return backend.embed_text(texts)
     spec = {"backend": backend.settings(), "texts": digest(texts), "n": len(texts),
             "batch_size": batch_size or "auto", "shard": shard or "auto"}
 
     def build(part: Path) -> dict[str, Any]:
-        unique = sorted(set(texts), key=lambda text: (len(text), text))
+        unique, order = distinct(texts)
         if not (part / "rows.npy").exists():
             plan = _plan(part, batch_size or backend.text_batch_size(), shard, least=1024)
             progress = Progress(f"Embedding captions with {backend.name}", len(unique), "captions")
@@ -115,11 +112,8 @@ def embed_text(backend: Backend, texts: Sequence[str], store: Store, *, batch_si
                 if not file.exists():
                     _save(file, backend.embed_text(unique[start:stop], plan["batch_size"]))
                 progress.step(stop - start)
-            place = {text: i for i, text in enumerate(unique)}
-            order = np.array([place[text] for text in texts], np.int64)
             _write_rows(part, order, len(unique), plan["shard"], backend.dim)
-        for leftover in [*part.glob("shard-*"), *part.glob(".*")]:
-            leftover.unlink()
+        _tidy(part)
         return {"backend": backend.name, "n": len(texts), "distinct": len(unique)}
 
     return np.load(store.get("text-embeddings", spec, build) / "rows.npy", mmap_mode="r")
@@ -146,6 +140,11 @@ def _save(file: Path, rows: np.ndarray) -> None:
         np.save(temporary, rows)
 
 
+def _tidy(part: Path) -> None:
+    for leftover in [*part.glob("shard-*"), *part.glob(".*")]:
+        leftover.unlink()
+
+
 def _audio_shards(backend: Backend, paths: list[Path], part: Path, plan: dict[str, int], workers: int,
                   cluster: Any) -> None:
     todo = [(start, stop, file) for start, stop, file in _shards(part, len(paths), plan["shard"])
@@ -157,10 +156,9 @@ def _audio_shards(backend: Backend, paths: list[Path], part: Path, plan: dict[st
         return
     from dask.distributed import as_completed
 
-    tasks = [([os.path.abspath(path) for path in paths[start:stop]], os.path.abspath(file))
-             for start, stop, file in todo]
-    futures = [cluster.submit(remote_shard, backend.recipe, backend.settings(), *task, plan["batch_size"], workers,
-                              pure=False, retries=2) for task in tasks]
+    futures = [cluster.submit(remote_shard, backend.recipe, backend.settings(),
+                              [os.path.abspath(path) for path in paths[start:stop]], os.path.abspath(file),
+                              plan["batch_size"], workers, pure=False, retries=2) for start, stop, file in todo]
     for future in as_completed(futures):
         progress.step(future.result())
 
@@ -231,30 +229,26 @@ def _mended(backend: Backend, paths: list[Path], start: int, file: Path) -> bool
 def _gather(part: Path, paths: list[Path], size: int, dim: int, on_error: str) -> None:
     errors = {start + int(i): reason for start, _, file in _shards(part, len(paths), size)
               for i, reason in read_json(file.with_suffix(".json")).items()}
-    named = {_name(paths, i): reason for i, reason in sorted(errors.items())}
+    named = {str(paths[i]): reason for i, reason in sorted(errors.items())}
     if on_error == "raise":
         _raise(named, len(paths))
     write_json(part / "errors.json", named)
-    _save(part / "index.npy", np.array([i for i in range(len(paths)) if i not in errors], np.int64))
-    _write_rows(part, None, len(paths), size, dim)
+    good = np.array([i for i in range(len(paths)) if i not in errors], np.int64)
+    _save(part / "index.npy", good)
+    _write_rows(part, np.arange(len(good)), len(paths), size, dim)
 
 
-def _write_rows(part: Path, order: np.ndarray | None, n: int, size: int, dim: int) -> None:
-    """rows.npy from the shards, one shard in memory at a time; `order` spreads them (captions), None = as they come."""
-    shards = [np.load(file, mmap_mode="r") for _, _, file in _shards(part, n, size)]
-    total = len(order) if order is not None else sum(map(len, shards))
+def _write_rows(part: Path, order: np.ndarray, n: int, size: int, dim: int) -> None:
+    """rows.npy from the shards of `n` items, one shard in memory at a time; row i is the shards' row order[i]."""
     with replacing(part / "rows.npy") as temporary:
-        if total == 0:
+        if len(order) == 0:
             np.save(temporary, np.empty((0, dim), np.float32))
             return
-        rows = np.lib.format.open_memmap(temporary, "w+", np.float32, (total, dim))
-        done = 0
-        for i, block in enumerate(shards):
-            if order is None:
-                rows[done:done + len(block)] = block
-            else:
-                here = np.flatnonzero((order >= i * size) & (order < i * size + len(block)))
-                rows[here] = block[order[here] - i * size]
+        rows, done = np.lib.format.open_memmap(temporary, "w+", np.float32, (len(order), dim)), 0
+        for _, _, file in _shards(part, n, size):
+            block = np.load(file, mmap_mode="r")
+            here = np.flatnonzero((order >= done) & (order < done + len(block)))
+            rows[here] = block[order[here] - done]
             done += len(block)
         rows.flush()
 
@@ -264,16 +258,12 @@ def _write_rows(part: Path, order: np.ndarray | None, n: int, size: int, dim: in
 
 def _bad_headers(paths: list[Path]) -> dict[str, str]:
     errors = {}
-    for i, path in enumerate(paths):
+    for path in paths:
         try:
             check_readable(path)
         except AudioError as error:
-            errors[_name(paths, i)] = error.reason
+            errors[str(path)] = error.reason
     return errors
-
-
-def _name(paths: list[Path], i: int) -> str:
-    return os.fspath(paths[i])
 
 
 def _raise(errors: dict[str, str], total: int) -> None:

@@ -6,7 +6,6 @@ training half is applied anew every epoch, so the noise is fresh. Long trainings
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
-from aaclib import bridge, seeds, store
+from aaclib import bridge, resume, seeds, store
 from aaclib.config import Train
 from aaclib.decoder import CaptionDecoder, pad
 from aaclib.progress import Progress
 
+STATE, BEST = "state.safetensors", "best.safetensors"
 SAVE_EVERY_S = 60.0                    # at a real width the state is hundreds of megabytes, and an epoch may be short
 Callback = Callable[[list[dict]], None]
 
@@ -56,7 +54,10 @@ def train(
     optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.lr, fused=True)
     steps_an_epoch = -(-len(training.tokens) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps_an_epoch * settings.epochs))
-    history = _resume(folder, model, optimizer, schedule)
+    history = resume.restore(folder / STATE, model, optimizer)
+    for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
+        schedule.last_epoch = len(history) * steps_an_epoch
+        group["lr"] = base * schedule.lr_lambdas[0](schedule.last_epoch)
     progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps")
     progress.done = len(history) * steps_an_epoch
     saved = time.monotonic()
@@ -79,15 +80,16 @@ def train(
         held_out = evaluate(model, half, context, validation, settings.batch_size, seed) if validation else None
         history.append({"epoch": epoch + 1, "step": (epoch + 1) * steps_an_epoch, "train_loss": total / count,
                         "validation_loss": held_out, "seconds": time.perf_counter() - started})
-        _keep_best(folder, model, history, settings)
+        if settings.keep == "best" and held_out == min(h["validation_loss"] for h in history):
+            resume.save(folder / BEST, model)
         if time.monotonic() - saved >= SAVE_EVERY_S:
-            _save_state(folder, model, optimizer, history)
+            resume.save(folder / STATE, model, optimizer, history)
             saved = time.monotonic()
         store.write_json(folder / "history.json", history)
         if callback:
             callback(history)
-    if settings.keep == "best" and history:
-        _load_weights(model, folder / "best.safetensors")
+    if settings.keep == "best":
+        resume.restore(folder / BEST, model)
     return history
 
 
@@ -143,58 +145,7 @@ def _schedule(settings: Train, total: int) -> Callable[[int], float]:
     return factor
 
 
-def _keep_best(folder: Path, model: CaptionDecoder, history: list[dict], settings: Train) -> None:
-    losses = [h["validation_loss"] for h in history]
-    if settings.keep == "best" and losses[-1] == min(losses):
-        with store.replacing(folder / "best.safetensors") as temporary:
-            save_file({f"model.{k}": v for k, v in _unshared(model).items()}, str(temporary))
-
-
-def _save_state(folder: Path, model: CaptionDecoder, optimizer: torch.optim.Optimizer, history: list[dict]) -> None:
-    """Weights, moments and, in the same file, the history up to here, so that they never disagree."""
-    weights = {f"model.{k}": v for k, v in _unshared(model).items()}
-    states = optimizer.state_dict()["state"].items()
-    moments = {f"optimizer.{i}.{k}": torch.as_tensor(v) for i, state in states for k, v in state.items()}
-    with store.replacing(folder / "state.safetensors") as temporary:
-        save_file({**weights, **moments}, str(temporary), metadata={"history": json.dumps(history)})
-
-
-def _resume(folder: Path, model, optimizer, schedule) -> list[dict]:
-    """The history of the epochs that an earlier, killed call finished; model, optimizer and schedule are set to it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "state.safetensors"
-    if not path.is_file():
-        return []
-    state = safe_open(str(path), "pt")
-    history = json.loads(state.metadata()["history"])
-    _load_weights(model, path)
-    moments: dict[int, dict] = {}
-    for key in state.keys():
-        if key.startswith("optimizer."):
-            _, i, name = key.split(".", 2)
-            moments.setdefault(int(i), {})[name] = state.get_tensor(key)
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    schedule.last_epoch = history[-1]["step"]
-    for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
-        group["lr"] = base * schedule.lr_lambdas[0](history[-1]["step"])
-    return history
-
-
 def clear(folder: Path) -> None:
     """Removes what only a resumed training needs."""
-    for name in ("state.safetensors", "best.safetensors"):
+    for name in (STATE, BEST):
         (folder / name).unlink(missing_ok=True)
-
-
-def _unshared(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The state without GPT-2's tied output layer, which safetensors would refuse as shared memory."""
-    return {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items() if k != "gpt.lm_head.weight"}
-
-
-def _load_weights(model: torch.nn.Module, path: Path) -> None:
-    with safe_open(str(path), "pt") as state:
-        weights = {k.removeprefix("model."): state.get_tensor(k) for k in state.keys() if k.startswith("model.")}
-    missing, unexpected = model.load_state_dict(weights, strict=False)
-    if unexpected or set(missing) - {"gpt.lm_head.weight"}:
-        raise store.StoreError(f"{path} does not fit this decoder (missing {missing}, unexpected {unexpected}). "
-                               "Delete it and run again.")

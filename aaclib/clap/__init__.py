@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 import importlib
+import pkgutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aaclib.clap.base import Backend
 
-# the word before the colon -> (module with `load(name, device)`, what stands after the colon)
+# the word before the colon -> (its class, what stands after the colon)
 BACKENDS = {
-    "tiny": ("aaclib.clap.tiny", "tiny:FOLDER, a tiny CLAP trained by this package"),
-    "hf": ("aaclib.clap.hf", "hf:ID-OR-FOLDER, a transformers.ClapModel such as hf:laion/clap-htsat-unfused"),
-    "laion": ("aaclib.clap.laion", "laion:FILE-OR-NAME, a checkpoint of laion-clap such as laion:630k-best"),
-    "wavcaps": ("aaclib.clap.wavcaps", "wavcaps:FILE, a retrieval checkpoint of WavCaps"),
-    "embeddings": ("aaclib.clap.precomputed", "embeddings:FOLDER, embeddings that you computed yourself"),
+    "tiny": ("aaclib.clap.tiny:TinyClap", "tiny:FOLDER, a tiny CLAP trained by this package (a run trains its own)"),
+    "hf": ("aaclib.clap.hf:HFClap", "hf:ID-OR-FOLDER, a transformers.ClapModel such as hf:laion/clap-htsat-unfused"),
+    "laion": ("aaclib.clap.laion:LaionClap", "laion:FILE-OR-NAME, a checkpoint of laion-clap such as laion:630k-best"),
+    "wavcaps": ("aaclib.clap.wavcaps:WavCapsClap", "wavcaps:FILE, a retrieval checkpoint of WavCaps"),
+    "embeddings": ("aaclib.clap.precomputed:Precomputed", "embeddings:FOLDER, embeddings that you computed yourself"),
 }
 
 
@@ -33,25 +34,28 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
 
     if long_audio not in audio.POLICIES:
         raise ValueError(f"Unknown policy for long audio '{long_audio}'. Known: {', '.join(audio.POLICIES)}.")
-    given = {"spec": spec, "long_audio": long_audio, **options}
+    recipe = {"spec": spec, "long_audio": long_audio, **options}
     spec, _, query = spec.partition("?")
     options |= dict(pair.split("=", 1) for pair in query.split("&") if pair)
     autocast = options.pop("autocast", "")
     if autocast not in ("", "float16", "bfloat16"):
         raise ValueError(f"autocast is float16 or bfloat16, found '{autocast}'.")
     kind, _, name = spec.partition(":")
-    if kind in BACKENDS:
-        backend = importlib.import_module(BACKENDS[kind][0]).load(name, device, **options)
+    if kind not in BACKENDS:
+        backend = _own(spec)(device=device, **options)
+    elif name:
+        backend = pkgutil.resolve_name(BACKENDS[kind][0])(name, device, **options)
     else:
-        backend = _own(kind, name, device, options, spec)
-    if long_audio == "fusion" and not getattr(backend, "fusion", False):
+        from aaclib.clap.base import BackendError
+
+        raise BackendError(f"'{kind}' needs the folder, file or name of a model: {BACKENDS[kind][1]}.")
+    if long_audio == "fusion" and not backend.fusion:
         raise ValueError(f"{backend.name} has no fusion for long audio. Choose windows, first, centre or random.")
-    backend.long_audio = long_audio
+    backend.long_audio, backend.recipe = long_audio, recipe
     if autocast:
         import torch
 
         backend.amp = getattr(torch, autocast)
-    backend.recipe = given
     return backend
 
 
@@ -61,10 +65,10 @@ def from_recipe(recipe: tuple) -> Backend:
     return load(**dict(recipe))
 
 
-def _own(module: str, name: str, device, options: dict, spec: str) -> Backend:
+def _own(spec: str) -> type[Backend]:
+    module, _, name = spec.partition(":")
     try:
-        own = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), name)
     except (ModuleNotFoundError, AttributeError, ValueError) as error:
         known = "; ".join(text for _, text in BACKENDS.values())
         raise ValueError(f"Unknown CLAP '{spec}' ({error}). Known: {known}; or my_module:MyClass.") from error
-    return own(device=device, **options)

@@ -20,6 +20,7 @@ Your own CLAP is ten lines. Put them in a module that Python can import and load
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -97,28 +98,32 @@ class Backend:
         return self.embed_waves(waves, batch_size)
 
     def embed_text(self, texts: Sequence[str], batch_size: int | None = None) -> np.ndarray:
-        """Captions -> float32 (n, dim), unit rows, in the same order. Equal captions are embedded once and batches
-        hold captions of similar length. Raises ValueError for an empty caption."""
+        """Captions -> float32 (n, dim), unit rows, in the same order; equal ones are embedded once. Raises ValueError
+        for an empty caption."""
         if isinstance(texts, str):
             raise TypeError("embed_text takes a list of captions; put a single one in brackets.")
-        for i, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(f"Caption {i} is empty ({text!r}): it has no embedding.")
-        unique = sorted(set(texts), key=lambda text: (len(text), text))
+        check_captions(texts)
+        unique, order = distinct(texts)
         size = batch_size or self.text_batch_size()
         rows = np.empty((len(unique), self.dim), np.float32)
         for start in range(0, len(unique), size):
             batch = unique[start:start + size]
             with self._context():
                 rows[start:start + size] = self._unit(self.text_batch(batch), len(batch))
-        place = {text: i for i, text in enumerate(unique)}
-        return rows[[place[text] for text in texts]] if texts else rows
+        return rows[order]
 
     # --- used by the extraction engine -------------------------------------------------------------------------
 
     def wave(self, item: str | Path | np.ndarray, sample_rate: int | None = None, name: str = "audio") -> np.ndarray:
         """One recording as float32 (samples,) at the backend's sample rate. Raises audio.AudioError."""
-        return decode(item, self.sample_rate, sample_rate, name, self.quantise)
+        if isinstance(item, (str, Path)):
+            wave = audio.load(item, self.sample_rate)
+        elif sample_rate is None:
+            raise ValueError("Arrays need their sample_rate (Hz).")
+        else:
+            item = item.detach().cpu().numpy() if isinstance(item, torch.Tensor) else item
+            wave = audio.resample(audio.check(item, sample_rate, name), sample_rate, self.sample_rate, name)
+        return audio.quantise(wave) if self.quantise else wave
 
     def embed_waves(self, waves: Iterable[np.ndarray], batch_size: int | None = None) -> np.ndarray:
         """Recordings at the backend's sample rate -> float32 (n, dim), unit rows. A few batches are in memory."""
@@ -156,7 +161,7 @@ class Backend:
         return {"digest": self.digest, "long_audio": self.long_audio, "short": self.short, "window_s": self.window_s,
                 "sample_rate": self.sample_rate, "quantise": self.quantise,
                 "seed": self.seed if self.long_audio == "random" else None, "device": self.device.type,
-                "dtype": self._dtype()}
+                "dtype": str(self._half() or torch.float32).removeprefix("torch.")}
 
     def describe(self) -> dict[str, str]:
         """What notebook 02 shows of the backend."""
@@ -182,14 +187,12 @@ class Backend:
         policy = self.long_audio if wave.size > size else "windows"
         return [(window.size, window) for window in audio.windows(wave, size, policy, self.short, self.seed)]
 
-    def _dtype(self) -> str:
-        return str(self.amp if self.amp and self.device.type == "cuda" else torch.float32).removeprefix("torch.")
+    def _half(self) -> torch.dtype | None:
+        return self.amp if self.device.type == "cuda" else None
 
     @contextlib.contextmanager
     def _context(self):
-        with torch.inference_mode(), contextlib.ExitStack() as stack:
-            if self.amp and self.device.type == "cuda":
-                stack.enter_context(torch.autocast("cuda", self.amp))
+        with torch.inference_mode(), torch.autocast("cuda", self._half(), enabled=self._half() is not None):
             yield
 
     def _unit(self, rows: torch.Tensor, n: int) -> np.ndarray:
@@ -198,34 +201,32 @@ class Backend:
         return _unit_rows(rows.float().cpu().numpy(), self.name)
 
 
-def decode(item: str | Path | np.ndarray, to_rate: int, from_rate: int | None, name: str, quantise: bool) -> np.ndarray:
-    """A file or an array as float32 (samples,) at `to_rate` Hz; a plain function that worker processes can call."""
-    if isinstance(item, (str, Path)):
-        wave = audio.load(item, to_rate)
-    else:
-        item = item.detach().cpu().numpy() if isinstance(item, torch.Tensor) else item
-        if from_rate is None:
-            raise ValueError("Arrays need their sample_rate (Hz).")
-        wave = audio.resample(audio.check(item, from_rate, name), from_rate, to_rate, name)
-    return audio.quantise(wave) if quantise else wave
+def check_captions(texts: Sequence[str]) -> None:
+    for i, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"Caption {i} is empty ({text!r}): it has no embedding.")
+
+
+def distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The different texts, similar lengths together, and (n,) int64: where among them each of `texts` is."""
+    unique = sorted(set(texts), key=lambda text: (len(text), text))
+    place = {text: i for i, text in enumerate(unique)}
+    return unique, np.array([place[text] for text in texts], np.int64)
 
 
 def _unit_rows(rows: np.ndarray, name: str) -> np.ndarray:
     norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-    if not np.isfinite(norms).all() or (norms < 1e-12).any():
-        bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] < 1e-12))
+    bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] < 1e-12))
+    if len(bad):
         raise BackendError(f"{name} gave an embedding without a direction (NaN, infinite or zero) at row {bad[0]} of "
                            f"{len(rows)}: its weights or its input are damaged.")
     return (rows / norms).astype(np.float32)
 
 
 def _fitting(mib: float, device: torch.device, cpu_most: int) -> int:
-    if device.type == "cuda":
-        return max(1, min(256, int(torch.cuda.mem_get_info(device)[0] / 4 / (mib * 2**20))))
     try:
-        import os
-
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        free = (torch.cuda.mem_get_info(device)[0] if device.type == "cuda"
+                else os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (ValueError, OSError):            # a system that does not tell
         free = 2**31
-    return max(1, min(cpu_most, int(free / 4 / (mib * 2**20))))
+    return max(1, min(256 if device.type == "cuda" else cpu_most, int(free / 4 / (mib * 2**20))))

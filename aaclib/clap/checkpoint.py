@@ -54,7 +54,7 @@ def load(path: str | Path) -> Any:
             raise _damaged(path, error) from error
         raise CheckpointError(f"{path} was refused: it holds more than weights, and reading that could run code. "
                               f"{reason}") from error
-    except (RuntimeError, EOFError, ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+    except (RuntimeError, EOFError, ValueError, OSError, LookupError, zipfile.BadZipFile) as error:
         raise _damaged(path, error) from error
 
 
@@ -69,8 +69,23 @@ def state_dict(content: Any, *keys: str, path: str | Path = "the checkpoint") ->
                               f"{' or '.join(keys)}; found {found}.")
     state = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if all(name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): value for name, value in state.items()}
+        state = below(state, "module.")
     return {name: value for name, value in state.items() if not name.endswith(".position_ids")}
+
+
+def below(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The weights whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def text_settings(state: Mapping[str, torch.Tensor]) -> dict[str, int]:
+    """The settings of transformers' BertConfig, RobertaConfig or ClapTextConfig that fit a text tower's weights."""
+    words = state["embeddings.word_embeddings.weight"]
+    return {"vocab_size": len(words), "hidden_size": words.shape[1],
+            "num_hidden_layers": len({name.split(".")[2] for name in state if name.startswith("encoder.layer.")}),
+            "num_attention_heads": max(1, words.shape[1] // 64),
+            "intermediate_size": len(state["encoder.layer.0.intermediate.dense.weight"]),
+            "max_position_embeddings": len(state["embeddings.position_embeddings.weight"])}
 
 
 def load_strictly(model: torch.nn.Module, state: Mapping[str, torch.Tensor], path: str | Path) -> None:
@@ -137,8 +152,8 @@ def _load_whitelisted(path: Path) -> Any:
             for key, storage in reader.storages.items():
                 storage.fill(archive.read(f"{name.removesuffix('data.pkl')}data/{key}"))
             return content
-    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError, RuntimeError,
-            AttributeError, IndexError, struct.error) as error:
+    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, LookupError, TypeError, ValueError, RuntimeError,
+            AttributeError, struct.error) as error:
         if isinstance(error, CheckpointError):
             raise
         raise _damaged(path, error) from error

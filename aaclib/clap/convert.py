@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from aaclib.clap import checkpoint, hub
+from aaclib.clap import checkpoint, hub, laion
 from aaclib.clap.base import BackendError
 from aaclib.store import write_json
 
@@ -44,11 +44,9 @@ def htsat(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A LAION-CLAP checkpoint's weights under the names of transformers' ClapModel."""
-    def below(prefix: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-    result = {f"audio_model.audio_encoder.{name}": value for name, value in htsat(below("audio_branch.")).items()}
-    result |= {f"text_model.{name}": value for name, value in below("text_branch.").items()}
+    audio, text = htsat(checkpoint.below(state, "audio_branch.")), checkpoint.below(state, "text_branch.")
+    result = {f"audio_model.audio_encoder.{name}": value for name, value in audio.items()}
+    result |= {f"text_model.{name}": value for name, value in text.items()}
     for side in ("audio", "text"):
         for old, new in (("0", "linear1"), ("2", "linear2")):
             for kind in ("weight", "bias"):
@@ -77,23 +75,17 @@ def convert(src: str | Path, dst: str | Path, tokenizer: str = "roberta-base", c
     """
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
-    from aaclib.clap import laion
-
     path, target = laion.find(str(src)), Path(dst)
     if target.exists():
         raise BackendError(f"{target} is there already. Choose another folder or remove it.")
     state = checkpoint.state_dict(checkpoint.load(path), "state_dict", path=path)
     form = laion.architecture(state, path)
     state = names(state)
-    prefix = "audio_model.audio_encoder."
-    audio = htsat_settings({name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)})
-    words = state["text_model.embeddings.word_embeddings.weight"]
-    text = {"vocab_size": len(words), "hidden_size": words.shape[1], "num_hidden_layers": form.layers,
-            "num_attention_heads": max(1, words.shape[1] // 64), "max_position_embeddings": 514, "layer_norm_eps": 1e-5,
-            "intermediate_size": len(state["text_model.encoder.layer.0.intermediate.dense.weight"])}
+    audio = htsat_settings(checkpoint.below(state, "audio_model.audio_encoder."))
+    text = {**checkpoint.text_settings(checkpoint.below(state, "text_model.")), "layer_norm_eps": 1e-5}
     model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=512))
     own = model.state_dict()
-    state |= {name: own[name] for name in own if name.endswith(".position_ids") or name.endswith(".token_type_ids")}
+    state |= {name: own[name] for name in own if name.endswith((".position_ids", ".token_type_ids"))}
     checkpoint.load_strictly(model, state, path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -101,7 +93,7 @@ def convert(src: str | Path, dst: str | Path, tokenizer: str = "roberta-base", c
         model.save_pretrained(part)
         truncation = "fusion" if form.fusion else "rand_trunc"
         ClapFeatureExtractor(frequency_min=50, truncation=truncation).save_pretrained(part)
-        hub.tokenizer(tokenizer, len(words)).save_pretrained(part)
+        hub.tokenizer(tokenizer, text["vocab_size"]).save_pretrained(part)
         report = {"source": path.name, "architecture": form.audio, "fusion": form.fusion,
                   "parameters": sum(p.numel() for p in model.parameters())}
         report |= parity(str(part), str(path), tokenizer) if check else {"compared": False}

@@ -19,26 +19,49 @@ from aaclib.clap.mel import LogMel, fused
 
 LAION = {"sampling_rate": 48000, "feature_size": 64, "fft_window_size": 1024, "hop_length": 480, "max_length_s": 10,
          "frequency_max": 14000, "top_db": None}
-ENFORCED = {"frequency_min": 50, "padding": "repeatpad", "layer_norm_eps": 1e-5}
-TRAINING = ("LAION's description: LAION-Audio-630K, and for some checkpoints AudioSet, music or speech. Its authors "
-            "chose checkpoints by their scores on Clotho and AudioCaps; whether these were training data is unanswered "
-            "(github.com/LAION-AI/CLAP).")
+ENFORCED = {"frequency_min": 50, "padding": "repeatpad"}
+LAYER_NORM_EPS = 1e-5
 
 
-class HFClap(Backend):
-    training_data = TRAINING
+class LaionModel(Backend):
+    """A model of LAION, whichever package runs it. A subclass sets `mel` and implements `mel_batch`."""
 
+    mel: LogMel
+    training_data = ("LAION's description: LAION-Audio-630K, and for some checkpoints AudioSet, music or speech. Its "
+                     "authors chose checkpoints by their scores on Clotho and AudioCaps; whether these were training "
+                     "data is unanswered (github.com/LAION-AI/CLAP).")
+
+    def mel_batch(self, mel: torch.Tensor, longer: torch.Tensor) -> torch.Tensor:
+        """(B, 1, frames, mels), or (B, 4, frames, mels) for fusion, and (B, 1) bool: fused from more -> (B, dim)."""
+        raise NotImplementedError
+
+    def audio_batch(self, waves: torch.Tensor) -> torch.Tensor:
+        mel = self.mel(waves)[:, None]
+        if self.fusion:      # four times the same; transformers' extractor would call a random one of them long
+            mel = mel.expand(-1, 4, -1, -1)
+        return self.mel_batch(mel, torch.zeros(len(mel), 1, dtype=torch.bool, device=self.device))
+
+    def long_batch(self, waves: list[np.ndarray]) -> torch.Tensor:
+        if not self.fusion:
+            return super().long_batch(waves)
+        frames = round(self.window_s * self.sample_rate) // self.mel.hop + 1
+        pairs = [fused(self.mel(torch.from_numpy(wave).to(self.device)[None])[0], frames) for wave in waves]
+        return self.mel_batch(torch.stack([mel for mel, _ in pairs]),
+                              torch.tensor([[longer] for _, longer in pairs], device=self.device))
+
+
+class HFClap(LaionModel):
     def __init__(self, name: str, device: Any = None, settings: str = "laion", tokens: int = 77):
         """`name`: an id on the hub or a folder. `settings`: 'laion' (see above) or 'own'. `tokens`: captions are cut
         there; laion-clap's number is 77."""
         super().__init__(device)
-        from transformers import AutoFeatureExtractor, ClapModel
+        from transformers import AutoFeatureExtractor
 
         if settings not in ("laion", "own"):
             raise ValueError(f"settings is 'laion' or 'own', found '{settings}'.")
         self.name, self.tokens = f"hf:{name}", tokens
         extractor = hub.fetch(AutoFeatureExtractor.from_pretrained, name, "preprocessor_config.json")
-        self.model = hub.fetch(_complete(ClapModel), name, "config.json and model.safetensors").to(self.device).eval()
+        self.model = hub.fetch(_complete, name, "config.json and model.safetensors").to(self.device).eval()
         config = self.model.config
         self.tokenizer = hub.tokenizer(name, config.text_config.vocab_size)
         self.fusion, self.dim = bool(config.audio_config.enable_fusion), config.projection_dim
@@ -65,67 +88,40 @@ class HFClap(Backend):
                                f"with {right}. Put that into its preprocessor_config.json; or, if these weights were "
                                f"trained otherwise, load '{self.name}?settings=own'.")
         notes = []
-        for key in ("frequency_min", "padding"):
-            if self.front[key] != ENFORCED[key]:
-                notes.append(f"{key}={ENFORCED[key]} instead of the folder's {self.front[key]}")
-                self.front[key] = ENFORCED[key]
+        for key, value in ENFORCED.items():
+            if self.front[key] != value:
+                notes.append(f"{key}={value} instead of the folder's {self.front[key]}")
+        self.front |= ENFORCED
         for norm in self._norms():
-            if norm.eps != ENFORCED["layer_norm_eps"]:
-                notes.append(f"layer_norm_eps=1e-05 instead of the folder's {norm.eps:g}")
-                norm.eps = ENFORCED["layer_norm_eps"]
+            if norm.eps != LAYER_NORM_EPS:
+                notes.append(f"layer_norm_eps={LAYER_NORM_EPS} instead of the folder's {norm.eps:g}")
+                norm.eps = LAYER_NORM_EPS
         return list(dict.fromkeys(notes))
 
     def _norms(self) -> list[torch.nn.LayerNorm]:
         return [module for module in self.model.text_model.modules() if isinstance(module, torch.nn.LayerNorm)]
 
-    def audio_batch(self, waves: torch.Tensor) -> torch.Tensor:
-        mel = self.mel(waves)[:, None]                                    # (B, 1, frames, mels)
-        if self.fusion:      # four times the same; transformers' extractor would call a random one of them long
-            mel = mel.expand(-1, 4, -1, -1)
-        return self._audio(mel, torch.zeros(len(mel), 1, dtype=torch.bool, device=self.device))
-
-    def long_batch(self, waves: list[np.ndarray]) -> torch.Tensor:
-        if not self.fusion:
-            return super().long_batch(waves)
-        return self._audio(*fused_batch(self, waves, self.front["hop_length"]))
-
-    def _audio(self, mel: torch.Tensor, longer: torch.Tensor) -> torch.Tensor:
+    def mel_batch(self, mel: torch.Tensor, longer: torch.Tensor) -> torch.Tensor:
         return _tensor(self.model.get_audio_features(input_features=mel.contiguous(), is_longer=longer))
 
     def text_batch(self, texts: list[str]) -> torch.Tensor:
         batch = self.tokenizer(texts, padding=True, truncation=True, max_length=self.tokens, return_tensors="pt")
-        return _tensor(self.model.get_text_features(input_ids=batch["input_ids"].to(self.device),
-                                                    attention_mask=batch["attention_mask"].to(self.device)))
+        ids, mask = batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device)
+        return _tensor(self.model.get_text_features(input_ids=ids, attention_mask=mask))
 
     def describe(self) -> dict[str, str]:
         return {**super().describe(), "settings": "; ".join(self.notes) or "as published"}
 
 
-def fused_batch(backend: Any, waves: list[np.ndarray], hop: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Long recordings for a fusion model: (B, 4, frames, mels) and (B, 1) bool."""
-    frames = round(backend.window_s * backend.sample_rate) // hop + 1
-    pairs = [fused(backend.mel(torch.from_numpy(wave).to(backend.device)[None])[0], frames) for wave in waves]
-    longer = torch.tensor([[longer] for _, longer in pairs], device=backend.device)
-    return torch.stack([mel for mel, _ in pairs]), longer
+def _complete(name: str, **options: Any) -> torch.nn.Module:
+    """A ClapModel, from no folder whose weights are incomplete: transformers would fill in random ones."""
+    from transformers import ClapModel
 
-
-def load(name: str, device: Any = None, **options: Any) -> HFClap:
-    if not name:
-        raise ValueError("hf: needs an id or a folder, for example hf:laion/clap-htsat-unfused.")
-    return HFClap(name, device, **options)
-
-
-def _complete(model: type) -> Any:
-    """`from_pretrained` that takes no folder whose weights are incomplete: transformers would fill in random ones."""
-    def loader(name: str, **options: Any) -> torch.nn.Module:
-        result, report = model.from_pretrained(name, output_loading_info=True, dtype=torch.float32, **options)
-        lost = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
-        other = list(report["mismatched_keys"])
-        if lost or other:
-            raise ValueError(f"weights are missing or of another shape: {', '.join(map(str, [*lost, *other][:5]))}")
-        return result
-
-    return loader
+    result, report = ClapModel.from_pretrained(name, output_loading_info=True, dtype=torch.float32, **options)
+    lost = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
+    if bad := [*lost, *report["mismatched_keys"]]:
+        raise ValueError(f"weights are missing or of another shape: {', '.join(map(str, bad[:5]))}")
+    return result
 
 
 def _tensor(output: Any) -> torch.Tensor:

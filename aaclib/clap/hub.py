@@ -12,11 +12,6 @@ from aaclib.clap.base import BackendError
 UNLOADABLE = (OSError, ValueError, TypeError)      # TypeError: transformers 4 opens a file that it did not find
 
 
-def offline() -> bool:
-    return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
-               for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
-
-
 def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
     """`load(name, local_files_only=...)` from a folder or the cache, else from the hub. BackendError where neither has
     it: one paragraph that says what is missing, where to put it, and the command that fetches it."""
@@ -32,36 +27,30 @@ def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
     try:
         return load(name, local_files_only=True)
     except UNLOADABLE as error:
-        if offline():
-            raise BackendError(missing(name, what, "The hub is switched off here (HF_HUB_OFFLINE).")) from error
-    try:
-        return load(name, local_files_only=False)
-    except UNLOADABLE as error:
-        why = f"The hub could not be reached or does not have it ({_first(error)})."
-        raise BackendError(missing(name, what, why)) from error
-
-
-def missing(name: str, what: str, why: str) -> str:
+        cause, why = error, "The hub is switched off here (HF_HUB_OFFLINE)."
+    if not any(os.environ.get(switch, "").lower() in ("1", "true", "yes", "on")
+               for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")):
+        try:
+            return load(name, local_files_only=False)
+        except UNLOADABLE as error:
+            cause, why = error, f"The hub could not be reached or does not have it ({_first(error)})."
     cache = os.environ.get("HF_HUB_CACHE") or os.path.join(os.environ.get("HF_HOME", "~/.cache/huggingface"), "hub")
-    return (f"Missing: {what} of '{name}'. It is neither a folder here nor in the Hugging Face cache ({cache}). {why} "
-            f"Where there is a network, run `hf download {name}` and copy {cache}/models--{name.replace('/', '--')} "
-            f"here to the same place; or run `hf download {name} --local-dir FOLDER`, copy the folder and name it "
-            "instead of the id.")
+    raise BackendError(
+        f"Missing: {what} of '{name}'. It is neither a folder here nor in the Hugging Face cache ({cache}). {why} "
+        f"Where there is a network, run `hf download {name}` and copy {cache}/models--{name.replace('/', '--')} here "
+        f"to the same place; or run `hf download {name} --local-dir FOLDER`, copy the folder and name it instead of "
+        "the id.") from cause
 
 
-def tokenizer(name: str, vocabulary: int, what: str = "the tokenizer files") -> Any:
+def tokenizer(name: str, vocabulary: int) -> Any:
     """The tokenizer of `name`, checked: with files missing, transformers may hand out one that knows five tokens."""
     from transformers import AutoTokenizer
 
-    result = fetch(AutoTokenizer.from_pretrained, name, what)
-    check_tokenizer(result, vocabulary, name)
-    return result
-
-
-def check_tokenizer(tokenizer: Any, vocabulary: int, name: str) -> None:
-    if not vocabulary / 2 <= len(tokenizer) <= vocabulary:
-        raise BackendError(f"The tokenizer of '{name}' knows {len(tokenizer)} tokens, the model {vocabulary}: its "
+    result = fetch(AutoTokenizer.from_pretrained, name, "the tokenizer files")
+    if not vocabulary / 2 <= len(result) <= vocabulary:
+        raise BackendError(f"The tokenizer of '{name}' knows {len(result)} tokens, the model {vocabulary}: its "
                            "files (tokenizer.json, or vocab.json and merges.txt) are missing or another model's.")
+    return result
 
 
 def _first(error: Exception) -> str:

@@ -8,6 +8,7 @@ graph of all files in memory. `aaclib.clap.convert` turns a checkpoint into a fo
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 import io
@@ -18,12 +19,11 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import torch
 
 from aaclib.clap import checkpoint, hub
-from aaclib.clap.base import Backend, BackendError
-from aaclib.clap.hf import TRAINING, fused_batch
+from aaclib.clap.base import BackendError
+from aaclib.clap.hf import LaionModel
 from aaclib.clap.mel import LogMel
 from aaclib.config import raw_dir
 
@@ -34,8 +34,8 @@ NAMES = ("630k-best", "630k-audioset-best", "630k-fusion-best", "630k-audioset-f
 AUDIO = {96: "HTSAT-tiny", 128: "HTSAT-base", 256: "HTSAT-large"}     # width of the first stage -> the package's name
 
 
-class LaionClap(Backend):
-    dim, sample_rate, window_s, quantise, training_data = 512, 48000, 10.0, True, TRAINING
+class LaionClap(LaionModel):
+    dim, sample_rate, window_s, quantise = 512, 48000, 10.0, True
 
     def __init__(self, name: str, device: Any = None, tokenizer: str = "roberta-base"):
         """`name`: a .pt file or one of NAMES. `tokenizer`: RoBERTa's tokenizer files, a folder or an id."""
@@ -54,30 +54,13 @@ class LaionClap(Backend):
             self.model.audio_branch.logmel_extractor = torch.nn.Identity()
         self.digest = checkpoint.digest(state, sorted(self.tokenizer.get_vocab().items()), self.fusion)
 
-    def audio_batch(self, waves: torch.Tensor) -> torch.Tensor:
-        mel = self.mel(waves)[:, None]                                    # (B, 1, frames, mels)
-        if self.fusion:
-            mel = mel.expand(-1, 4, -1, -1)
-        return self._audio(mel, torch.zeros(len(mel), 1, dtype=torch.bool, device=self.device))
-
-    def long_batch(self, waves: list[np.ndarray]) -> torch.Tensor:
-        if not self.fusion:
-            return super().long_batch(waves)
-        return self._audio(*fused_batch(self, waves, 480))
-
-    def _audio(self, mel: torch.Tensor, longer: torch.Tensor) -> torch.Tensor:
+    def mel_batch(self, mel: torch.Tensor, longer: torch.Tensor) -> torch.Tensor:
         inputs = {"mel_fusion": mel, "longer": longer} if self.fusion else {"waveform": mel}
         return self.model.audio_projection(self.model.encode_audio(inputs, device=self.device)["embedding"])
 
     def text_batch(self, texts: list[str]) -> torch.Tensor:
         batch = self.tokenizer(texts, padding=True, truncation=True, max_length=77, return_tensors="pt")
         return self.model.encode_text(batch, device=self.device)
-
-
-def load(name: str, device: Any = None, **options: Any) -> LaionClap:
-    if not name:
-        raise ValueError(f"laion: needs a checkpoint file or one of the names {', '.join(NAMES)}.")
-    return LaionClap(name, device, **options)
 
 
 def find(name: str) -> Path:
@@ -89,25 +72,21 @@ def find(name: str) -> Path:
     stem = path.name.removesuffix(".pt")
     if stem not in NAMES:
         raise BackendError(f"There is no checkpoint file {path}. Names instead of a file: {', '.join(NAMES)}.")
-    package = importlib.util.find_spec("laion_clap")
-    folders = [raw_dir() / "clap", *(Path(place) for place in (package.submodule_search_locations if package else ()))]
-    for folder in folders:
-        if (folder / f"{stem}.pt").is_file():
-            return folder / f"{stem}.pt"
+    file, spec = f"{stem}.pt", importlib.util.find_spec("laion_clap")
+    for folder in (raw_dir() / "clap", *(spec.submodule_search_locations if spec else ())):
+        if Path(folder, file).is_file():
+            return Path(folder, file)
     from huggingface_hub import hf_hub_download
 
-    def download(repository: str, local_files_only: bool) -> str:
-        return hf_hub_download(repository, f"{stem}.pt", local_files_only=local_files_only)
-
     try:
-        return Path(hub.fetch(download, REPOSITORY, f"{stem}.pt"))
+        return Path(hub.fetch(functools.partial(hf_hub_download, filename=file), REPOSITORY, file))
     except BackendError as error:
-        raise BackendError(f"{error} A copy of {stem}.pt in {folders[0]} is found as well.") from error
+        raise BackendError(f"{error} A copy of {file} in {raw_dir() / 'clap'} is found as well.") from error
 
 
 def architecture(state: Mapping[str, torch.Tensor], path: str | Path) -> SimpleNamespace:
-    """Which of laion-clap's models these weights belong to: .audio (its name there), .fusion, .layers (of the text
-    tower). BackendError names an architecture that is not supported."""
+    """Which of laion-clap's models these weights belong to: .audio (its name there) and .fusion. BackendError names an
+    architecture that is not supported."""
     if any(name.startswith("audio_branch.conv_block1") for name in state):
         raise BackendError(f"{path} has a PANN audio tower; only HTSAT is supported. Convert it with its own package.")
     patch = state.get("audio_branch.patch_embed.proj.weight")
@@ -123,22 +102,19 @@ def architecture(state: Mapping[str, torch.Tensor], path: str | Path) -> SimpleN
         raise BackendError(f"{path} has a text tower of the kind {kind}; only RoBERTa is supported.")
     if patch.shape[1] != 1 or any(name.startswith("audio_branch.mel_conv1d") for name in state):
         raise BackendError(f"{path} has another fusion than aff_2d, the only one supported.")
-    layers = {int(name.split(".")[3]) for name in state if name.startswith("text_branch.encoder.layer.")}
-    return SimpleNamespace(audio=AUDIO[len(patch)], layers=len(layers),
-                           fusion=any(name.startswith("audio_branch.patch_embed.fusion_model.") for name in state))
+    fusion = any(name.startswith("audio_branch.patch_embed.fusion_model.") for name in state)
+    return SimpleNamespace(audio=AUDIO[len(patch)], fusion=fusion)
 
 
 def build(form: SimpleNamespace, state: Mapping[str, torch.Tensor]) -> torch.nn.Module:
     """The package's model with weights still to be loaded. It would fetch RoBERTa's weights only to overwrite them."""
     from transformers import RobertaConfig, RobertaModel
 
-    words = state["text_branch.embeddings.word_embeddings.weight"]
-    config = RobertaConfig(
-        vocab_size=words.shape[0], hidden_size=words.shape[1], num_hidden_layers=form.layers,
-        num_attention_heads=max(1, words.shape[1] // 64), max_position_embeddings=514, type_vocab_size=1,
-        intermediate_size=state["text_branch.encoder.layer.0.intermediate.dense.weight"].shape[0], layer_norm_eps=1e-5)
+    text = checkpoint.text_settings(checkpoint.below(state, "text_branch."))
+    random = RobertaModel(RobertaConfig(**text, type_vocab_size=1, layer_norm_eps=1e-5))
     create = package().create_model
-    with mock.patch.object(RobertaModel, "from_pretrained", lambda *args, **options: RobertaModel(config)), _quiet():
+    with (mock.patch.object(RobertaModel, "from_pretrained", lambda *args, **options: random),
+          contextlib.redirect_stdout(io.StringIO())):
         model, _ = create(form.audio, "roberta", precision="fp32", device=torch.device("cpu"),
                           enable_fusion=form.fusion, fusion_type="aff_2d" if form.fusion else "None")
     return model
@@ -148,7 +124,7 @@ def package() -> Any:
     """laion-clap's module with the models, imported without the network. BackendError where it is not installed."""
     if "clap_module" in sys.modules:
         return sys.modules["clap_module"]
-    with _no_tokenizers(), _quiet():
+    with _no_tokenizers(), contextlib.redirect_stdout(io.StringIO()):
         try:
             importlib.import_module("laion_clap")
         except ImportError as error:
@@ -175,10 +151,4 @@ def _no_tokenizers() -> Iterator[None]:
                     return None
 
             stack.enter_context(mock.patch.object(kind, "from_pretrained", lenient))
-        yield
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    with contextlib.redirect_stdout(io.StringIO()):
         yield

@@ -6,11 +6,18 @@ import numpy as np
 import torch
 
 
+def power(waves: torch.Tensor, window: torch.Tensor, hop: int, frames: int | None = None) -> torch.Tensor:
+    """(B, samples) -> (B, bins, frames): the power spectrum; centred, reflected edges, `frames` None = all of them."""
+    spectrum = torch.stft(waves, len(window), hop, window=window, center=True, pad_mode="reflect", return_complex=True)
+    spectrum = spectrum[:, :, :frames]
+    return spectrum.real.square() + spectrum.imag.square()
+
+
 class LogMel(torch.nn.Module):
     """(B, samples) float32 -> (B, frames, mels) in dB: 10 log10 of the power through mel filters, floor 1e-10.
 
     `scale` 'slaney' = area-normalised Slaney filters (librosa's default, torchlibrosa); 'htk' = plain HTK filters
-    (torchaudio's default, which LAION-CLAP's fusion models were trained with). Hann window, centred, reflected edges.
+    (torchaudio's default, which LAION-CLAP's fusion models were trained with). Hann window.
     Always float32, whatever autocast says: half precision ruins it.
     """
 
@@ -20,16 +27,14 @@ class LogMel(torch.nn.Module):
 
         filters = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=mels, fmin=f_min, fmax=f_max,
                                       htk=scale == "htk", norm=None if scale == "htk" else "slaney")
-        self.n_fft, self.hop = n_fft, hop
+        self.hop = hop
         self.register_buffer("filters", torch.from_numpy(filters.T.copy()), persistent=False)      # (bins, mels)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
         with torch.autocast(waves.device.type, enabled=False):
-            spectrum = torch.stft(waves.float(), self.n_fft, self.hop, window=self.window, center=True,
-                                  pad_mode="reflect", return_complex=True)                         # (B, bins, frames)
-            power = spectrum.real.square() + spectrum.imag.square()
-            return 10 * torch.log10((power.transpose(1, 2) @ self.filters).clamp(min=1e-10))
+            mel = power(waves.float(), self.window, self.hop).transpose(1, 2) @ self.filters
+            return 10 * torch.log10(mel.clamp(min=1e-10))
 
 
 def fused(mel: torch.Tensor, frames: int) -> tuple[torch.Tensor, bool]:

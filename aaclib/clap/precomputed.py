@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
-from aaclib.clap.base import Backend, BackendError
+from aaclib.clap.base import Backend, BackendError, check_captions
 from aaclib.store import digest, file_digest
 
 NORM_TOLERANCE = 1e-3
@@ -51,14 +53,11 @@ class Precomputed(Backend):
         return self._rows(self.audio, self.audio_rows, [_keys(item) for item in recordings], "recordings", "audio_ids")
 
     def embed_text(self, texts: Sequence[str], batch_size: int | None = None) -> np.ndarray:
-        for i, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(f"Caption {i} is empty ({text!r}): it has no embedding.")
+        check_captions(texts)
         return self._rows(self.text, self.text_rows, [[text] for text in texts], "captions", "captions")
 
     def _side(self, side: str, id_names: tuple[str, ...]) -> tuple[np.ndarray, dict[str, int]]:
-        rows = _read_rows(self.folder, side)
-        ids = _read_ids(self.folder, id_names)
+        rows, ids = _read_rows(self.folder, side), _read_ids(self.folder, id_names)
         if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating) or not rows.size:
             raise BackendError(f"{self.folder}/{side}: expected (n, d) floating-point numbers, found {rows.dtype} of "
                                f"shape {rows.shape}.")
@@ -90,12 +89,6 @@ class Precomputed(Backend):
         return (picked / np.linalg.norm(picked, axis=1, keepdims=True)).astype(np.float32)
 
 
-def load(name: str, device: Any = None, **options: Any) -> Precomputed:
-    if not name:
-        raise ValueError("embeddings: needs a folder, for example embeddings:data/raw/my-embeddings.")
-    return Precomputed(name, device, **options)
-
-
 def _keys(item: Any) -> list[str]:
     if not isinstance(item, (str, Path)):
         raise BackendError("Embeddings that were computed elsewhere can be looked up for files only, not for samples.")
@@ -104,20 +97,14 @@ def _keys(item: Any) -> list[str]:
 
 
 def _read_rows(folder: Path, side: str) -> np.ndarray:
-    if (folder / f"{side}.npy").is_file():
-        try:
-            return np.load(folder / f"{side}.npy", mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
-            raise BackendError(f"{folder}/{side}.npy cannot be read: {error}.") from error
-    path = folder / f"{side}.safetensors"
-    if not path.is_file():
+    path = next((p for p in (folder / f"{side}.npy", folder / f"{side}.safetensors") if p.is_file()), None)
+    if path is None:
         raise BackendError(f"{folder} holds neither {side}.npy nor {side}.safetensors.")
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     try:
+        if path.suffix == ".npy":
+            return np.load(path, mmap_mode="r", allow_pickle=False)
         tensors = load_file(path)
-    except SafetensorError as error:
+    except (ValueError, SafetensorError) as error:
         raise BackendError(f"{path} cannot be read: {error}.") from error
     if len(tensors) != 1:
         raise BackendError(f"{path}: expected one tensor, found {', '.join(tensors) or 'none'}.")
@@ -125,12 +112,11 @@ def _read_rows(folder: Path, side: str) -> np.ndarray:
 
 
 def _read_ids(folder: Path, names: tuple[str, ...]) -> list[str]:
-    for name in names:
-        if (folder / f"{name}.txt").is_file():
-            return (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-        if (folder / f"{name}.json").is_file():
-            ids = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    for path in (folder / f"{name}.{kind}" for name in names for kind in ("txt", "json")):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            ids = text.splitlines() if path.suffix == ".txt" else json.loads(text)
             if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
-                raise BackendError(f"{folder}/{name}.json: expected a list of strings.")
+                raise BackendError(f"{path}: expected a list of strings.")
             return ids
     raise BackendError(f"{folder} holds neither {names[0]}.txt nor {names[0]}.json.")

@@ -8,23 +8,20 @@ recordings it shows the plumbing and no more.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from aaclib.clap.base import Backend, BackendError
+from aaclib.clap.base import Backend, BackendError, pick_device
 from aaclib.clap.tiny_model import SAMPLE_RATE, Shape, TinyNet
 from aaclib.clap.tiny_words import Words
-from aaclib.store import file_digest, write_bytes, write_json
-
-if TYPE_CHECKING:
-    from aaclib.config import Clap
-    from aaclib.datasets import Split
-    from aaclib.store import Artefact, Store
+from aaclib.config import Clap
+from aaclib.datasets import DatasetError, Split
+from aaclib.store import Artefact, Store, digest, file_digest, write_bytes, write_json
 
 WEIGHTS, CARD, HISTORY = "model.safetensors", "model.json", "history.json"
 FORMAT = 1                 # of the card; a reader that does not know it says so
@@ -36,13 +33,11 @@ class TinyClap(Backend):
     16 kHz, windows of 6.4 s; shorter audio is filled with silence, as in its training.
     """
 
-    sample_rate = SAMPLE_RATE
-    short = "zero"
-    window_mib = 4.0
+    sample_rate, short, window_mib = SAMPLE_RATE, "zero", 4.0
 
     def __init__(self, folder: str | Path, device: str | torch.device | None = None):
         super().__init__(device)
-        folder = Path(folder)
+        folder = Path(folder).expanduser()
         card = _card(folder)
         shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in card["shape"].items()})
         self.words = Words(card["vocabulary"])
@@ -67,13 +62,6 @@ class TinyClap(Backend):
         return self.net.text(*(x.to(self.device) for x in self.words.encode(texts)))
 
 
-def load(folder: str = "", device: str | torch.device | None = None) -> TinyClap:
-    """What `aaclib.clap.load('tiny:FOLDER')` calls."""
-    if not folder:
-        raise BackendError("'tiny' needs the folder of a trained model: tiny:FOLDER. A run trains its own.")
-    return TinyClap(Path(folder).expanduser(), device)
-
-
 def train(split: Split, settings: Clap | None = None, seed: int = 0, store: Store | None = None,
           device: str | torch.device | None = None, threads: int = 0, **options: Any) -> Artefact:
     """Trains a tiny CLAP on the pairs of `split` (asked for with audio) or finds it in the store.
@@ -82,11 +70,30 @@ def train(split: Split, settings: Clap | None = None, seed: int = 0, store: Stor
     The same split, settings and seed give the same weights bit for bit on one machine with as many threads; a killed
     training goes on after its last finished epoch with the same result. Raises DatasetError for clips without audio.
     """
-    from aaclib.clap import tiny_training
-    from aaclib.config import Clap
-    from aaclib.store import Store
+    from aaclib.clap.tiny_training import Recipe, Training
 
-    return tiny_training.train(split, settings or Clap(), seed, store or Store(), device, threads, **options)
+    settings, device, recipe = settings or Clap(), pick_device(device), replace(Recipe(), **options)
+    recipe = replace(recipe, shape=replace(recipe.shape, width=settings.width))
+    clips = [clip for clip in split.clips if clip.captions]
+    silent = [clip.id for clip in clips if clip.audio is None]
+    if len(clips) < 2 or silent:
+        raise DatasetError(f"{split.dataset}, {split.name}: training needs two clips or more with captions and audio; "
+                           f"{len(clips)} have captions, {len(silent)} of these no audio (first: {silent[:1]}).")
+    key = {"data": split.digest, "audio": digest([clip.audio.stat().st_size for clip in clips]), "seed": seed,
+           "temperature": "learned" if settings.learn_temperature else settings.temperature, "epochs": settings.epochs,
+           "lr": settings.lr, "batch": settings.train_batch, "recipe": recipe, "device": device.type}
+
+    def build(folder: Path) -> dict[str, Any]:
+        before = torch.get_num_threads()
+        if threads:
+            torch.set_num_threads(threads)
+        try:
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                return Training(split, clips, settings, recipe, seed, device).run(folder)
+        finally:
+            torch.set_num_threads(before)
+
+    return (store or Store()).get("tiny-clap", key, build)
 
 
 def save_model(folder: Path, net: TinyNet, words: Words, window_s: float, training_data: str) -> None:

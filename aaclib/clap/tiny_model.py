@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aaclib.clap.mel import power
 from aaclib.clap.tiny_words import BUCKETS
 
 SAMPLE_RATE = 16_000
@@ -57,11 +58,8 @@ class LogMel(nn.Module):
 
     def raw(self, waves: Tensor) -> Tensor:
         """Natural logarithm of the mel power, not yet normalised."""
-        frames = waves.shape[1] // self.shape.hop
-        spectrum = torch.stft(waves, self.shape.n_fft, self.shape.hop, window=self.window, center=True,
-                              pad_mode="reflect", return_complex=True)[:, :, :frames]
-        power = spectrum.real.square() + spectrum.imag.square()                    # (B, bins, frames)
-        return torch.log(self.filters @ power + FLOOR)
+        hop = self.shape.hop
+        return torch.log(self.filters @ power(waves, self.window, hop, waves.shape[1] // hop) + FLOOR)
 
     def forward(self, waves: Tensor) -> Tensor:
         return (self.raw(waves) - self.mean) * self.scale

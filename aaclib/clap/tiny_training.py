@@ -7,31 +7,26 @@ the gap is small; CLIP's long training ends at 0.01, the bound that its authors 
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
-from aaclib import audio, seeds
-from aaclib.clap.base import pick_device
+from aaclib import audio, resume, seeds
 from aaclib.clap.tiny import HISTORY, save_model
 from aaclib.clap.tiny_model import FLOOR, SAMPLE_RATE, Shape, TinyNet
 from aaclib.clap.tiny_words import Words
 from aaclib.config import Clap
-from aaclib.datasets import DatasetError, Split
+from aaclib.datasets import Clip, Split
 from aaclib.progress import Progress
-from aaclib.store import Artefact, Store, digest, write_bytes, write_json
+from aaclib.store import write_json
 
 CHECKPOINT = "checkpoint.safetensors"
 LEARNED_FROM = 0.07         # where a learned temperature starts, as in CLIP
@@ -53,35 +48,15 @@ class Recipe:
     shape: Shape = Shape()
 
 
-def train(split: Split, settings: Clap, seed: int, store: Store, device: str | torch.device | None = None,
-          threads: int = 0, **options) -> Artefact:
-    """See aaclib.clap.tiny.train."""
-    device, recipe = pick_device(device), replace(Recipe(), **options)
-    recipe = replace(recipe, shape=replace(recipe.shape, width=settings.width))
-    clips = [clip for clip in split.clips if clip.captions]
-    silent = [clip.id for clip in clips if clip.audio is None]
-    if len(clips) < 2 or silent:
-        raise DatasetError(f"{split.dataset}, {split.name}: training needs two clips or more with captions and audio; "
-                           f"{len(clips)} have captions, {len(silent)} of these no audio (first: {silent[:1]}).")
-    key = {"data": split.digest, "audio": digest([clip.audio.stat().st_size for clip in clips]), "seed": seed,
-           "temperature": "learned" if settings.learn_temperature else settings.temperature, "epochs": settings.epochs,
-           "lr": settings.lr, "batch": settings.train_batch, "recipe": recipe, "device": device.type}
-
-    def build(folder: Path) -> dict:
-        with _threads(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            return Training(split, clips, settings, recipe, seed, device).run(folder)
-
-    return store.get("tiny-clap", key, build)
-
-
 class Training:
-    """One training; `run(folder)` goes on from the folder's checkpoint if there is one."""
+    """One training on the `clips` of `split`; `run(folder)` goes on from the folder's checkpoint if there is one."""
 
-    def __init__(self, split: Split, clips, settings: Clap, recipe: Recipe, seed: int, device: torch.device):
+    def __init__(self, split: Split, clips: Sequence[Clip], settings: Clap, recipe: Recipe, seed: int,
+                 device: torch.device):
         self.split, self.settings, self.recipe, self.seed, self.device = split, settings, recipe, seed, device
         self.paths = [clip.audio for clip in clips]
         self.captions = [clip.captions for clip in clips]
-        self.words = Words.built_from((c for captions in self.captions for c in captions), least=2)
+        self.words = Words.built_from(c for captions in self.captions for c in captions)
         self.window_frames = round(recipe.window_s * SAMPLE_RATE) // recipe.shape.hop
         self.batch = min(settings.train_batch, len(clips))
         self.steps = len(clips) // self.batch                      # of an epoch; the rest is left out, others each time
@@ -93,11 +68,12 @@ class Training:
                       LEARNED_FROM if learned else self.settings.temperature, learned)
         net.mel.fill_filters()
         self.mels, self.lengths = log_mels(self.paths, net, self.window_frames, self.seed)
-        net.mel.mean.copy_(torch.from_numpy(self.mean_and_scale[0]))
-        net.mel.scale.copy_(torch.from_numpy(self.mean_and_scale[1]))
+        mean, scale = mean_and_scale(self.mels, self.lengths)
+        net.mel.mean.copy_(torch.from_numpy(mean))
+        net.mel.scale.copy_(torch.from_numpy(scale))
         net.to(self.device, memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(self._groups(net), lr=self.settings.lr, betas=(0.9, 0.98))
-        history = restore(folder / CHECKPOINT, net, optimizer)
+        history = resume.restore(folder / CHECKPOINT, net, optimizer)
         progress = Progress("tiny CLAP", self.settings.epochs * self.steps, "steps")
         progress.done = len(history) * self.steps
         for epoch in range(len(history), self.settings.epochs):
@@ -106,7 +82,7 @@ class Training:
             history.append({"epoch": epoch + 1, "loss": loss, "temperature": net.temperature,
                             "seconds": round(time.perf_counter() - started, 2)})
             if epoch + 1 < self.settings.epochs:
-                checkpoint(folder / CHECKPOINT, net, optimizer, history)
+                resume.save(folder / CHECKPOINT, net, optimizer, history)
         save_model(folder, net, self.words, self.recipe.window_s,
                    f"{len(self.paths)} clips of {self.split.dataset} ({self.split.name}), nothing else.")
         write_json(folder / HISTORY, history)
@@ -114,25 +90,13 @@ class Training:
         return {"clips": len(self.paths), "captions": sum(map(len, self.captions)), "vocabulary": len(self.words) - 1,
                 "parameters": sum(p.numel() for p in net.parameters()), "temperature": net.temperature}
 
-    @property
-    def mean_and_scale(self) -> tuple[np.ndarray, np.ndarray]:
-        """(mels, 1) each, over all frames that hold sound, accumulated in float64."""
-        total, squares, count = 0.0, 0.0, 0
-        for mel, length in zip(self.mels, self.lengths, strict=True):
-            frames = mel[:, :length].astype(np.float64)
-            total, squares, count = total + frames.sum(1), squares + np.square(frames).sum(1), count + length
-        mean = total / count
-        scale = 1 / np.sqrt(np.maximum(squares / count - mean**2, 1e-2))
-        return mean[:, None].astype(np.float32), scale[:, None].astype(np.float32)
-
     def _groups(self, net: TinyNet) -> list[dict]:
         """Weight decay for matrices and kernels alone: none for tables of words, norms, biases, the temperature."""
-        tables = {id(net.text_tower.words.weight), id(net.text_tower.grams.weight)}
-        trained = [p for p in net.parameters() if p.requires_grad]
-        decayed = [p for p in trained if p.ndim >= 2 and id(p) not in tables]
-        chosen = {id(p) for p in decayed}
-        return [{"params": decayed, "weight_decay": self.recipe.weight_decay},
-                {"params": [p for p in trained if id(p) not in chosen], "weight_decay": 0.0}]
+        tables = ("text_tower.words.weight", "text_tower.grams.weight")
+        trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
+        decayed = [name for name, p in trained.items() if p.ndim >= 2 and name not in tables]
+        return [{"params": [trained[name] for name in decayed], "weight_decay": self.recipe.weight_decay},
+                {"params": [p for name, p in trained.items() if name not in decayed], "weight_decay": 0.0}]
 
     def _epoch(self, net: TinyNet, optimizer: torch.optim.Optimizer, epoch: int, progress: Progress) -> float:
         """Everything random hangs on seed and epoch alone, so that a resumed training sees the same numbers."""
@@ -207,6 +171,17 @@ def log_mels(paths: list[Path], net: TinyNet, frames: int, seed: int, batch: int
     return mels, lengths
 
 
+def mean_and_scale(mels: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(mels, 1) float32 each, over all frames that hold sound, accumulated in float64."""
+    total, squares, count = 0.0, 0.0, 0
+    for mel, length in zip(mels, lengths, strict=True):
+        frames = mel[:, :length].astype(np.float64)
+        total, squares, count = total + frames.sum(1), squares + np.square(frames).sum(1), count + length
+    mean = total / count
+    scale = 1 / np.sqrt(np.maximum(squares / count - mean**2, 1e-2))
+    return mean[:, None].astype(np.float32), scale[:, None].astype(np.float32)
+
+
 def augmented(mels: np.ndarray, lengths: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
     """(B, mels, frames) float16 -> float32: moved in time, level and tilt changed, a band and a stretch masked."""
     batch, bands, frames = mels.shape
@@ -255,42 +230,3 @@ def info_nce(z_a: Tensor, z_t: Tensor, owner: Tensor, same: Tensor, scale: Tenso
     to_audio = torch.logsumexp(wrong, 0)                                           # over clips, for each caption
     to_text = torch.logsumexp(wrong, 1)[owner]                                     # over captions, for its clip
     return 0.5 * (F.softplus(to_audio - right) + F.softplus(to_text - right)).mean()
-
-
-def checkpoint(path: Path, net: TinyNet, optimizer: torch.optim.Optimizer, history: list[dict]) -> None:
-    """Weights, optimizer and history in one file, written whole or not at all."""
-    tensors = {f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": value.detach().cpu().contiguous() for name, value in state.items()}
-    write_bytes(path, save(tensors, metadata={"history": json.dumps(history)}))
-
-
-def restore(path: Path, net: TinyNet, optimizer: torch.optim.Optimizer) -> list[dict]:
-    """Puts a checkpoint's state in place and returns its history; an empty one where there is no checkpoint."""
-    if not path.exists():
-        return []
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}   # noqa: SIM118 - no mapping
-            history = json.loads(file.metadata()["history"])
-    except (SafetensorError, KeyError, TypeError) as error:
-        raise RuntimeError(f"{path} is damaged ({error}). Delete it and run again.") from error
-    net.load_state_dict({name[4:]: value for name, value in tensors.items() if name.startswith("net.")})
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, number, key = name.split(".")
-            state.setdefault(int(number), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return history
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if number:
-        torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -7,12 +7,14 @@ subword information, https://arxiv.org/abs/1607.04606). A word never seen in tra
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+
+import torch
 
 WORD = re.compile(r"\w+(?:'\w+)?")
 PAD = UNKNOWN = 0          # row 0 of the words' table is zero: padding, and the own row of an unknown word
@@ -26,6 +28,7 @@ def split(caption: str) -> list[str]:
     return WORD.findall(caption.lower())[:MAX_WORDS] or [caption.strip() or " "]
 
 
+@functools.cache
 def ngrams(word: str) -> list[int]:
     """The rows of a word's n-grams (3 to 5 characters of `<word>`), 1 to BUCKETS - 1: the same in every process."""
     text = f"<{word}>"
@@ -39,7 +42,6 @@ class Words:
 
     vocabulary: list[str]
     rows: dict[str, int] = field(init=False, repr=False)
-    _ngrams: dict[str, list[int]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows = {word: i for i, word in enumerate(self.vocabulary, start=1)}
@@ -53,28 +55,21 @@ class Words:
     def __len__(self) -> int:
         return len(self.vocabulary) + 1
 
-    def encode(self, captions: list[str]) -> tuple[Any, Any, Any]:
+    def encode(self, captions: list[str]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Three int64 tensors for a batch of captions padded to its longest.
 
         position (B, T): row of each word in the batch's own list of distinct words, from 1; 0 is padding.
         own (W,): that list as rows of the words' table; 0 for unknown words, and for entry 0, the padding.
         grams (W, G): the list's n-grams as rows of the n-grams' table, padded with 0.
         """
-        import torch
-
         split_up = [split(caption) for caption in captions]
         distinct = {word: i for i, word in enumerate(dict.fromkeys(w for words in split_up for w in words), start=1)}
         position = torch.zeros(len(captions), max(map(len, split_up)), dtype=torch.long)
         for row, words in enumerate(split_up):
             position[row, :len(words)] = torch.tensor([distinct[w] for w in words])
         own = torch.tensor([PAD, *(self.rows.get(word, UNKNOWN) for word in distinct)])
-        found = [[], *(self._remembered(word) for word in distinct)]
+        found = [[], *map(ngrams, distinct)]
         grams = torch.zeros(len(found), max(map(len, found)), dtype=torch.long)
         for row, pieces in enumerate(found):
             grams[row, :len(pieces)] = torch.tensor(pieces, dtype=torch.long)
         return position, own, grams
-
-    def _remembered(self, word: str) -> list[int]:
-        if word not in self._ngrams:
-            self._ngrams[word] = ngrams(word)
-        return self._ngrams[word]

@@ -87,25 +87,20 @@ class WavCapsClap(Backend):
         """`name`: a checkpoint file. `tokenizer`: BERT's tokenizer files, a folder or an id."""
         super().__init__(device)
         path = Path(name).expanduser()
+        if not path.is_file() and (kept := raw_dir() / "clap" / path.name).is_file():      # where AACLIB_RAW puts it
+            path = kept
         if not path.is_file():
             raise BackendError(f"There is no checkpoint {path}. The paper's one is linked from "
                                "github.com/XinhaoMei/WavCaps (folder retrieval); fetch it by hand and give its path.")
         state = checkpoint.state_dict(checkpoint.load(path), "model", "state_dict", path=path)
-        audio = {key: value for key, value in _below(state, "audio_encoder.audio_enc.", path).items()
-                 if not key.startswith("audio_feats_extractor.")}
-        text = {key: value for key, value in _below(state, "text_encoder.text_encoder.", path).items()
-                if not key.startswith("pooler.")}
+        audio = _below(state, "audio_encoder.audio_enc.", path, without=("audio_feats_extractor.",))
         self.audio, kind, self.window_s = _audio_tower(audio, path)
-        checkpoint.load_strictly(self.audio.encoder if kind == "HTSAT" else self.audio,
-                                 htsat(audio) if kind == "HTSAT" else audio, path)
-        self.text = _text_tower(text, path)
-        checkpoint.load_strictly(self.text, text, path)
+        self.text = _text_tower(_below(state, "text_encoder.text_encoder.", path, without=("pooler.",)), path)
         self.audio_projection = _projection(_below(state, "audio_proj.", path), self.audio.width, path)
         self.text_projection = _projection(_below(state, "text_proj.", path), self.text.config.hidden_size, path)
         self.dim = self.audio_projection[2].out_features
         self.name = f"wavcaps:{path.name} ({kind}-BERT)"
-        vocabulary = self.text.config.vocab_size
-        self.tokenizer = hub.tokenizer(tokenizer, vocabulary)
+        self.tokenizer = hub.tokenizer(tokenizer, self.text.config.vocab_size)
         self.mel = LogMel(32000, 1024, 320, 64, 50, 14000, "slaney")
         for module in (self.audio, self.text, self.audio_projection, self.text_projection, self.mel):
             module.to(self.device).eval()
@@ -116,11 +111,10 @@ class WavCapsClap(Backend):
 
     def text_batch(self, texts: list[str]) -> torch.Tensor:
         """As in its training: lower case, no punctuation, at most 30 tokens; the first token's state counts."""
-        batch = self.tokenizer([normalise(text) for text in texts], padding=True, truncation=True, max_length=30,
+        batch = self.tokenizer([*map(normalise, texts)], padding=True, truncation=True, max_length=30,
                                return_tensors="pt")
-        states = self.text(input_ids=batch["input_ids"].to(self.device),
-                           attention_mask=batch["attention_mask"].to(self.device)).last_hidden_state
-        return self.text_projection(states[:, 0])
+        ids, mask = batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device)
+        return self.text_projection(self.text(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0])
 
 
 def normalise(text: str) -> str:
@@ -131,26 +125,26 @@ def normalise(text: str) -> str:
     return result
 
 
-def load(name: str, device: Any = None, **options: Any) -> WavCapsClap:
-    if not name:
-        raise ValueError("wavcaps: needs a checkpoint file, for example wavcaps:data/raw/clap/HTSAT-BERT-FT.pt.")
-    kept = raw_dir() / "clap" / Path(name).name                # where AACLIB_RAW puts it
-    return WavCapsClap(name if Path(name).is_file() or not kept.is_file() else str(kept), device, **options)
-
-
-def _below(state: Mapping[str, torch.Tensor], prefix: str, path: Path) -> dict[str, torch.Tensor]:
-    result = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+def _below(state: Mapping[str, torch.Tensor], prefix: str, path: Path,
+           without: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
+    result = checkpoint.below(state, prefix)
     if not result:
         raise BackendError(f"{path} is no WavCaps retrieval checkpoint: nothing in it is called {prefix}*. "
                            f"Its first names: {', '.join(sorted(state)[:4])}.")
-    return result
+    return {name: value for name, value in result.items() if not name.startswith(without)}
 
 
 def _audio_tower(state: Mapping[str, torch.Tensor], path: Path) -> tuple[nn.Module, str, float]:
+    """The tower with its weights, its kind, and how many seconds it takes at a time."""
     if "patch_embed.proj.weight" in state:
-        return Htsat(htsat(state)), "HTSAT", 10.0
+        state = htsat(state)
+        tower = Htsat(state)
+        checkpoint.load_strictly(tower.encoder, state, path)
+        return tower, "HTSAT", 10.0
     if "conv_block6.conv1.weight" in state:
-        return Cnn14(), "Cnn14", 30.0
+        tower = Cnn14()
+        checkpoint.load_strictly(tower, state, path)
+        return tower, "Cnn14", 30.0
     resnet = any(name.startswith("resnet.") for name in state)
     kind = "ResNet38" if resnet else "Cnn10" if "conv_block4.conv1.weight" in state else "unknown"
     raise BackendError(f"{path} has an audio tower of the kind {kind}; Cnn14 and HTSAT are supported.")
@@ -159,15 +153,11 @@ def _audio_tower(state: Mapping[str, torch.Tensor], path: Path) -> tuple[nn.Modu
 def _text_tower(state: Mapping[str, torch.Tensor], path: Path) -> nn.Module:
     from transformers import BertConfig, BertModel
 
-    words = state.get("embeddings.word_embeddings.weight")
-    if words is None or "encoder.layer.0.attention.self.query.weight" not in state:
+    if not {"embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight"} <= state.keys():
         raise BackendError(f"{path} has a text tower that is not BERT; only BERT is supported.")
-    layers = {int(name.split(".")[2]) for name in state if name.startswith("encoder.layer.")}
-    return BertModel(BertConfig(
-        vocab_size=words.shape[0], hidden_size=words.shape[1], num_hidden_layers=len(layers),
-        num_attention_heads=max(1, words.shape[1] // 64),
-        intermediate_size=len(state["encoder.layer.0.intermediate.dense.weight"]),
-        max_position_embeddings=len(state["embeddings.position_embeddings.weight"])), add_pooling_layer=False)
+    tower = BertModel(BertConfig(**checkpoint.text_settings(state)), add_pooling_layer=False)
+    checkpoint.load_strictly(tower, state, path)
+    return tower
 
 
 def _projection(state: Mapping[str, torch.Tensor], width: int, path: Path) -> nn.Sequential:

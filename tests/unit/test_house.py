@@ -18,8 +18,9 @@ PACKAGE = ROOT / "aaclib"
 LAYERS = (
     {"config", "store", "progress", "seeds", "audio", "text", "provenance", "requirements", "memo"},
     {"gap", "memory", "bridge", "stats", "retrieval"},
-    {"datasets", "clap", "embed", "decoder", "train", "generate", "metrics"},
-    {"pipeline", "training", "experiment", "plots", "tables", "captioner", "notebook", "runner", "doctor", "cli"},
+    {"datasets", "clap", "embed", "decoder", "resume", "train", "generate", "metrics"},
+    {"inputs", "pipeline", "training", "experiment", "plots", "tables", "captioner", "notebook", "runner", "doctor",
+     "cli"},
 )
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS, 1) for module in layer}
 SOURCES = sorted(PACKAGE.rglob("*.py"))

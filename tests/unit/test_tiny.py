@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aaclib import clap, retrieval
+from aaclib import clap, resume, retrieval
 from aaclib.clap import tiny, tiny_training
 from aaclib.clap.base import BackendError
 from aaclib.clap.tiny_model import Shape, TextTower
@@ -120,7 +120,7 @@ def test_a_damaged_checkpoint_is_named(made, tmp_path):
     net = tiny_training.TinyNet(SHAPE)
     (tmp_path / "checkpoint.safetensors").write_bytes(b"half a file")
     with pytest.raises(RuntimeError, match="checkpoint.safetensors is damaged"):
-        tiny_training.restore(tmp_path / "checkpoint.safetensors", net, torch.optim.AdamW(net.parameters()))
+        resume.restore(tmp_path / "checkpoint.safetensors", net, torch.optim.AdamW(net.parameters()))
 
 
 def test_it_learns_its_clips(made, tmp_path):
