@@ -90,12 +90,17 @@ class Decoder:
 @dataclass(frozen=True)
 class Train:
     epochs: int = 30
+    supervised_epochs: int = 0         # of the fully supervised row, which is to converge; 0 = as many
     batch_size: int = 64
     lr: float = 1e-5
     weight_decay: float = 0.02
     warmup_steps: int = 100
     schedule: str = "linear"           # linear | cosine
     keep: str = "last"                 # last | best (by validation loss on bridged text; audio for the supervised row)
+
+    def epochs_of(self, supervised: bool) -> int:
+        """Of the fully supervised decoder, or of one that learns from text."""
+        return supervised and self.supervised_epochs or self.epochs
 
 
 @dataclass(frozen=True)

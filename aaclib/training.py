@@ -9,6 +9,7 @@ import json
 import math
 import multiprocessing
 import os
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -71,7 +72,7 @@ def _single(job: Job, watch: Watch | None):
 def _side_by_side(pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], workers: int,
                   watch: Watch | None) -> None:
     report = progress.Progress(f"training {len(jobs)} decoders, {workers} at a time",
-                               len(jobs) * pipeline.config.train.epochs, "epochs")
+                               sum(pipeline.train_settings(job.target, job.row).epochs for job in jobs), "epochs")
     finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
     # spawn, not fork: the parent has PyTorch's threads
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_worker) as pool:
@@ -110,8 +111,15 @@ def _history(final: Path) -> list[dict]:
 
 
 def _worker() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     progress.INTERVAL_S = math.inf     # the parent reports for all
+
+
+def _end_with_parent() -> None:
+    """A kernel that was killed ends nobody: without this, its decoders would train on unseen."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _train_one(settings: config.Config, root: Path, refresh: float, target: str, strategy: str, seed: int) -> None:

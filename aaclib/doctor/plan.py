@@ -80,15 +80,15 @@ def plan(config: Config) -> Plan:
     notes = [f"The table of {target} is left out: {why}" for target, why in left_out.items()]
     counts = {t: {s: _count(config, t, s) for s in SPLITS} for t in targets}
     # rows of one training share a decoder; the run that `captioner` names has trained them all
-    decoders = {t: 0 if config.captioner else len({bridge.strategy(name).training for name in set(names) - COPIED})
+    decoders = {t: set() if config.captioner else {bridge.strategy(name).training for name in set(names) - COPIED}
                 for t, names in targets.items()}
     notes += [f"{target}: the captions are not here yet, so its times are missing."
-              for target, n in decoders.items() if n and not counts[target]["train"][1]]
+              for target, trainings in decoders.items() if trainings and not counts[target]["train"][1]]
     seeds = len(config.seeds)
     rows = [("01_data", _data(config, counts), "data sets, audio of the synthetic world"),
             ("02_embeddings", seeds * _embeddings(config, counts, device), "CLAP embeddings"),
-            ("04_training", seeds * sum(decoders[t] * _training(config, counts[t], device) for t in targets),
-             f"{seeds * sum(decoders.values())} decoders"),
+            ("04_training", seeds * sum(_training(config, decoders[t], counts[t], device) for t in targets),
+             f"{seeds * sum(map(len, decoders.values()))} decoders"),
             ("05_decoding", seeds * sum(_decoding(config, targets[t], counts[t], device) for t in targets), "captions"),
             ("06_tables", sum(_tables(config, targets[t], counts[t]) for t in targets), "metrics")]
     if config.clap.backend == "tiny":
@@ -147,11 +147,10 @@ def _vocabulary(config: Config) -> int:
     return config.decoder.vocabulary if config.decoder.tokenizer == "words" else BERT_TOKENS
 
 
-def _training(config: Config, count: dict, device: str) -> float:
-    """Of one decoder."""
-    captions = count["train"][1]
-    flop = 6 * _parameters(config) * TOKENS * captions * config.train.epochs
-    steps = captions / config.train.batch_size * config.train.epochs
+def _training(config: Config, trainings: set[str], count: dict, device: str) -> float:
+    captions = count["train"][1] * sum(config.train.epochs_of(name == "supervised") for name in trainings)
+    flop = 6 * _parameters(config) * TOKENS * captions
+    steps = captions / config.train.batch_size
     return max(flop / FLOPS[device], steps * STEP_S[device])
 
 

@@ -167,6 +167,9 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
     origin = "given by the profile" if given else f"estimator {estimate.chosen}, {estimate.n} pairs"
     notes = [f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} "
              f"at d = {estimate.dim}; {origin})."]
+    sigmas = [exp.gap(other).sigma_value for other in exp.seeds]
+    if len(set(sigmas)) > 1:
+        notes.append(f"That σ is seed {seed}'s; over the seeds it runs from {min(sigmas):.3f} to {max(sigmas):.3f}.")
     if in_domain(exp, target):
         notes.append(IN_DOMAIN)
     if reason := exp.why_no_relative(target, decoding):

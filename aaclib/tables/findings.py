@@ -22,6 +22,12 @@ from aaclib.tables.table import WEAK
 class Findings(list):
     """Sentences; shown as a Markdown list."""
 
+    @classmethod
+    def of_first_seed(cls, exp: Any) -> Findings:
+        """An empty list where the run has one seed; else it says whose findings follow."""
+        first, count = exp.seeds[0], len(exp.seeds)
+        return cls([f"These are the findings of seed {first}, the first of {count}."] if count > 1 else [])
+
     def about(self, subject: str, sentence: str) -> None:
         self.append(f"**{subject}**: {sentence}")
 
@@ -83,7 +89,7 @@ def embeddings(exp: Any) -> Findings:
 
 def modality_gap(exp: Any) -> Findings:
     """How wide the gap is, whether the external pairs measured it well, what sigma means here."""
-    found, seed = Findings(), exp.seeds[0]
+    found, seed = Findings.of_first_seed(exp), exp.seeds[0]
     estimate = exp.gap(seed)
     for target in [t for t in exp.targets if has_references(exp, t)]:
         z_a, z_t = facts.paired(exp, target, "evaluation", seed)
@@ -118,7 +124,7 @@ def modality_gap(exp: Any) -> Findings:
 
 def trained(exp: Any) -> Findings:
     """Where each decoder's loss ended, and whether it had done falling."""
-    found, seed = Findings(), exp.seeds[0]
+    found, seed = Findings.of_first_seed(exp), exp.seeds[0]
     for target in exp.targets:
         for name, row in training.trainings(exp, target).items():
             history = exp.decoder(target, row.name, seed).history

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from rehearsal import CAPTIONS
 
-from aaclib import bridge, config
+from aaclib import config
 from aaclib.datasets import leakage
-from aaclib.pipeline import Pipeline, examples_digest
+from aaclib.pipeline import Pipeline
 from aaclib.store import Store
 
 N = {"clotho": 19195, "audiocaps": 49838}
@@ -41,6 +41,5 @@ def test_every_real_training_caption_is_learned_from(tmp_path, monkeypatch):
         trained = pipeline.decoder(target, "noise", 0)
         assert trained.history.step.iloc[-1] == -(-n // 256) and np.isfinite(trained.history.train_loss).all()
         assert trained.history.train_loss.iloc[-1] < np.log(1000)            # where it began
-        assert examples_digest(pipeline.examples(target, bridge.strategy("noise"), "train", 0))
         print(target, facts)
     assert not list(tmp_path.rglob("*.wav"))                                 # and no audio was there to be touched

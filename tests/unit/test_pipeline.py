@@ -1,10 +1,13 @@
 """The whole experiment on a made data set with a made CLAP."""
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import made
 import numpy as np
+import psutil
 import pytest
 
 from aaclib import bridge, config, datasets, training
@@ -141,6 +144,32 @@ def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done):
     for name in ("baseline", "noise", "supervised"):
         assert made.content(apart.decoder("folder", name, 0).artefact / "decoder.safetensors") == made.content(
             done.decoder("folder", name, 0).artefact / "decoder.safetensors")
+
+
+def test_workers_end_with_a_parent_that_was_killed(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text("""
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from aaclib import training
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=training._worker) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600).result()
+""")
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    worker = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.communicate()
+    worker.wait(timeout=30)
+
+
+def test_the_supervised_decoder_may_train_longer(world, done):
+    longer = experiment(world, done.store.root, **{"train.supervised_epochs": 7})
+    rows = {name: bridge.strategy(name) for name in ("supervised", "noise")}
+    assert longer.train_settings("folder", rows["supervised"]).epochs == 7
+    assert longer.decoder_key("folder", rows["noise"], 0) == done.decoder_key("folder", rows["noise"], 0)
+    assert longer.decoder_key("folder", rows["supervised"], 0) != done.decoder_key("folder", rows["supervised"], 0)
 
 
 def test_a_control_row_is_what_it_says(done):

@@ -172,6 +172,14 @@ def test_the_main_table_tells_sigma_rows_left_out_and_the_cut_of_the_split(tmp_p
     notes = " ".join(tables.main_table(Made(tmp_path), "soundscapes-long").notes)
     for part in ("d σ² = 1.66 at d = 128", "shift is left out: no pairs", "Cut to four clips."):
         assert part in notes
+    assert "over the seeds" not in notes
+
+
+def test_with_several_claps_the_table_says_how_far_their_sigmas_lie_apart(tmp_path):
+    exp = Made(tmp_path)
+    exp.seeds, exp.gap = (0, 1), lambda seed: given(("0.114", "0.12")[seed], 128, "no pairs")
+    notes = " ".join(tables.main_table(exp, "soundscapes-long").notes)
+    assert "seed 0's; over the seeds it runs from 0.114 to 0.120" in notes
 
 
 def test_synthetic_tables_are_marked_in_every_form(tmp_path):
