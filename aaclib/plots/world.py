@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -33,16 +34,18 @@ def spectrogram(ax: Axes, wave: np.ndarray, rate: int, floor_db: float = 70.0) -
 
 
 def spectrograms(clips: Sequence[tuple[str, np.ndarray, int]], columns: int = 3) -> Figure:
-    """One small spectrogram a clip. `clips`: (title, wave (samples,), rate in Hz)."""
+    """One small spectrogram a clip. `clips`: (title, wave (samples,), rate in Hz); a title may take two lines."""
     columns = min(columns, len(clips))
     rows = -(-len(clips) // columns)
+    titles = ["\n".join(wrap(title, 117 // columns, max_lines=2, placeholder=" …")) for title, _, _ in clips]
+    lines = 1 + max(title.count("\n") for title in titles)
     with styled():
-        fig, axes = figure(DOUBLE, 1.45 * rows + 0.25, rows, columns)
+        fig, axes = figure(DOUBLE, (1.33 + 0.12 * lines) * rows + 0.25, rows, columns)
         for ax in axes.flat[len(clips):]:
             ax.set_axis_off()
-        for number, (ax, (title, wave, rate)) in enumerate(zip(axes.flat, clips, strict=False)):
+        for number, (ax, title, (_, wave, rate)) in enumerate(zip(axes.flat, titles, clips, strict=False)):
             spectrogram(ax, wave, rate)
-            ax.set_title(_short(title, 108 // columns), fontsize=7)
+            ax.set_title(title, fontsize=7)
             if number >= len(clips) - columns:
                 ax.set_xlabel("time (s)")
             if number % columns == 0:
