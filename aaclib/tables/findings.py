@@ -139,7 +139,10 @@ def trained(exp: Any) -> Findings:
                 state = "and stayed level from there on" if level else f"and rose to {end:.2f} by the end"
             else:
                 gain = 1 - end / curve.iloc[-2] if len(curve) > 1 else 1.0
-                state = "and had levelled off" if gain < 0.01 else "and was still falling: more epochs would help it"
+                falls = f"and was still falling, by {100 * gain:.0f} % in the last one"
+                if not row.weakly_supervised:
+                    falls += ": this bound may be too low, and relative performance flatter"
+                state = "and had levelled off" if gain < 0.01 else falls
             found.about(f"{target}, {name}", f"validation loss was lowest ({low:.2f}) after epoch {int(best.epoch)} of "
                                              f"{int(last.epoch)} {state}.")
     return found
