@@ -90,7 +90,7 @@ class Decoder:
 @dataclass(frozen=True)
 class Train:
     epochs: int = 30
-    supervised_epochs: int = 0         # of the fully supervised row, which is to converge; 0 = as many
+    supervised_factor: int = 1         # the fully supervised decoder trains so many times the epochs, to be a bound
     batch_size: int = 64
     lr: float = 1e-5
     weight_decay: float = 0.02
@@ -100,7 +100,7 @@ class Train:
 
     def epochs_of(self, supervised: bool) -> int:
         """Of the fully supervised decoder, or of one that learns from text."""
-        return supervised and self.supervised_epochs or self.epochs
+        return self.epochs * (self.supervised_factor if supervised else 1)
 
 
 @dataclass(frozen=True)

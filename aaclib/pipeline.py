@@ -69,7 +69,7 @@ class Pipeline(Inputs):
     def train_settings(self, target: str, row: bridge.Strategy) -> config.Train:
         """The profile's settings of a training; of text without a validation part the last epoch is kept."""
         how, validated = self.config.train, any(c.captions for c in self.training_clips(target, "validation"))
-        return replace(how, epochs=how.epochs_of(not row.weakly_supervised), supervised_epochs=0,
+        return replace(how, epochs=how.epochs_of(not row.weakly_supervised), supervised_factor=1,
                        keep=how.keep if validated else "last")
 
     def examples(self, target: str, part: str, seed: int, supervised: bool = False) -> tuple[np.ndarray, list[str]]:

@@ -165,9 +165,9 @@ if __name__ == "__main__":
 
 
 def test_the_supervised_decoder_may_train_longer(world, done):
-    longer = experiment(world, done.store.root, **{"train.supervised_epochs": 7})
+    longer = experiment(world, done.store.root, **{"train.supervised_factor": 3})
     rows = {name: bridge.strategy(name) for name in ("supervised", "noise")}
-    assert longer.train_settings("folder", rows["supervised"]).epochs == 7
+    assert longer.train_settings("folder", rows["supervised"]).epochs == 3 * done.config.train.epochs
     assert longer.decoder_key("folder", rows["noise"], 0) == done.decoder_key("folder", rows["noise"], 0)
     assert longer.decoder_key("folder", rows["supervised"], 0) != done.decoder_key("folder", rows["supervised"], 0)
 
