@@ -13,8 +13,12 @@ with '+': any training part goes with any inference part.
     projection           z_t                               softmax(<z_a, m> / tau)-weighted mean of the memory
     supervised           z_a                               z_a                       (paired audio: the upper bound)
 
-sigma, the gap vector and mean_a come from pairs of another data set, never from the target's audio; mean_t and the
-memory come from the target's training text. With `renormalise` (the default) every half ends at unit length.
+After nearest and projection the memory's text passes the noiseless training half (shift: + gap vector, c3: - mean_t),
+because that is what the decoder learned to read; the published code leaves this out.
+
+The gap vector and mean_a come from pairs of another data set, never from the target's audio, and so does sigma unless
+the profile gives it; mean_t and the memory come from the target's training text. With `renormalise` (the default) every
+half ends at unit length.
 """
 
 from __future__ import annotations
@@ -91,7 +95,7 @@ INFERENCE: dict[str, tuple[Half, ...]] = {"nearest": (to_nearest,), "projection"
 CONTROLS = {
     "copy": "the nearest memory caption itself, no decoder",
     "reconstruction": "the decoder on the true caption's own text embedding",
-    "shuffled": "the decoder on another clip's audio embedding: chance",
+    "shuffled": "the projection row's captions, each on another clip: chance",
     "human": "each human caption against the others of its clip: one reference fewer than the systems have",
 }
 GROUPS = ("supervised", "baseline", "training", "inference", "both", "control")

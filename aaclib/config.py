@@ -53,7 +53,7 @@ class Clap:
     backend: str = "tiny"              # tiny | hf:... | laion:... | wavcaps:... | embeddings:FOLDER
     long_audio: str = "windows"        # windows | first | centre | random | fusion
     batch_size: int = 0                # 0 = chosen from the free memory
-    workers: int = 0                   # decoding processes; 0 = in this process
+    workers: int = 0                   # decoding threads; 0 = none
     on_error: str = "raise"            # raise | skip
     # the tiny CLAP's own training
     width: int = 128

@@ -64,10 +64,10 @@ class Experiment(Pipeline):
         about = {"target": target, "strategy": row.name, "group": row.group, "decoding": decoding}
         lines = []
         for name in metrics:
-            if name in scores[0].missing or name not in scores[0].statistics:
+            if lacking := [s for s in scores if name not in s.statistics]:
                 if decoding == "greedy":
                     lines.append({**about, "metric": name, "value": np.nan, "low": np.nan, "high": np.nan,
-                                  "n": scores[0].n, "seeds": 0, "note": scores[0].missing.get(name, "not computed")})
+                                  "n": scores[0].n, "seeds": 0, "note": lacking[0].missing.get(name, "not computed")})
                 continue
             found = stats.interval(scores, name, self.config.metrics.bootstrap)
             seeds = 1 if row.name == "human" else len(scores)
@@ -138,12 +138,12 @@ class Experiment(Pipeline):
         if self.why_no_relative(target, decoding):
             return None
         bound, lines = self.all_scores(target, "supervised", decoding), []
-        for row in self.rows(target, decoding):
+        # of a bound that scores 0, or nothing, there is no share
+        metrics = [name for name in self.config.metrics.names if any(s.corpus.get(name) for s in bound)]
+        for row in [row for row in self.rows(target, decoding) if row.name != "human"]:
             scores = self.all_scores(target, row.name, decoding)
-            for name in self.config.metrics.names if row.name != "human" else ():
-                if not any(s.corpus.get(name) for s in bound):
-                    continue                             # not computed, or nothing to divide by
-                if name in scores[0].statistics and name not in scores[0].missing:
+            for name in metrics:
+                if all(name in s.statistics for s in (*scores, *bound)):
                     found = stats.relative(scores, bound, name, self.config.metrics.bootstrap)
                     lines.append({"target": target, "strategy": row.name, "decoding": decoding, "metric": name,
                                   "value": found.value, "low": found.low, "high": found.high})
@@ -168,12 +168,13 @@ class Experiment(Pipeline):
     @kept
     def comparisons(self, target: str, metric: str = "cider_d", decoding: str = "greedy",
                     against: str = "baseline") -> pd.DataFrame:
-        """Every strategy against one row: a, b, difference, low, high, p, p_holm (over this family of tests)."""
-        rows = [row.name for row in self.rows(target, decoding) if row.group != "control" and row.name != against]
+        """Every strategy against one row: a, b, metric, difference, low, high, p, p_holm (over this family of tests).
+        Rows without a value in this metric are left out."""
+        names = [row.name for row in self.rows(target, decoding) if row.group != "control" and row.name != against]
         base = self.all_scores(target, against, decoding)
-        found = [stats.compare(self.all_scores(target, name, decoding), base, metric, self.config.metrics.bootstrap)
-                 for name in rows]
-        holm = stats.holm([c.p for c in found])
-        return pd.DataFrame([
-            {"a": name, "b": against, "metric": metric, "difference": c.difference, "low": c.low, "high": c.high,
-             "p": c.p, "p_holm": adjusted} for name, c, adjusted in zip(rows, found, holm, strict=True)])
+        scores = {name: self.all_scores(target, name, decoding) for name in names}
+        found = {name: stats.compare(own, base, metric, self.config.metrics.bootstrap)
+                 for name, own in scores.items() if all(metric in s.statistics for s in (*own, *base))}
+        holm = stats.holm({name: c.p for name, c in found.items()})
+        rows = [(name, against, metric, c.difference, c.low, c.high, c.p, holm[name]) for name, c in found.items()]
+        return pd.DataFrame(rows, columns=["a", "b", "metric", "difference", "low", "high", "p", "p_holm"])

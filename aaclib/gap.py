@@ -31,6 +31,13 @@ class Estimate:
         """d * sigma^2: the expected squared length of the noise, beside the embedding's 1."""
         return self.dim * self.sigma_value**2
 
+    @property
+    def without_gap(self) -> float | None:
+        """The root mean square of z_a - z_t once the centres agree: rms^2 less the gap vector's own mean square."""
+        if self.vector is None:
+            return None
+        return float(np.sqrt(max(self.sigma["rms"] ** 2 - np.mean(np.square(self.vector, dtype=np.float64)), 0)))
+
 
 def gap_vector(z_a: np.ndarray, z_t: np.ndarray) -> np.ndarray:
     """mean(z_a) - mean(z_t), (d,). The two need not be paired."""

@@ -235,6 +235,7 @@ class Inputs:
         several = len(pairs.texts.captions) > len(pairs.ids)
         return gap.estimate(pairs.z_a, pairs.z_t, sigma, (pairs.texts.z, pairs.texts.clip) if several else None)
 
+    @of_source
     @kept
     def context(self, target: str, seed: int) -> bridge.Context:
         """What the halves of the strategies may know about this target: its training text, and the external pairs."""
@@ -244,6 +245,7 @@ class Inputs:
             memory=z[self.memory_rows(target, seed)], tau=self.config.gap.tau, renormalise=self.config.gap.renormalise,
         )
 
+    @of_source
     def memory_rows(self, target: str, seed: int) -> np.ndarray:
         """Which training captions the memory holds: each different one once, or `gap.memory` of them by the seed."""
         _, first = np.unique(self.texts(target, "train", seed).captions, return_index=True)

@@ -266,6 +266,7 @@ def _inputs(config: Config, root: Path) -> dict[str, str]:
     paths |= {name: getattr(data, name) or configs.raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]
     paths["judge"] = config.metrics.judge.partition(":")[2]
+    paths |= {f"predictions/{name}": configs.raw_dir() / "predictions" / name for name in data.targets}
     paths["published"] = root / "data" / "published.csv"
     for folder in (configs.cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
         paths[folder.name] = folder

@@ -1,8 +1,8 @@
 """Uncertainty of scores: bootstrap intervals, paired tests, Holm's correction, relative performance. Pure maths.
 
 Each metric is a function of sums over clips. `Scores.statistics[metric]` holds a row of sufficient statistics a clip,
-`AGGREGATES` turns sums of them into the corpus value, so any resample of clips has its true corpus value (BLEU, METEOR
-and CIDEr-D are not means of per-clip BLEU, ...). All resamples at once are one matrix product: counts (B, n) times
+`AGGREGATES` turns sums of them into the corpus value, so any resample of clips has its true corpus value (BLEU and
+METEOR are not means of per-clip values). All resamples at once are one matrix product: counts (B, n) times
 statistics (n, k). CIDEr-D's per-clip values keep the document frequencies of the whole reference set.
 
 Several seeds: the runs were scored on the same clips, so a replicate draws seeds, and draws clips once for all of them

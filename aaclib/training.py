@@ -47,9 +47,8 @@ def train_all(pipeline: Pipeline, watch: Watch | None = None) -> Histories:
             for row in trainings(pipeline, target).values()]
     keys = {job: pipeline.decoder_key(*job) for job in jobs}                                 # makes the embeddings
     todo = [job for job in jobs if pipeline.store.find("decoder", keys[job]) is None]
-    workers = min(len(todo), os.cpu_count() or 1)
-    if pipeline.device.type == "cpu" and workers > 1:
-        _side_by_side(pipeline, todo, keys, workers, watch)
+    if todo and pipeline.device.type == "cpu":        # the last one left too: with more threads it would differ
+        _side_by_side(pipeline, todo, keys, min(len(todo), os.cpu_count() or 1), watch)
     for job in jobs:
         pipeline.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
     histories = _grouped({job: pipeline.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})

@@ -162,7 +162,7 @@ def _notes(results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], 
 def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
     """What a reader must know that the numbers do not say: sigma, rows left out, clips missing."""
     seed = exp.seeds[0]
-    estimate, split = exp.gap(seed), exp.split(target, "evaluation")
+    estimate, split = exp.gap(seed), exp.split(target, "evaluation", audio=True)
     given = estimate.chosen == "given"
     origin = "given by the profile" if given else f"estimator {estimate.chosen}, {estimate.n} pairs"
     notes = [f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} "
@@ -178,9 +178,13 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
         notes.append("Relative: the row's headline score in per cent of the fully supervised row's.")
     left_out = {name: exp.left_out(target, name) for name in exp.config.data.targets[target]}
     notes += [f"{name} is left out: {reason}." for name, reason in left_out.items() if reason]
+    if exp.config.train.supervised_factor > 1 and not exp.source:
+        notes.append(f"The supervised decoder was trained for {exp.config.train.epochs_of(True)} epochs, the others "
+                     f"for {exp.config.train.epochs}.")
+    if len(exp.seeds) > 1:
+        notes.append("The tests are over clips, for these trained decoders; a difference smaller than the spread over "
+                     "seeds is not established by them.")
     notes += [note for note in split.notes if note]
-    if split.missing:
-        notes.append(f"{len(split.missing)} published clips are missing here and left out.")
     if errors := exp.audio(target, "evaluation", seed).errors:
         notes.append(f"{len(errors)} recordings could not be read and are left out, for example {next(iter(errors))}.")
     return notes

@@ -10,6 +10,7 @@ import pandas as pd
 from aaclib import text
 
 ALPHA = 0.05                           # level of the tests that choose words and marks
+COMPARED = "lower-nopunct"             # captions are the same if they are so, whatever a decoder reads and writes
 
 
 def has_references(exp: Any, target: str) -> bool:
@@ -26,11 +27,10 @@ def training_captions(exp: Any, target: str) -> list[str]:
 
 
 def caption_overlap(exp: Any, target: str) -> float:
-    """Share (0-1) of the evaluation captions that stand word for word in the training text, both normalised; NaN
-    without evaluation captions."""
-    policy = exp.config.data.normalise
-    known = set(text.normalise(training_captions(exp, target), policy))
-    evaluation = text.normalise(exp.split(target, "evaluation").captions, policy)
+    """Share (0-1) of the evaluation captions that stand word for word in the training text, case and punctuation
+    aside; NaN without evaluation captions."""
+    known = set(text.normalise(training_captions(exp, target), COMPARED))
+    evaluation = text.normalise(exp.split(target, "evaluation").captions, COMPARED)
     return float(np.mean([caption in known for caption in evaluation])) if evaluation else float("nan")
 
 

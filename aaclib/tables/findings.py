@@ -42,20 +42,22 @@ def data(exp: Any) -> Findings:
     """Sizes, whether splits are disjoint, how much evaluation text was read in training."""
     found = Findings()
     for target in exp.targets:
-        train, evaluation = exp.split(target, "train"), exp.split(target, "evaluation")
+        train, evaluation = exp.split(target, "train"), exp.split(target, "evaluation", audio=True)
         clips, missing = len(evaluation.clips), len(evaluation.missing)
         read, per_clip = len(facts.training_captions(exp, target)), len(evaluation.captions) / max(clips, 1)
         found.about(target, f"decoders learn from {read:,} captions and are judged on {clips:,} clips with "
                             f"{per_clip:.1f} captions each.")
         if shared := {c.id for c in train.clips} & {c.id for c in evaluation.clips}:
-            found.about(target, f"training and evaluation SHARE {len(shared)} clips, for example {min(shared)}: its "
-                                "scores are worthless until they are parted.")
+            many = len(shared) > 0.01 * clips
+            found.about(target, f"training and evaluation SHARE {len(shared)} of {clips} clip names, for example "
+                                f"{min(shared)}" + (": its scores are worthless until they are parted." if many else
+                                                    "; listen whether it is the same recording."))
         else:
             found.about(target, "training and evaluation share no clip.")
         overlap = facts.caption_overlap(exp, target)
         if not np.isnan(overlap):
             words = ("too few for recitation to carry the scores" if overlap < 0.05
-                     else "so a part of every score is recitation")
+                     else "so recitation may carry a part of the scores")
             found.about(target, f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training "
                                 f"text, {words}.")
         if missing:
@@ -173,7 +175,8 @@ def decoded(exp: Any) -> Findings:
         if {"reconstruction", "baseline"} <= set(value.index):
             found.about(target, "given the text embedding itself the decoder reaches "
                                 f"{value['reconstruction']:.1f}, given the audio embedding {value['baseline']:.1f}; "
-                                "what lies between is the price of the swap.")
+                                "what lies between is the price of the swap, and the advantage of having been given "
+                                "one of the references.")
     return found
 
 

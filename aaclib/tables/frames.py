@@ -11,7 +11,7 @@ import pandas as pd
 
 from aaclib import bridge, datasets, gap, retrieval, seeds, text, training
 from aaclib.datasets import leakage
-from aaclib.tables.facts import has_references, paired, training_captions
+from aaclib.tables.facts import COMPARED, has_references, paired, training_captions
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -31,17 +31,18 @@ def settings(exp: Any) -> pd.DataFrame:
 
 def splits(exp: Any) -> pd.DataFrame:
     """Clips and captions of every split of every target; no audio is touched."""
-    found = [(target, part, exp.split(target, part)) for target in exp.targets for part in datasets.SPLITS]
+    found = [(target, part, exp.split(target, part, audio=part == "evaluation"))
+             for target in exp.targets for part in datasets.SPLITS]
     return pd.DataFrame([
         {"data set": target, "split": part, "clips": len(split.clips), "captions": len(split.captions),
          "missing clips": len(split.missing), "notes": " ".join(split.notes)} for target, part, split in found])
 
 
 def vocabulary(exp: Any) -> pd.DataFrame:
-    """Words of each target's training text, normalised as the decoder reads it."""
+    """Words of each target's training text, case and punctuation aside."""
     rows = []
     for target in exp.targets:
-        texts = text.normalise(training_captions(exp, target), exp.config.data.normalise)
+        texts = text.normalise(training_captions(exp, target), COMPARED)
         words, whole = Counter(w for t in texts for w in t.split()), Counter(texts)
         rows.append({"target": target, "captions": len(texts), "vocabulary": len(words),
                      "words that occur once (%)": 100 * sum(n == 1 for n in words.values()) / max(len(words), 1),
@@ -53,7 +54,7 @@ def leaks(exp: Any) -> pd.DataFrame:
     """Shared clips, recordings and captions of every two splits of the targets (`datasets.leakage`), share in %."""
     places = [(target, part) for target in exp.targets for part in ("train", "evaluation")]
     sources = {f"{t}.{part}": found for t, part in places if (found := leakage.recordings(exp.dataset(t), part))}
-    found = leakage.report([exp.split(*place) for place in places], sources, exp.config.data.normalise)
+    found = leakage.report([exp.split(*place) for place in places], sources, COMPARED)
     return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"}).astype({"examples": str})
 
 
@@ -112,6 +113,8 @@ def sigmas(estimate: gap.Estimate) -> pd.DataFrame:
     if used not in found:
         used = "given by the profile"
         found[used] = estimate.sigma_value
+    if estimate.without_gap is not None:
+        found["rms without the gap"] = estimate.without_gap
     return pd.DataFrame([{"estimator": name, "σ": value, "σ²": value**2, "d σ²": estimate.dim * value**2,
                           "used": "yes" if name == used else ""} for name, value in found.items()])
 
@@ -156,15 +159,14 @@ def cost(histories: training.Histories) -> pd.DataFrame:
 
 def variety(exp: Any, target: str, seed: int) -> pd.DataFrame:
     """How varied each row's captions are, and how many stand word for word in the training text."""
-    policy = exp.config.data.normalise
-    known = set(text.normalise(training_captions(exp, target), policy))
+    known = set(text.normalise(training_captions(exp, target), COMPARED))
     made = {row.name: exp.captions(target, row.name, seed) for row in exp.strategies(target) if row.name != "human"}
     if has_references(exp, target):
         made["human"] = [c for clip in exp.clips(target, "evaluation", seed) for c in clip.captions]
     rows = []
     for name, captions in made.items():
         # a decoder may end at once: an empty caption stays one, and is counted
-        captions = [text.NORMALISE[policy](caption) for caption in captions]
+        captions = [text.NORMALISE[COMPARED](caption) for caption in captions]
         rows.append({"target": target, "row": name, "captions": len(captions), "different": len(set(captions)),
                      "words": np.mean([len(c.split()) for c in captions]),
                      "vocabulary": len({w for c in captions for w in c.split()}),

@@ -31,7 +31,8 @@ def side_by_side(exp: Any, target: str, index: int, seed: int, strategies: Seque
 
 def examples(exp: Any, target: str, seed: int, count: int = 3) -> list[int]:
     """Evaluation clips to look at, chosen by a rule and not by eye: evenly spaced over the clips in order of the
-    baseline's own score (best, middle, worst), or over the clips in their own order without scores."""
+    baseline's own score (three: a quarter, half and three quarters of the way down), or in their own order without
+    scores."""
     n, metric = len(exp.clips(target, "evaluation", seed)), exp.config.metrics.headline
     order, names = np.arange(n), [row.name for row in exp.strategies(target)]
     if has_references(exp, target) and names:

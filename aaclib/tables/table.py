@@ -109,7 +109,7 @@ class Table:
         for group, rows in self.grouped():
             lines.append(f"| *{GROUP_TITLES[group]}* |" + " |" * len(self.columns))
             for row in rows:
-                cells = " | ".join(cell.marked("**%s**", "_%s_") for cell in self.cells(row))
+                cells = " | ".join(cell.marked("**%s**", "<u>%s</u>") for cell in self.cells(row))
                 lines.append(f"| {row.name} | {cells} |")
         lines += ["", *(f"- {note}" for note in self.notes), *(["", "*synthetic world*"] if self.synthetic else []), ""]
         return "\n".join(lines)

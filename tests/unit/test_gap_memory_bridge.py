@@ -170,3 +170,13 @@ def test_what_a_strategy_misses_is_named():
         bridge.train_half("shift")(rows(2, 4, 0), bridge.Context())
     with pytest.raises(ValueError, match="generator"):
         bridge.train_half("noise")(rows(2, 4, 0), bridge.Context(sigma=0.1))
+
+
+def test_sigma_without_the_gap_is_that_of_centred_pairs():
+    rng = np.random.default_rng(3)
+    z_t = rng.standard_normal((40, 12)).astype(np.float32)
+    z_a = z_t + 0.1 * rng.standard_normal((40, 12)).astype(np.float32) + 0.7
+    found = gap.estimate(z_a, z_t)
+    centred = (z_a - z_a.mean(0)) - (z_t - z_t.mean(0))
+    assert found.without_gap == pytest.approx(float(np.sqrt(np.mean(centred**2))), rel=1e-4)
+    assert gap.given("0.1", 12, "").without_gap is None

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import made
@@ -86,6 +87,28 @@ def test_a_supervised_row_that_scores_nothing_gives_no_relative_performance(worl
     failed = experiment(world, done.store.root)
     monkeypatch.setattr(failed, "all_scores", lambda *_: [SimpleNamespace(corpus={"cider_d": 0.0})])
     assert "scores 0" in failed.why_no_relative("folder") and failed.relative("folder") is None
+
+
+def test_a_caption_that_a_metric_cannot_score_costs_its_row_that_metric_and_nothing_else(world, done, monkeypatch):
+    """In whichever seed it happens: the row has no value there, and a reason; the others are compared all the same."""
+    broken, whole = experiment(world, done.store.root), done.all_scores
+
+    def all_scores(target, strategy, decoding="greedy"):
+        scores = [*whole(target, strategy, decoding), *whole(target, strategy, decoding)]          # two seeds
+        if strategy == "noise":
+            last = scores[1]
+            scores[1] = replace(last, corpus={}, missing={"cider_d": "clip 3: no parse"},
+                                statistics={k: v for k, v in last.statistics.items() if k != "cider_d"})
+        return scores
+
+    monkeypatch.setattr(broken, "all_scores", all_scores)
+    lines = broken.results("folder").set_index(["strategy", "metric"])
+    assert np.isnan(lines.loc[("noise", "cider_d"), "value"]) and "no parse" in lines.loc[("noise", "cider_d"), "note"]
+    assert lines.loc[("c3", "cider_d"), "seeds"] == 2
+    assert "noise" not in set(broken.relative("folder").query("metric == 'cider_d'").strategy)
+    assert set(broken.comparisons("folder").a) == {"supervised", "shift", "c3", "nearest", "projection",
+                                                   "noise+projection"}
+    assert broken.comparisons("folder", against="noise").empty
 
 
 def test_per_clip_files_hold_what_an_auditor_needs(done):
