@@ -33,6 +33,10 @@ class Captioner:
         ConfigError where there is no such run, or the run trained no such strategy.
         """
         pipeline = Pipeline.of_run(run, device)
+        made_on = config.made_on(run)
+        if made_on and made_on != pipeline.device.type:
+            raise config.ConfigError(f"The run '{run}' was made on {made_on}, and its embeddings and decoders belong "
+                                     f"to that kind of device; this is {pipeline.device.type}.")
         row = bridge.strategy(strategy)
         if row.group == "control":
             raise config.ConfigError(f"'{strategy}' is a control row, not a way to caption. Try projection.")

@@ -167,6 +167,15 @@ def of_run(run: str | Path, device: str | None = None) -> Config:
     return load(described["profile"], {**described.get("overrides", {}), **({"device": device} if device else {})})
 
 
+def made_on(run: str | Path) -> str:
+    """The kind of device (cpu, cuda, mps) that a finished run computed on; "" where its record does not say."""
+    from aaclib.store import read_json
+
+    described = read_json(record_of(run))
+    chosen = described.get("config", {}).get("device") or described.get("machine", {}).get("device") or ""
+    return chosen.split(":")[0]
+
+
 def record_of(run: str | Path) -> Path:
     """Where the `run.json` of a run lies, or would lie."""
     return (Path(run) if Path(run).is_dir() else runs_dir() / str(run)) / "run.json"

@@ -127,7 +127,9 @@ class Experiment(Pipeline):
             scores = [self.judged(target, row.name, seed) for seed in self.seeds]
             lines += self._lines(target, row, "greedy", scores, list(scores[0].per_clip))
         frame = pd.DataFrame(lines)
-        return frame.assign(note=frame.note.where(frame.strategy != "human", "each clip's first caption"))
+        human = frame.strategy == "human"              # here one score a seed, as every row, for each has its own judge
+        return frame.assign(note=frame.note.mask(human, "each clip's first caption"),
+                            seeds=frame.seeds.mask(human, len(self.seeds)))
 
     # ---- comparisons
 

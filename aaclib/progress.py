@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
-T = TypeVar("T")
 INTERVAL_S = 10.0
 
 
@@ -41,16 +38,6 @@ class Progress:
         else:
             parts.append(f"took {duration(seconds)}")
         return ", ".join(parts + ([note] if note else []))
-
-
-def track(items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
-    """Iterates over `items` and reports progress."""
-    if total is None and hasattr(items, "__len__"):
-        total = len(items)
-    progress = Progress(label, total, unit)
-    for item in items:
-        yield item
-        progress.step()
 
 
 def duration(seconds: float) -> str:

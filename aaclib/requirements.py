@@ -1,7 +1,7 @@
 """Does a Python environment have what pyproject.toml asks for? Says what is missing, one line each.
 
 Also run as a file, by a Python that has nothing installed yet (exit code 1 if something is missing):
-`python -P aaclib/requirements.py [--extras test,fense] [--constraints constraints.txt]`
+`python -P aaclib/requirements.py [--extras test,cluster] [--constraints constraints.txt]`
 """
 
 from __future__ import annotations
