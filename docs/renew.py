@@ -49,8 +49,7 @@ def shrink(source: Path, target: Path, width: int = 1200) -> None:
 
 def made(record: dict) -> dict:
     """What made the results: the versions of the code behind every kind of artefact, the profile, the machine."""
-    asked = {name: record[name] for name in ("run", "profile", "overrides", "seeds", "machine", "seconds",
-                                             "peak_memory_mib", "versions")}
+    asked = {name: record[name] for name in ("run", "profile", "overrides", "seeds", "machine", "versions")}
     return {**asked, "code": store.VERSIONS, "settings": settings(record)}
 
 
