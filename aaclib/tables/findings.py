@@ -240,6 +240,11 @@ def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: s
     metric = exp.config.metrics.headline
     found.append(f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
                  f"learned from text alone has **{best}**, {shown(weak.loc[best])}.")
+    if len(exp.seeds) > 1:
+        by_seed = pd.DataFrame({name: [scores.corpus[metric] for scores in exp.all_scores(target, name, decoding)]
+                                for name in weak.index})
+        wins = int((by_seed.idxmax(axis=1) == best).sum())
+        found.about(target, f"{best} is the highest in {wins} of {len(exp.seeds)} seeds; the tests below are over clips.")
     others = [name for name in weak.index if name != "baseline"]
     if "baseline" in weak.index and others:
         tests = exp.comparisons(target, metric, decoding, against="baseline")

@@ -305,6 +305,16 @@ def test_conclusions_say_what_is_not_there(tmp_path):
     assert "synthetic" not in real
 
 
+def test_with_several_seeds_the_conclusion_says_in_how_many_the_best_row_wins(tmp_path):
+    exp = Made(tmp_path)
+    exp.seeds = (0, 1, 2)
+    best = tables.best_row(exp.results("soundscapes-long"), "cider_d")
+    values = {best: (0.5, 0.1, 0.6)}
+    exp.all_scores = lambda target, name, decoding="greedy": [
+        SimpleNamespace(corpus={"cider_d": value}) for value in values.get(name, (0.2, 0.2, 0.2))]
+    assert f"{best} is the highest in 2 of 3 seeds" in "\n".join(findings.conclusions(exp))
+
+
 def test_data_findings_count_the_overlap_and_find_shared_clips(tmp_path):
     exp = Made(tmp_path)
     assert tables.caption_overlap(exp, "soundscapes-long") == 0.5
