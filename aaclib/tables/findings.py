@@ -244,7 +244,8 @@ def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: s
         by_seed = pd.DataFrame({name: [scores.corpus[metric] for scores in exp.all_scores(target, name, decoding)]
                                 for name in weak.index})
         wins = int((by_seed.idxmax(axis=1) == best).sum())
-        found.about(target, f"{best} is the highest in {wins} of {len(exp.seeds)} seeds; the tests below are over clips.")
+        found.about(target, f"{best} is the highest in {wins} of {len(exp.seeds)} seeds; the tests below are over "
+                            "clips.")
     others = [name for name in weak.index if name != "baseline"]
     if "baseline" in weak.index and others:
         tests = exp.comparisons(target, metric, decoding, against="baseline")
