@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from aaclib import bridge
-from aaclib.config import Config
+from aaclib.config import Clap, Config
 from aaclib.datasets import SPLITS, TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
 from aaclib.datasets.clotho import CLIPS as CLOTHO
@@ -27,6 +27,7 @@ WINDOW_S = {"cpu": 0.36, "cuda": 0.02, "mps": 0.05}         # one ten-second win
 TOKENS, BERT_TOKENS = 15, 30522        # of a caption, about; of BERT's vocabulary
 COPIED = {"copy", "human"}             # rows whose captions no decoder writes
 TINY_CLAP_S = 0.0046                   # an epoch of the tiny CLAP, a clip, two threads
+FEWEST_STEPS = 100                     # of the tiny CLAP's training; smoke takes 147
 SCENE_S = 0.015                        # to render a synthetic scene, two processes
 METRICS_S, SPICE_REFERENCES_S, SPICE_ROW_S = 6.0, 0.035, 0.02   # a row; a reference caption; a clip of a row
 MEASURED_ON = "estimated by counting operations; GPU rates are round numbers, not measured"
@@ -92,12 +93,23 @@ def plan(config: Config) -> Plan:
             ("05_decoding", seeds * sum(_decoding(config, targets[t], counts[t], device) for t in targets), "captions"),
             ("06_tables", sum(_tables(config, targets[t], counts[t]) for t in targets), "metrics")]
     if config.clap.backend == "tiny":
-        seen = config.clap.epochs * _count(config, config.data.pretrain, "train")[0]
+        clips = _count(config, config.data.pretrain, "train")[0]
+        seen, notes = config.clap.epochs * clips, [*notes, *_too_short(config.clap, clips)]
         rows.insert(1, ("02_embeddings", seeds * seen * TINY_CLAP_S, "training of the tiny CLAP"))
     downloads = [(n.what, n.where, "here" if n.here else "to fetch" if n.url else "MISSING", n.size / 1e9)
                  for n in needs(config)]
     return Plan(config.title or config.name, device, pd.DataFrame(rows, columns=["stage", "seconds", "what"]),
                 pd.DataFrame(downloads, columns=["what", "where", "state", "gb"]), _gpu_gb(config), tuple(notes))
+
+
+def _too_short(clap: Clap, clips: int) -> list[str]:
+    """What to set where the tiny CLAP would take so few steps that it hears nothing."""
+    steps = clap.epochs * (clips // max(min(clap.train_batch, clips), 1))
+    if not clips or steps >= FEWEST_STEPS:
+        return []
+    epochs = -(-3 * FEWEST_STEPS // max(clips // 32, 1))
+    return [f"The tiny CLAP would train for {steps} steps on {clips} clips, too few to hear anything: "
+            f"--set clap.train_batch=32 --set clap.epochs={epochs}"]
 
 
 def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:

@@ -175,6 +175,15 @@ def test_plan(www, tmp_path):
     assert "12 decoders" in str(three) and "left out" not in str(three)           # text and noise, on both's captions
 
 
+def test_a_tiny_clap_with_too_few_steps_gets_advice_that_suffices():
+    few = {"data.pretrain": "soundscapes-pretrain", "data.sizes": {"soundscapes-pretrain.train": 240}}
+    note = doctor.plan(config.load("quick", few)).notes[-1]
+    assert "7 steps on 240 clips" in note
+    advice = dict(part.removeprefix("--set ").split("=") for part in note.split(": ")[1].split(" --set "))
+    assert not doctor.plan(config.load("quick", few | {key: int(value) for key, value in advice.items()})).notes
+    assert not doctor.plan(config.load("quick")).notes
+
+
 def test_command(capsys):
     import argparse
 
