@@ -156,6 +156,12 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
 def of_run(run: str | Path, device: str | None = None) -> Config:
     """The settings of a finished run, as its `run.json` describes it: the name of a profile, or the run's folder.
     Raises ConfigError where there is no such run."""
+    described = _described(run)
+    return load(described["profile"], {**described.get("overrides", {}), **({"device": device} if device else {})})
+
+
+def _described(run: str | Path) -> dict[str, Any]:
+    """What the `run.json` of a finished run says. Raises ConfigError where there is none."""
     from aaclib.store import read_json  # which needs the folders of this module
 
     record = record_of(run)
@@ -163,15 +169,12 @@ def of_run(run: str | Path, device: str | None = None) -> Config:
         there = sorted(path.parent.name for path in runs_dir().glob("*/run.json"))
         raise ConfigError(f"There is no finished run '{run}' ({record} is missing). "
                           + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
-    described = read_json(record)
-    return load(described["profile"], {**described.get("overrides", {}), **({"device": device} if device else {})})
+    return read_json(record)
 
 
 def made_on(run: str | Path) -> str:
     """The kind of device (cpu, cuda, mps) that a finished run computed on; "" where its record does not say."""
-    from aaclib.store import read_json
-
-    described = read_json(record_of(run))
+    described = _described(run)
     chosen = described.get("config", {}).get("device") or described.get("machine", {}).get("device") or ""
     return chosen.split(":")[0]
 

@@ -14,7 +14,7 @@ import pandas as pd
 from aaclib import gap as gaps
 from aaclib import retrieval, training
 from aaclib.plots.results import METRIC_LABELS
-from aaclib.tables import facts
+from aaclib.tables import facts, frames
 from aaclib.tables.facts import ALPHA, has_references, pair, shown
 from aaclib.tables.table import WEAK
 
@@ -241,9 +241,8 @@ def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: s
     found.append(f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
                  f"learned from text alone has **{best}**, {shown(weak.loc[best])}.")
     if len(exp.seeds) > 1:
-        by_seed = pd.DataFrame({name: [scores.corpus[metric] for scores in exp.all_scores(target, name, decoding)]
-                                for name in weak.index})
-        wins = int((by_seed.idxmax(axis=1) == best).sum())
+        by_seed = frames.by_seed(exp, target, metric, decoding).pivot(index="seed", columns="strategy", values="value")
+        wins = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
         found.about(target, f"{best} is the highest in {wins} of {len(exp.seeds)} seeds; the tests below are over "
                             "clips.")
     others = [name for name in weak.index if name != "baseline"]

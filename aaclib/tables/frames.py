@@ -30,7 +30,7 @@ def settings(exp: Any) -> pd.DataFrame:
 
 
 def splits(exp: Any) -> pd.DataFrame:
-    """Clips and captions of every split of every target; no audio is touched."""
+    """Clips and captions of every split of every target; only evaluation asks for audio, to count what is missing."""
     found = [(target, part, exp.split(target, part, audio=part == "evaluation"))
              for target in exp.targets for part in datasets.SPLITS]
     return pd.DataFrame([
@@ -174,12 +174,13 @@ def variety(exp: Any, target: str, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def by_seed(exp: Any, target: str, metric: str) -> pd.DataFrame:
-    """Greedy score of each row and seed (fractions): target, strategy, group, seed, value."""
-    rows = [row for row in exp.strategies(target) if row.name != "human"]
+def by_seed(exp: Any, target: str, metric: str, decoding: str = "greedy") -> pd.DataFrame:
+    """Score of each row and seed (fractions): target, strategy, group, seed, value."""
+    rows = [row for row in exp.rows(target, decoding) if row.name != "human"]
     return pd.DataFrame([
         {"target": target, "strategy": row.name, "group": row.group, "seed": seed, "value": corpus[metric]}
-        for row in rows for seed in exp.seeds if metric in (corpus := exp.scores(target, row.name, seed).corpus)])
+        for row in rows for seed in exp.seeds
+        if metric in (corpus := exp.scores(target, row.name, seed, decoding).corpus)])
 
 
 def usable_metrics(exp: Any, results: pd.DataFrame) -> tuple[str, ...]:
