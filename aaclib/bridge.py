@@ -115,8 +115,12 @@ class Strategy:
         return self.training != "supervised"
 
 
+class StrategyError(ValueError):
+    """A name that means no strategy; the message says how one is written."""
+
+
 def strategy(name: str) -> Strategy:
-    """The strategy of this name. Raises ValueError with the known parts for a name that means nothing."""
+    """The strategy of this name. Raises StrategyError with the known parts for a name that means nothing."""
     if name in CONTROLS:
         return Strategy(name, "text", name, "control")
     parts = [] if name == "baseline" else name.split("+")
@@ -125,7 +129,7 @@ def strategy(name: str) -> Strategy:
     inference = [part for part in parts if part in INFERENCE]
     exclusive = len(training) > 1 and set(training) != {"noise", "shift"}
     if unknown or len(inference) > 1 or exclusive or len(set(parts)) < len(parts):
-        raise ValueError(
+        raise StrategyError(
             f"There is no strategy '{name}'. Write baseline, or parts joined by '+': one training part "
             f"({', '.join(TRAINING)}, or noise+shift) and one inference part ({', '.join(INFERENCE)}); "
             f"or a control row: {', '.join(CONTROLS)}."

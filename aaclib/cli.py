@@ -212,18 +212,19 @@ def _list(_: argparse.Namespace) -> int:
     import json
 
     from aaclib import config
+    from aaclib.paths import cache_dir, runs_dir
 
     print("Profiles:", *(f"  {name:<16} {title}" for name, title in config.profiles().items()), sep="\n")
-    print(f"Runs (in {config.runs_dir()}):")
-    records = sorted(config.runs_dir().glob("*/run.json"))
+    print(f"Runs (in {runs_dir()}):")
+    records = sorted(runs_dir().glob("*/run.json"))
     for path in records:
         record = json.loads(path.read_text())
         written = record["written"][:16].replace("T", " ")
         print(f"  {path.parent.name:<16} {len(record['stages'])} stages, written {written}")
     if not records:
         print("  none yet: aaclib run --profile quick")
-    print(f"Artefacts (in {config.cache_dir()}):")
-    for kind in sorted(path for path in config.cache_dir().glob("*") if path.is_dir()):
+    print(f"Artefacts (in {cache_dir()}):")
+    for kind in sorted(path for path in cache_dir().glob("*") if path.is_dir()):
         items = [path for path in kind.iterdir() if path.is_dir() and not path.name.endswith(".part")]
         size = sum(file.stat().st_size for file in kind.rglob("*") if file.is_file())
         print(f"  {kind.name:<18} {len(items):>5}   {size / 2**20:>9.1f} MiB")

@@ -1,27 +1,45 @@
 """Settings: frozen dataclasses, filled from a profile's YAML file and from `key=value` overrides.
 
-A profile names only what it changes; everything else has the default written here. A profile may start from another
-one (`base: quick`). An unknown key is an error that names the nearest known one.
+A profile names only what it changes; everything else has the default written here, and what would fit stands beside
+it. A profile may start from another one (`base: quick`). An unknown key is an error that names the nearest known one.
+A text setting is the text that was given (`no`, `001`, `12:30`, `rec #2`), "" where it is empty.
 """
 
 from __future__ import annotations
 
-import difflib
-import os
-import types
-import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from aaclib import fitting
+from aaclib.fitting import ConfigError, checked, number, one_of, some_of
+from aaclib.paths import runs_dir
+from aaclib.store import read_json
 
 PROFILES = Path(__file__).parent / "profiles"
+POSITIONS = 128                        # of the decoder's GPT-2: prefix and caption together
+METRICS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider", "sbert_sim",
+           "fer", "fense", "spider_fl")
+BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
+SIGMAS = ("rms", "linf", "caption")
+PLAIN = re.compile(r"[\w-][\w.-]{0,99}")         # a name that is one folder, whatever the system
+_OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-class ConfigError(ValueError):
-    """A setting that does not exist or does not fit; the message names the key and what would fit."""
+def _clap(spec: str) -> bool:
+    """Whether this has the form of what aaclib.clap.load takes: KIND:NAME, or my_module:MyClass."""
+    kind, _, name = spec.partition("?")[0].partition(":")
+    return bool(kind in BACKENDS and name or _OWN_CLAP.fullmatch(spec.partition("?")[0]))
+
+
+def _sigma(value: str) -> bool:
+    try:
+        return value in SIGMAS or 0 <= float(value) < float("inf")
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -39,64 +57,68 @@ class Data:
     splits: dict[str, str] = field(default_factory=dict)    # folder profile: our split -> the file's value(s)
     clotho: str = ""                   # folder of Clotho; "" = data/raw/clotho
     audiocaps: str = ""                # folder of AudioCaps; "" = data/raw/audiocaps
-    audiocaps_version: int = 1
+    audiocaps_version: int = one_of(1, 2)
     wavcaps: str = ""                  # folder of WavCaps (its SoundBible part); "" = data/raw/wavcaps
     fsd50k: str = ""                   # folder of FSD50K; "" = data/raw/fsd50k
     download: bool = True              # fetch what is missing and may be fetched
     urls: dict[str, str] = field(default_factory=dict)      # replaces the published addresses, by name
-    sizes: dict[str, int] = field(default_factory=dict)     # "<data set>.<split>" -> number of clips
-    normalise: str = "lower-nopunct"   # aaclib.text: the same for training, memory and vocabulary
+    sizes: dict[str, int] = number({}, least=1)             # "<data set>.<split>" -> number of clips
+    # aaclib.text: the same for training, memory and vocabulary
+    normalise: str = one_of("lower-nopunct", "lower", "none", "wavcaps")
 
 
 @dataclass(frozen=True)
 class Clap:
-    backend: str = "tiny"              # tiny | hf:... | laion:... | wavcaps:... | embeddings:FOLDER
-    long_audio: str = "windows"        # windows | first | centre | random | fusion
-    batch_size: int = 0                # 0 = chosen from the free memory
-    workers: int = 0                   # decoding threads; 0 = none
-    on_error: str = "raise"            # raise | skip
+    backend: str = checked("tiny", lambda spec: spec == "tiny" or _clap(spec),
+                           "tiny, hf:ID, laion:NAME, wavcaps:FILE, embeddings:FOLDER or my_module:MyClass",
+                           ("tiny", *(f"{kind}:" for kind in BACKENDS)))
+    long_audio: str = one_of("windows", "first", "centre", "random", "fusion")
+    batch_size: int = number(0, least=0)            # 0 = chosen from the free memory
+    workers: int = number(0, least=0)               # decoding threads; 0 = none
+    on_error: str = one_of("raise", "skip")
     # the tiny CLAP's own training
-    width: int = 128
-    temperature: float = 0.01          # held, not learned: it decides the width of the modality gap
+    width: int = checked(128, lambda width: width > 0 and width % 4 == 0, "a multiple of 4 above 0")
+    temperature: float = number(0.01, above=0)      # held, not learned: it decides the width of the modality gap
     learn_temperature: bool = False
-    epochs: int = 7
-    lr: float = 2e-3
-    train_batch: int = 128
+    epochs: int = number(7, least=1)
+    lr: float = number(2e-3, above=0)
+    train_batch: int = number(128, least=1)
 
 
 @dataclass(frozen=True)
 class Gap:
-    n_pairs: int = 50
-    sigma: str = "rms"                 # rms | linf | caption, or a number
+    n_pairs: int = number(50, least=0)
+    sigma: str = checked("rms", _sigma, f"{', '.join(SIGMAS)}, or a finite number of at least 0", SIGMAS)
     renormalise: bool = True           # unit length again after noise, shift and centring, in both halves
-    tau: float = 0.01                  # temperature of projection-based decoding
-    memory: int = 0                    # size of the memory; 0 = all training captions
+    tau: float = number(0.01, above=0)              # temperature of projection-based decoding
+    memory: int = number(0, least=0)                # size of the memory; 0 = all training captions
 
 
 @dataclass(frozen=True)
 class Decoder:
     """A GPT-2 architecture trained from scratch, and the mapping network in front of it."""
 
-    layers: int = 4
-    heads: int = 4
-    width: int = 768
-    dropout: float = 0.1
-    prefix_tokens: int = 1
+    layers: int = number(4, least=1)
+    heads: int = number(4, least=1)    # a divisor of the width
+    width: int = number(768, least=1)
+    dropout: float = number(0.1, least=0, below=1)
+    prefix_tokens: int = number(1, least=1)
     tokenizer: str = "words"           # words (trained on the training captions) | an HF tokenizer's name or folder
-    vocabulary: int = 5000             # at most, for `words`
-    max_tokens: int = 22               # caption length while training
+    vocabulary: int = number(5000, least=5)         # at most, for `words`
+    max_tokens: int = number(22, least=1)           # caption length while training
 
 
 @dataclass(frozen=True)
 class Train:
-    epochs: int = 30
-    supervised_factor: int = 1         # the fully supervised decoder trains so many times the epochs, to be a bound
-    batch_size: int = 64
-    lr: float = 1e-5
-    weight_decay: float = 0.02
-    warmup_steps: int = 100
-    schedule: str = "linear"           # linear | cosine
-    keep: str = "last"                 # last | best (by validation loss on bridged text; audio for the supervised row)
+    epochs: int = number(30, least=1)
+    # the fully supervised decoder trains so many times the epochs, to be a bound
+    supervised_factor: int = number(1, least=1)
+    batch_size: int = number(64, least=1)
+    lr: float = number(1e-5, above=0)
+    weight_decay: float = number(0.02, least=0)
+    warmup_steps: int = number(100, least=0)
+    schedule: str = one_of("linear", "cosine")
+    keep: str = one_of("last", "best")  # best by validation loss on bridged text; audio for the supervised row
 
     def epochs_of(self, supervised: bool) -> int:
         """Of the fully supervised decoder, or of one that learns from text."""
@@ -105,27 +127,30 @@ class Train:
 
 @dataclass(frozen=True)
 class Generate:
-    max_tokens: int = 30
-    batch_size: int = 256
-    beam: int = 3
+    max_tokens: int = number(30, least=1)
+    batch_size: int = number(256, least=1)
+    beam: int = number(3, least=1)
     beam_rows: tuple[str, ...] = ()    # strategies that are decoded with beam search as well
 
 
 @dataclass(frozen=True)
 class Metrics:
-    names: tuple[str, ...] = ("bleu_1", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
-    judge: str = ""                    # a second CLAP for scores without references; "" = the run's own
-    bootstrap: int = 1000
-    headline: str = "cider_d"
+    names: tuple[str, ...] = some_of(("bleu_1", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider"), METRICS)
+    # a second CLAP for scores without references; "" = the run's own
+    judge: str = checked("", lambda spec: not spec or _clap(spec), "a CLAP such as hf:ID", (f"{b}:" for b in BACKENDS))
+    bootstrap: int = number(1000, least=1)
+    headline: str = some_of("cider_d", METRICS)
 
 
 @dataclass(frozen=True)
 class Config:
-    name: str = ""
+    # of the run's folder; the profile's unless given
+    name: str = checked("", PLAIN.fullmatch, "a plain name: letters, digits, . _ -, no dot first")
     title: str = ""
-    seeds: tuple[int, ...] = (0,)
-    device: str = ""                   # "" = cuda, mps or cpu, whichever is there first in this order
-    threads: int = 0                   # 0 = PyTorch's choice
+    seeds: tuple[int, ...] = number((0,), least=0)
+    device: str = checked("", re.compile(r"((cpu|cuda|mps|xpu)(:\d+)?)?").fullmatch, "cpu, cuda, cuda:N or mps",
+                          ("cpu", "cuda", "mps"))     # "" = cuda, mps or cpu, whichever is there first in this order
+    threads: int = number(0, least=0)  # 0 = PyTorch's choice
     captioner: str = ""                # folder profile without captions: the finished run whose decoder is used
     data: Data = field(default_factory=Data)
     clap: Clap = field(default_factory=Clap)
@@ -145,12 +170,11 @@ class Config:
 def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Config:
     """The settings of a profile (a name in `aaclib/profiles`, or the path of a YAML file) with overrides on top.
 
-    `overrides`: {"train.epochs": 3} or ["train.epochs=3"]; values given as text are read as YAML.
+    `overrides`: {"train.epochs": 3} or ["train.epochs=3"]. A group may be given whole: it changes what it names.
+    Raises ConfigError, which names the setting (and the file) and what would fit.
     """
-    tree = _read(profile)
-    for key, value in pairs_of(overrides):
-        _put(tree, key, value)
-    return _fill(Config, tree, "")
+    values = fitting.put(_profile(str(profile)), fitting.known(Config, _given(overrides)))
+    return _together(fitting.build(Config, values))
 
 
 def of_run(run: str | Path, device: str | None = None) -> Config:
@@ -162,8 +186,6 @@ def of_run(run: str | Path, device: str | None = None) -> Config:
 
 def _described(run: str | Path) -> dict[str, Any]:
     """What the `run.json` of a finished run says. Raises ConfigError where there is none."""
-    from aaclib.store import read_json  # which needs the folders of this module
-
     record = record_of(run)
     if not record.is_file():
         there = sorted(path.parent.name for path in runs_dir().glob("*/run.json"))
@@ -186,127 +208,68 @@ def record_of(run: str | Path) -> Path:
 
 def profiles() -> dict[str, str]:
     """The names of the profiles and their titles."""
-    return {path.stem: _read(path.stem).get("title", "") for path in sorted(PROFILES.glob("*.yaml"))}
+    return {path.stem: _profile(path.stem).get("title", "") for path in sorted(PROFILES.glob("*.yaml"))}
 
 
-def _read(profile: str) -> dict[str, Any]:
-    path = Path(profile) if str(profile).endswith((".yaml", ".yml")) else PROFILES / f"{profile}.yaml"
+def _profile(profile: str, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """setting -> value of a profile, on top of those of its `base`. `above`: the profiles that it is the base of."""
+    path = _file(profile, above)
+    if path in above:
+        raise ConfigError(f"`base` leads in a circle: {' -> '.join(p.name for p in (*above, path))}.")
+    tree = fitting.read_yaml_file(path)
+    try:
+        tree = dict(fitting.mapping(tree or {}, "the file"))
+        base = fitting.fit(tree.pop("base", ""), str, "base")
+        values = _profile(base, (*above, path)) if base else {}
+        return fitting.put(values, fitting.known(Config, {"name": path.stem, **tree}.items()))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _file(profile: str, above: tuple[Path, ...]) -> Path:
+    """A file's path is meant from the folder of the profile that names it, or else from where the user stands."""
+    path = PROFILES / f"{profile}.yaml"
+    if profile.endswith((".yaml", ".yml")):
+        beside = above[-1].parent / profile if above else Path(profile)
+        path = (beside if beside.is_file() else Path(profile)).resolve()
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder, not a profile.")
     if not path.is_file():
-        known = [p.stem for p in PROFILES.glob("*.yaml")]
-        raise ConfigError(f"There is no profile '{profile}'.{_nearest(profile, known)}")
-    tree = yaml.safe_load(path.read_text()) or {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: expected a mapping of settings, found {type(tree).__name__}.")
-    base = tree.pop("base", None)
-    tree.setdefault("name", path.stem)
-    return _merge(_read(base), tree) if base else tree
+        known = [known.stem for known in PROFILES.glob("*.yaml")]
+        raise ConfigError(f"There is no profile '{profile}'.{fitting.nearest(profile, known)}")
+    return path
 
 
-def _merge(base: dict, top: dict) -> dict:
-    """`targets` and the other free dictionaries are replaced whole, settings are merged."""
-    merged, groups = dict(base), {f.name for f in fields(Config)}
-    for key, value in top.items():
-        both = key in groups and isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merge(base[key], value) if both else value
-    return merged
+def pairs_of(overrides: Mapping[str, Any] | Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """(setting, value) of overrides given either way: values of the setting's type (lists for tuples, as in JSON), of
+    a whole group each setting. Raises ConfigError for text without '=', and for what is unknown or does not fit."""
+    return ((name, json.loads(json.dumps(value))) for name, value in fitting.known(Config, _given(overrides)))
 
 
-def pairs_of(overrides: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[str, Any]]:
-    """(key, value) of overrides given either way. Raises ConfigError for text without '='."""
-    if isinstance(overrides, Mapping):
-        yield from overrides.items()
-        return
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"'{text}' is no setting: write key=value, for example train.epochs=3.")
-        yield key.strip(), yaml.safe_load(value) if value else ""
+def _given(overrides: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[Any, Any]]:
+    return overrides.items() if isinstance(overrides, Mapping) else map(_pair, overrides)
 
 
-def _put(tree: dict, key: str, value: Any) -> None:
-    *path, last = _split(key)
-    for part in path:
-        tree = tree.setdefault(part, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"'{key}': '{part}' is a single setting, not a group.")
-    tree[last] = value
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"'{text}' is no setting: write key=value, for example train.epochs=3.")
+    return key.strip(), value
 
 
-def _split(key: str) -> list[str]:
-    """The third level belongs to a free dictionary, whose keys may hold dots: data.sizes.clotho.train."""
-    return key.split(".", 2)
-
-
-def _fill(kind: type, tree: Mapping[str, Any], where: str) -> Any:
-    hints = typing.get_type_hints(kind)
-    values = {}
-    for key, value in tree.items():
-        name = f"{where}{key}"
-        if key not in hints:
-            raise ConfigError(f"Unknown setting '{name}'.{_nearest(name, _all_keys())}")
-        group = is_dataclass(hints[key])
-        values[key] = _fill(hints[key], value or {}, f"{name}.") if group else _fit(value, hints[key], name)
-    return kind(**values)
-
-
-def _fit(value: Any, hint: Any, name: str) -> Any:
-    """`value` as the type that the setting has, or an error that says which that is."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple:
-        items = value if isinstance(value, (list, tuple)) else [value]
-        return tuple(_fit(item, inner[0], name) for item in items)
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"'{name}' must be a mapping, found {value!r}.")
-        return {str(k): _fit(v, inner[1], f"{name}.{k}") for k, v in value.items()}
-    if hint is str:
-        return "" if value is None else str(value)
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if hint is float and isinstance(value, str):        # YAML reads 1e-5 as text
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    elif isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
-        return value
-    wanted = hint.__name__ if isinstance(hint, (type, types.GenericAlias)) else str(hint)
-    raise ConfigError(f"'{name}' must be {wanted}, found {value!r}.")
-
-
-def _all_keys(kind: type = Config, where: str = "") -> list[str]:
-    hints = typing.get_type_hints(kind)
-    keys = []
-    for f in fields(kind):
-        keys += _all_keys(hints[f.name], f"{where}{f.name}.") if is_dataclass(hints[f.name]) else [f"{where}{f.name}"]
-    return keys
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    close = close or [k for k in known if k.split(".")[-1] == name.split(".")[-1]][:1]
-    return f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(known)}."
-
-
-def project_root() -> Path:
-    """The checkout: AACLIB_HOME, else the folder above the package if it holds notebooks/, else the working folder."""
-    if home := os.environ.get("AACLIB_HOME"):
-        return Path(home).expanduser().resolve()
-    above = Path(__file__).resolve().parent.parent
-    return above if (above / "notebooks").is_dir() else Path.cwd()
-
-
-def raw_dir() -> Path:
-    """Where downloaded and user-provided data sets lie: data/raw, or AACLIB_RAW."""
-    return Path(os.environ.get("AACLIB_RAW") or project_root() / "data" / "raw")
-
-
-def cache_dir() -> Path:
-    """Where artefacts lie: data/cache, or AACLIB_CACHE."""
-    return Path(os.environ.get("AACLIB_CACHE") or project_root() / "data" / "cache")
-
-
-def runs_dir() -> Path:
-    """Where runs lie (executed notebooks, figures, tables): data/runs, or AACLIB_RUNS."""
-    return Path(os.environ.get("AACLIB_RUNS") or project_root() / "data" / "runs")
+def _together(config: Config) -> Config:
+    """The same settings. Raises ConfigError where some that are right by themselves do not go together."""
+    decoder, longest = config.decoder, max(config.decoder.max_tokens, config.generate.max_tokens)
+    wrong = {
+        "'seeds' must be different numbers, at least one": len(set(config.seeds)) < max(len(config.seeds), 1),
+        "'metrics.names' must name a metric": not config.metrics.names,
+        "'data.targets' must have plain names": not all(map(PLAIN.fullmatch, config.data.targets)),
+        f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})":
+            decoder.width % decoder.heads,
+        f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
+        f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions":
+            decoder.prefix_tokens + longest > POSITIONS + 1,
+    }
+    if found := [what for what, is_so in wrong.items() if is_so]:
+        raise ConfigError(f"{found[0]}.")
+    return config

@@ -31,8 +31,9 @@ class CaptionDecoder(nn.Module):
         self.settings, self.dim, self.tokenizer = settings, dim, tokenizer
         self.mapping = nn.Linear(dim, settings.prefix_tokens * settings.width)
         self.gpt = GPT2LMHeadModel(GPT2Config(
-            vocab_size=tokenizer.vocabulary_size, n_positions=128, n_embd=settings.width, n_layer=settings.layers,
-            n_head=settings.heads, activation_function="gelu_pytorch_tanh",       # GPT-2's own gelu_new, in one kernel
+            vocab_size=tokenizer.vocabulary_size, n_positions=config.POSITIONS, n_embd=settings.width,
+            n_layer=settings.layers, n_head=settings.heads,
+            activation_function="gelu_pytorch_tanh",                              # GPT-2's own gelu_new, in one kernel
             embd_pdrop=settings.dropout, resid_pdrop=settings.dropout,
             attn_pdrop=settings.dropout, bos_token_id=tokenizer.bos, eos_token_id=tokenizer.eos,
         ))

@@ -19,6 +19,7 @@ import torch
 from aaclib import bridge, clap, config, datasets, embed, gap, retrieval, seeds, store, text
 from aaclib.clap.base import Backend, pick_device
 from aaclib.memo import kept
+from aaclib.paths import runs_dir
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Inputs:
 
     @cached_property
     def run_dir(self) -> Path:
-        return config.runs_dir() / self.config.name
+        return runs_dir() / self.config.name
 
     @property
     def figures(self) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import itertools
 import json
 import os
 import sys
@@ -18,9 +19,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from aaclib import bridge, notebook, provenance
 from aaclib import config as configs
-from aaclib import notebook, provenance
 from aaclib.config import Config, ConfigError
+from aaclib.paths import cache_dir, project_root, raw_dir, runs_dir
 from aaclib.progress import duration
 from aaclib.store import digest, write_json
 
@@ -67,9 +69,11 @@ class Run:
         if offline:
             self.overrides["data.download"] = False
         self.config: Config = configs.load(profile, self.overrides)
-        self.root = configs.project_root()
+        for row in (*itertools.chain(*self.config.data.targets.values()), *self.config.generate.beam_rows):
+            bridge.strategy(row)                  # a misspelt row ends the run now, not in an hour
+        self.root = project_root()
         self.notebooks = notebooks or self.root / "notebooks"
-        self.folder = configs.runs_dir() / self.config.name
+        self.folder = runs_dir() / self.config.name
         self.record_path = self.folder / "run.json"
 
     # -- what is there --------------------------------------------------------------------------------------------
@@ -263,12 +267,12 @@ def _inputs(config: Config, root: Path) -> dict[str, str]:
     paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
     used = {name.split("-")[0] for name in (*data.targets, data.pairs, data.pretrain)}
     known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
-    paths |= {name: getattr(data, name) or configs.raw_dir() / name for name in known}
+    paths |= {name: getattr(data, name) or raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]
     paths["judge"] = config.metrics.judge.partition(":")[2]
-    paths |= {f"predictions/{name}": configs.raw_dir() / "predictions" / name for name in data.targets}
+    paths |= {f"predictions/{name}": raw_dir() / "predictions" / name for name in data.targets}
     paths["published"] = root / "data" / "published.csv"
-    for folder in (configs.cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
+    for folder in (cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
         paths[folder.name] = folder
     if config.captioner:
         paths["captioner"] = configs.record_of(config.source[0])

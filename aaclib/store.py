@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from aaclib.config import cache_dir
+from aaclib.paths import cache_dir
 
 # Bump the number when the code that makes a kind changes what it makes; `tests/unit/test_versions.py` demands it.
 VERSIONS = {

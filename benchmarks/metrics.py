@@ -121,9 +121,9 @@ def read(captions: Path, others: Path | None, clips: int) -> dict:
 def spice(box: Path) -> dict:
     from jgo.maven import MavenContext
 
-    from aaclib.config import cache_dir
     from aaclib.metrics import install_spice
     from aaclib.metrics.spice import _jars
+    from aaclib.paths import cache_dir
 
     install_spice.install()
     context = MavenContext(repo_cache=box / "maven", timeout=30)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from aaclib import config, store
+from aaclib import config, paths, store
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -25,7 +25,7 @@ START, END = "<!-- results: written by docs/renew.py -->", "<!-- end of results 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a finished run in data/runs, for example quick")
-    run = config.runs_dir() / parser.parse_args().run
+    run = paths.runs_dir() / parser.parse_args().run
     record = store.read_json(run / "run.json")
     if RESULTS.is_dir():
         shutil.rmtree(RESULTS)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from aaclib.config import cache_dir
+from aaclib.paths import cache_dir
 from aaclib.store import file_digest
 
 

@@ -25,7 +25,7 @@ from aaclib.clap import checkpoint, hub
 from aaclib.clap.base import BackendError
 from aaclib.clap.hf import LaionModel
 from aaclib.clap.mel import LogMel
-from aaclib.config import raw_dir
+from aaclib.paths import raw_dir
 
 REPOSITORY = "lukewys/laion_clap"
 NAMES = ("630k-best", "630k-audioset-best", "630k-fusion-best", "630k-audioset-fusion-best",

@@ -21,7 +21,7 @@ from aaclib.clap import checkpoint, hub
 from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.convert import htsat, htsat_settings
 from aaclib.clap.mel import LogMel
-from aaclib.config import raw_dir
+from aaclib.paths import raw_dir
 
 CHANNELS = (1, 64, 128, 256, 512, 1024, 2048)
 PUNCTUATION = re.compile(r'[(,.!?;:|*")]')

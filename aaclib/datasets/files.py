@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aaclib.config import Data, raw_dir
+from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError
+from aaclib.paths import raw_dir
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aif", ".aiff")
 

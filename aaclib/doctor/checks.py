@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aaclib import bridge, requirements, text
-from aaclib.config import Config, ConfigError, cache_dir, of_run, raw_dir, runs_dir
+from aaclib import bridge, requirements
+from aaclib.config import Config, ConfigError, of_run
 from aaclib.datasets import Dataset, DatasetError, absent, load
 from aaclib.datasets.audiocaps import HOW, AudioCaps, report
 from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.download import free_bytes
 from aaclib.datasets.files import some
 from aaclib.doctor.needs import NEED_SPICE, Need, needs
+from aaclib.paths import cache_dir, raw_dir, runs_dir
 
 LEVELS = ("error", "warning", "ok")    # would stop the run; the run goes on with something less; fine
 CACHE_BYTES = 2_000_000_000            # embeddings, decoders, captions of one run, generously
@@ -203,9 +204,6 @@ def check_rows(config: Config) -> Iterator[Finding]:
     if not config.data.pairs and _problem(ValueError, float, config.gap.sigma):
         yield Finding("error", "sigma", f"'{config.gap.sigma}' is estimated on pairs, and data.pairs names none.",
                       "--set gap.sigma=0.114, or --set data.pairs=wavcaps")
-    if config.data.normalise not in text.NORMALISE:
-        yield Finding("error", "data.normalise", f"there is no policy '{config.data.normalise}'.",
-                      f"one of {', '.join(text.NORMALISE)}")
     if config.captioner and (wrong := _problem(ConfigError, of_run, config.source[0])):
         yield Finding("error", "captioner", wrong, f"./run_all.sh --profile {config.source[0]}")
 

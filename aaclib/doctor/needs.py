@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aaclib import bridge
-from aaclib.config import Config, ConfigError, of_run, raw_dir
+from aaclib.config import Config, ConfigError, of_run
 from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import AudioCaps
 from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
 from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES
+from aaclib.paths import raw_dir
 
 NEED_SPICE = {"spice", "spider", "spider_fl"}
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")

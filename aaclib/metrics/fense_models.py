@@ -14,8 +14,8 @@ import json
 import os
 from pathlib import Path
 
-from aaclib.config import cache_dir
 from aaclib.metrics.result import MetricError, Unavailable
+from aaclib.paths import cache_dir
 
 SBERT = "sentence-transformers/paraphrase-TinyBERT-L6-v2"
 ECHECKER = "echecker_clotho_audiocaps_base.ckpt"

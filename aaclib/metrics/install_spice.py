@@ -16,8 +16,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from aaclib.config import cache_dir
 from aaclib.metrics.result import MetricError, Unavailable
+from aaclib.paths import cache_dir
 from aaclib.progress import Progress
 from aaclib.store import file_digest, locked
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from aaclib.config import project_root
+from aaclib.paths import project_root
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables.facts import ALPHA, IN_DOMAIN, in_domain, missing_frame
 from aaclib.tables.table import RELATIVE, WEAK, Cell, Row, Table

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from aaclib import metrics, stats, store
-from aaclib.config import raw_dir
 from aaclib.metrics import io
+from aaclib.paths import raw_dir
 from aaclib.tables.facts import has_references, missing_frame
 from aaclib.tables.table import Cell, Row, Table
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import aaclib
-from aaclib import cli, config, provenance, runner
+from aaclib import cli, config, paths, provenance, runner
 from aaclib.store import StoreError
 
 
@@ -142,10 +142,10 @@ def test_captions_of_files_are_printed(captioner, tmp_path, capsys):
 def test_the_list_shows_profiles_runs_and_caches(capsys):
     assert cli.main(["list"]) == 0
     assert "none yet" in capsys.readouterr().out
-    folder = config.runs_dir() / "mine"
+    folder = paths.runs_dir() / "mine"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"stages": {"a": {}}, "written": "2026-01-02T03:04:05+0000"}))
-    made = config.cache_dir() / "captions" / "0123"
+    made = paths.cache_dir() / "captions" / "0123"
     made.mkdir(parents=True)
     (made / "captions.json").write_text("[]")
     assert cli.main(["list"]) == 0

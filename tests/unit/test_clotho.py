@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from rehearsal import CAPTIONS, publish_clotho, serving, settings
 
-from aaclib import config
+from aaclib import paths
 from aaclib.config import Data
 from aaclib.datasets import DatasetError, download, load
 from aaclib.text import NORMALISE, WordTokenizer, normalise
@@ -120,7 +120,7 @@ def test_offline_says_what_to_do(tmp_path):
 
 def test_default_folder_is_in_raw(tmp_path, monkeypatch):
     monkeypatch.setenv("AACLIB_RAW", str(tmp_path))
-    assert load("clotho", Data()).root == config.raw_dir() / "clotho" == tmp_path / "clotho"
+    assert load("clotho", Data()).root == paths.raw_dir() / "clotho" == tmp_path / "clotho"
 
 
 @pytest.mark.skipif(not CAPTIONS.is_dir(), reason="the real captions (../shared/data/captions) are not here")

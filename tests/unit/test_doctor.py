@@ -136,11 +136,10 @@ def test_a_run_that_captions_brings_its_own_clap(tmp_path, monkeypatch):
         assert doctor.needs(settings) == [] and not of(doctor.findings(settings), "captioner")
 
 
-def test_wrong_rows_policy_and_captioner():
-    found = doctor.findings(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never",
-                                                         "data.normalise": "upper"}))
+def test_wrong_rows_and_captioner():
+    found = doctor.findings(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never"}))
     assert "There is no strategy 'nose'" in of(found, "rows of clotho")[0].detail
-    assert of(found, "captioner")[0].mend == "./run_all.sh --profile never" and of(found, "data.normalise")
+    assert of(found, "captioner")[0].mend == "./run_all.sh --profile never"
 
 
 def test_a_check_that_fails_becomes_a_finding(monkeypatch):

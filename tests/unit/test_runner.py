@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from aaclib import config, notebook, provenance, runner
+from aaclib import config, notebook, paths, provenance, runner
 
 PARAMETERS = 'profile = "quick"\noverrides = {}'
 STAGES = (
@@ -56,7 +56,7 @@ def ran(capsys) -> list[str]:
 def test_a_run_leaves_notebooks_a_record_and_says_where(home, capsys):
     record = make(overrides=["train.epochs=2"]).run(STAGES[:2])
     said = capsys.readouterr().out
-    folder = config.runs_dir() / "smoke"
+    folder = paths.runs_dir() / "smoke"
     for part in ("tables", "notebooks", "run.json"):
         assert str(folder / part) in said
     executed = nbformat.read(folder / "notebooks" / "01_second.ipynb", as_version=4)
@@ -79,7 +79,7 @@ def test_a_second_run_does_nothing_and_changes_reach_what_depends_on_them(home, 
     assert "its notebook changed" in plan[0] and "an earlier stage changed" in plan[1] and "up to date" in plan[2]
     make().run()
     assert ran(capsys) == ["00_first", "01_second"]
-    (config.runs_dir() / "smoke" / "tables" / "02_aside.csv").unlink()
+    (paths.runs_dir() / "smoke" / "tables" / "02_aside.csv").unlink()
     assert "tables/02_aside.csv is gone" in runner.plan(make(), STAGES)[2]
     assert all("the settings changed" in line for line in runner.plan(make(overrides=["seeds=[7]"]), STAGES))
     assert "the settings" not in runner.plan(make(overrides=["threads=1"], offline=True), STAGES)[0]
@@ -119,7 +119,7 @@ def test_a_broken_cell_stops_the_run_in_three_lines(home, capsys):
         make().run(STAGES[:2])
     first, second, third = caught.value.lines
     assert first == "01_second.ipynb, cell 4 of 4: x / 0" and second == "ZeroDivisionError: division by zero"
-    failed = config.runs_dir() / "smoke" / "notebooks" / "01_second.failed.ipynb"
+    failed = paths.runs_dir() / "smoke" / "notebooks" / "01_second.failed.ipynb"
     assert str(failed) in third and failed.is_file() and not failed.with_name("01_second.ipynb").exists()
     assert ran(capsys) == ["00_first"]
     book(home / "notebooks", "01_second", "x = 1")
@@ -137,7 +137,7 @@ def test_kernels_are_this_python_in_the_project_with_the_settings_asked_for(home
     book(home / "notebooks", "00_first", "import os, sys\nprint(sys.executable, os.getcwd())",
          "print(*(os.environ.get(n) for n in ('OMP_NUM_THREADS', 'HF_HUB_OFFLINE', 'AACLIB_REFRESH')))")
     make(overrides=["threads=1"], offline=True).run(STAGES[:1], force=True)
-    log = (config.runs_dir() / "smoke" / "logs" / "00_first.log").read_text().splitlines()
+    log = (paths.runs_dir() / "smoke" / "logs" / "00_first.log").read_text().splitlines()
     assert log[0] == f"{sys.executable} {home}"
     threads, offline, refresh = log[1].split()
     assert (threads, offline) == ("1", "1") and abs(float(refresh) - time.time()) < 300
@@ -166,8 +166,8 @@ def test_paths_on_the_command_line_are_meant_from_where_the_user_stands(home, tm
 
 
 def test_a_damaged_record_and_a_missing_notebook_are_named(home):
-    (config.runs_dir() / "smoke").mkdir(parents=True)
-    (config.runs_dir() / "smoke" / "run.json").write_text("{")
+    (paths.runs_dir() / "smoke").mkdir(parents=True)
+    (paths.runs_dir() / "smoke" / "run.json").write_text("{")
     with pytest.raises(runner.RunError, match="run.json is damaged"):
         make().run()
     (home / "notebooks" / "00_first.ipynb").unlink()
@@ -200,7 +200,7 @@ def test_a_kill_in_the_middle_leaves_no_half_notebook_and_no_kernel(home, number
     assert process.returncode == (-9 if number == signal.SIGKILL else 130), said
     kernel = int(started.read_text())
     wait_for(lambda: not psutil.pid_exists(kernel) or psutil.Process(kernel).status() == psutil.STATUS_ZOMBIE, 20)
-    notebooks = config.runs_dir() / "smoke" / "notebooks"
+    notebooks = paths.runs_dir() / "smoke" / "notebooks"
     assert (notebooks / "00_first.ipynb").exists() and not (notebooks / "01_second.ipynb").exists()
     book(home / "notebooks", "01_second", "2")
     make().run(STAGES[:2])

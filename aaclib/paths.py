@@ -1,0 +1,29 @@
+"""Where the project's folders lie. Each can be moved by an environment variable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def project_root() -> Path:
+    """The checkout: AACLIB_HOME, else the folder above the package if it holds notebooks/, else the working folder."""
+    if home := os.environ.get("AACLIB_HOME"):
+        return Path(home).expanduser().resolve()
+    above = Path(__file__).resolve().parent.parent
+    return above if (above / "notebooks").is_dir() else Path.cwd()
+
+
+def raw_dir() -> Path:
+    """Where downloaded and user-provided data sets lie: data/raw, or AACLIB_RAW."""
+    return Path(os.environ.get("AACLIB_RAW") or project_root() / "data" / "raw")
+
+
+def cache_dir() -> Path:
+    """Where artefacts lie: data/cache, or AACLIB_CACHE."""
+    return Path(os.environ.get("AACLIB_CACHE") or project_root() / "data" / "cache")
+
+
+def runs_dir() -> Path:
+    """Where runs lie (executed notebooks, figures, tables): data/runs, or AACLIB_RUNS."""
+    return Path(os.environ.get("AACLIB_RUNS") or project_root() / "data" / "runs")
