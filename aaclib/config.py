@@ -70,8 +70,7 @@ class Data:
 @dataclass(frozen=True)
 class Clap:
     backend: str = checked("tiny", lambda spec: spec == "tiny" or _clap(spec),
-                           "tiny, hf:ID, laion:NAME, wavcaps:FILE, embeddings:FOLDER or my_module:MyClass",
-                           ("tiny", *(f"{kind}:" for kind in BACKENDS)))
+                           "tiny, hf:ID, laion:NAME, wavcaps:FILE, embeddings:FOLDER or my_module:MyClass")
     long_audio: str = one_of("windows", "first", "centre", "random", "fusion")
     batch_size: int = number(0, least=0)            # 0 = chosen from the free memory
     workers: int = number(0, least=0)               # decoding threads; 0 = none
@@ -137,7 +136,7 @@ class Generate:
 class Metrics:
     names: tuple[str, ...] = some_of(("bleu_1", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider"), METRICS)
     # a second CLAP for scores without references; "" = the run's own
-    judge: str = checked("", lambda spec: not spec or _clap(spec), "a CLAP such as hf:ID", (f"{b}:" for b in BACKENDS))
+    judge: str = checked("", lambda spec: not spec or _clap(spec), "a CLAP such as hf:ID")
     bootstrap: int = number(1000, least=1)
     headline: str = some_of("cider_d", METRICS)
 
@@ -231,7 +230,7 @@ def _file(profile: str, above: tuple[Path, ...]) -> Path:
     path = PROFILES / f"{profile}.yaml"
     if profile.endswith((".yaml", ".yml")):
         beside = above[-1].parent / profile if above else Path(profile)
-        path = (beside if beside.is_file() else Path(profile)).resolve()
+        path = (beside if beside.exists() else Path(profile)).resolve()
     if path.is_dir():
         raise ConfigError(f"{path} is a folder, not a profile.")
     if not path.is_file():
