@@ -15,8 +15,9 @@ from pathlib import Path
 from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Split, check_split
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import Row, audio_files, data_folder, read_table, some, with_audio
+from aaclib.datasets.files import audio_files, data_folder, read_table, some, with_audio
 from aaclib.paths import raw_dir
+from aaclib.reading import Row
 
 GITHUB = "https://raw.githubusercontent.com/cdjkim/audiocaps/master"
 OFFICIAL = {"train": "train", "validation": "val", "evaluation": "test"}

@@ -68,7 +68,7 @@ class Clotho:
             found = tuple(filter(None, map(row.text, CAPTIONS)))
             if not found:
                 raise DatasetError(f"{row.where}: no caption. Delete {path} and run again.")
-            file_name = row.cells["file_name"]               # not stripped: three official names begin with a space
+            file_name = row.name("file_name")                # not stripped: three official names begin with a space
             if file_name in captions:
                 raise DatasetError(f"{row.where}: '{file_name}' is there twice. Delete {path} and run again.")
             captions[file_name] = found
@@ -76,8 +76,8 @@ class Clotho:
 
     def metadata(self, name: str) -> dict[str, dict[str, str]]:
         """Official file name -> keywords, sound_id (Freesound's), sound_link, manufacturer, license. ISO-8859-1."""
-        rows = read_table(self._table("metadata", name), ("file_name", "sound_id"), encoding="iso-8859-1")
-        return {row.cells["file_name"]: {k: row.text(k) for k in row.cells if k != "file_name"} for row in rows}
+        rows = read_table(self._table("metadata", name), ("file_name", "sound_id"), encodings=("iso-8859-1",))
+        return {row.name("file_name"): {k: row.text(k) for k in row.cells if k != "file_name"} for row in rows}
 
     def audio(self, name: str, wanted: list[str]) -> dict[str, Path]:
         """Official file name -> file, for those that are there; fetched and unpacked first if none is."""

@@ -1,7 +1,8 @@
 """A user's own recordings and captions: a folder of audio and a table that names the files, or either of them alone.
 
 `data.audio`     folder of recordings (wav, flac, ogg, mp3; any rate), searched below as well
-`data.captions`  CSV, TSV, JSON or JSONL: file_name and caption, or caption_1..n, or one row a caption
+`data.captions`  CSV, TSV, JSON or JSONL: file_name and caption (one column or several of that name, or a list in its
+                 cell), or caption_1..n, or one row a caption. Names are taken as they stand, outer spaces included
 `data.text`      a plain file of captions, one a line: added to the training text (and so to the memory)
 `data.columns`   our name -> the file's column: file_name, caption, split, group, labels
 `data.splits`    with a split column: our split -> its value(s) there, comma-separated; all other values are train
@@ -20,7 +21,8 @@ from pathlib import Path
 
 from aaclib.config import Data
 from aaclib.datasets import SPLITS, Clip, DatasetError, Split, check_split
-from aaclib.datasets.files import AUDIO_SUFFIXES, Row, audio_files, columns, read_table, read_text, some, with_audio
+from aaclib.datasets.files import AUDIO_SUFFIXES, audio_files, read_lines, read_table, some, with_audio
+from aaclib.reading import Row, columns, namesakes, raising
 
 NAMES = ("file_name", "caption", "split", "group", "labels")
 GUESSES = {
@@ -86,6 +88,7 @@ class Folder:
 
     # ---- the table ---------------------------------------------------------------------------------------------------
 
+    @raising(DatasetError)
     def _entries(self) -> list[Entry]:
         if self.table is None:
             if self.audio is None:
@@ -99,11 +102,9 @@ class Folder:
         captions = self._caption_columns(rows, column)
         entries: dict[str, Entry] = {}
         for row in rows:
-            name = row.text(column["file_name"])
+            name = row.name(column["file_name"])
             split, group = (row.text(column[c]) if c in column else "" for c in ("split", "group"))
-            if not name:
-                raise DatasetError(f"{row.where}: no file name in column '{column['file_name']}'.")
-            found = [text for c in captions for text in _texts(row, c)]
+            found = [text.strip() for c in captions for text in row.texts(c)]
             if not found:
                 raise DatasetError(f"{row.where}: no caption for '{name}'. Fill it in, or remove the row; recordings "
                                    f"without captions are captioned with data.audio alone.")
@@ -112,7 +113,7 @@ class Folder:
                 raise DatasetError(f"{row.where}: '{name}' is in split '{split}' here and in '{entry.split}' "
                                    f"in {entry.where}.")
             entry.captions += found
-            labels = [part for text in _texts(row, column.get("labels", "")) for part in re.split(r"[,;]", text)]
+            labels = [part for text in row.texts(column.get("labels", "")) for part in re.split(r"[,;]", text)]
             entry.labels = tuple(label.strip() for label in labels if label.strip())
             entry.group = group if "group" in column else name
         return self._assign(list(entries.values()), "split" in column)
@@ -142,7 +143,7 @@ class Folder:
         if numbered:
             return [c for _, c in numbered]
         if "caption" in column:
-            return [column["caption"]]
+            return namesakes(column["caption"], have)
         raise DatasetError(f"{self.table} has no caption column (caption, or caption_1..n); it has {', '.join(have)}. "
                            f"Name it: --set data.columns.caption=COLUMN (or COLUMN,COLUMN)")
 
@@ -203,18 +204,12 @@ class Folder:
     def _text_clips(self, split: str, table_has_validation: bool) -> list[Clip]:
         if self.text is None or split == "evaluation" or (split == "validation" and table_has_validation):
             return []
-        lines = read_lines(self.text)
+        lines = read_lines(self.text, " (data.text)")
+        if not lines:
+            raise DatasetError(f"{self.text} has no captions.")
         held = set() if table_has_validation else _held_out(lines)
         wanted = [i for i in range(len(lines)) if (i in held) == (split == "validation")]
         return [Clip(f"{self.text.name}:{i + 1}", (lines[i],)) for i in wanted]
-
-
-def read_lines(path: Path) -> list[str]:
-    """The captions of a text-only corpus: one a line, blank lines dropped."""
-    lines = [line.strip() for line in read_text(path, " (data.text)").splitlines() if line.strip()]
-    if not lines:
-        raise DatasetError(f"{path} has no captions.")
-    return lines
 
 
 def _held_out(lines: list[str]) -> set[int]:
@@ -226,12 +221,6 @@ def _held_out(lines: list[str]) -> set[int]:
 def _place(text: str) -> float:
     """From 0 to 1, by a hash."""
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) / 16**12
-
-
-def _texts(row: Row, column: str) -> list[str]:
-    value = row.cells.get(column)
-    values = value if isinstance(value, list) else [value]
-    return [str(v).strip() for v in values if v is not None and str(v).strip()]
 
 
 def _share(split: str, text: str) -> float:

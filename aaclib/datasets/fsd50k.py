@@ -37,7 +37,7 @@ class FSD50K:
         for row in read_table(self.root / "FSD50K.ground_truth" / f"{part}.csv", needs):
             if not wanted or row.text("split") == wanted:
                 labels = (label.replace("_", " ") for label in row.text("labels").split(",") if label)
-                clips.append(Clip(row.text("fname"), (), labels=tuple(labels)))
+                clips.append(Clip(row.name("fname"), (), labels=tuple(labels)))
         missing, folder = (), self.root / f"FSD50K.{part}_audio"
         if audio:
             paths = {clip.id: folder / f"{clip.id}.wav" for clip in clips}

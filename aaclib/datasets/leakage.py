@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from aaclib.datasets import Dataset, DatasetError, Split
-from aaclib.datasets.files import parse_json, read_table, some
+from aaclib.datasets.files import parse_json, read_table, read_text, some
 from aaclib.text import NORMALISE
 
 BLACKLIST = "blacklist_exclude_all_ac.json"
@@ -102,7 +102,7 @@ def _row(what: str, names: tuple[str, str], hits: Sequence[str], of: int, absent
 def _listed(path: Path) -> set[str]:
     """The recordings that a file of WavCaps names; 'Yr1nicOVtvkQ.wav' is YouTube's r1nicOVtvkQ."""
     if path.name == BLACKLIST:
-        tree = parse_json(path.read_text(), path)
+        tree = parse_json(read_text(path), path)
         if not isinstance(tree, dict) or not isinstance(tree.get("AudioSet"), list):
             raise DatasetError(f'{path}: expected an object with a list "AudioSet".')
         ids = tree["AudioSet"]

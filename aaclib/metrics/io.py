@@ -1,21 +1,20 @@
 """Captions in and out: the DCASE CSV, COCO JSON, and the files that other systems leave behind.
 
 Predictions are `{clip: caption}`, references `{clip: [captions]}`. A clip's name is the file's own (file_name,
-image_id, youtube_id with start_time, ...); two files meet by equal names, else by names without their audio extension.
+image_id, youtube_id with start_time, ...), as it stands there. Two files meet by equal names, then by the only names
+that are equal but for outer spaces, case and Unicode form, else by names without their audio extension.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from aaclib.metrics.result import MetricError
+from aaclib.reading import AUDIO, UTF8, Row, namesakes, raising, read_table
 from aaclib.store import replacing, write_json
 
 ID_COLUMNS = ("file_name", "filename", "fname", "audio_file", "clip", "clip_id", "audio_id", "image_id", "id", "wav",
@@ -24,7 +23,7 @@ PREDICTION_COLUMNS = ("caption_predicted", "predicted_caption", "prediction", "p
                       "hypothesis", "generated_caption", "generated", "output", "caption")
 REFERENCE_COLUMNS = ("references", "captions", "mult_references", "reference", "raw_caption", "caption")
 NUMBERED = re.compile(r"(?:raw_)?(?:caption|reference|caption_reference)_?\d+$")
-AUDIO = re.compile(r"\.(wav|flac|mp3|ogg|m4a|aac|opus|mp4|webm)$", re.IGNORECASE)
+ENCODINGS = (*UTF8, "latin-1")         # other systems' files are taken as they are
 
 
 class FormatError(MetricError, ValueError):
@@ -34,36 +33,37 @@ class FormatError(MetricError, ValueError):
 # ---- in
 
 
+@raising(FormatError)
 def read_predictions(path: str | Path, ids: str = "", caption: str = "") -> dict[str, str]:
     """One caption a clip from CSV (DCASE: file_name, caption_predicted), JSON (COCO results, {clip: caption}) or JSONL.
     ids, caption: the columns to take, where they are not among the usual names. Raises FormatError for a file without
     such columns, a clip that occurs twice or a caption that is not text."""
     path = Path(path)
     found: dict[str, str] = {}
-    for row in _rows(path):
-        name, value = _clip(row, path, ids), row[_column(row, path, PREDICTION_COLUMNS, caption, "predicted caption")]
-        value = value[0] if isinstance(value, list) and len(value) == 1 else value
-        if not isinstance(value, str):
-            raise FormatError(f"{path}: the caption of '{name}' is {value!r}, not text.")
+    for row in read_table(path, encodings=ENCODINGS):
+        name, column = _clip(row, path, ids), _column(row, path, PREDICTION_COLUMNS, caption, "predicted caption")
+        values = row.values(column)
+        if len(values) != 1 or not isinstance(values[0], str):
+            raise FormatError(f"{path}: the caption of '{name}' is {row.cells[column]!r:.80}, not one text.")
         if name in found:
             raise FormatError(f"{path}: '{name}' occurs twice; one predicted caption a clip is expected.")
-        found[name] = value
+        found[name] = values[0]
     return _some(found, path)
 
 
+@raising(FormatError)
 def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[str, list[str]]:
     """All captions of each clip from CSV (Clotho: caption_1..5; AudioCaps: a row a caption), COCO annotations (JSON),
     {clip: [captions]} (JSON) or JSONL. Empty captions are left out. Raises FormatError."""
     path = Path(path)
     found: dict[str, list[str]] = {}
-    for row in _rows(path):
-        numbered = [] if caption else [column for column in row if NUMBERED.match(str(column).lower())]
-        if numbered:
-            values = [row[c] for c in sorted(numbered, key=lambda column: int(re.search(r"\d+$", column)[0]))]
-        else:
-            values = _listed(row[_column(row, path, REFERENCE_COLUMNS, caption, "reference captions")])
+    for row in read_table(path, encodings=ENCODINGS):
+        columns = [] if caption else [column for column in row.cells if NUMBERED.match(column.lower())]
+        columns.sort(key=lambda column: int(re.search(r"\d+$", column)[0]))
+        if not columns:
+            columns = namesakes(_column(row, path, REFERENCE_COLUMNS, caption, "reference captions"), row.cells)
         name = _clip(row, path, ids)
-        for value in values:
+        for value in (value for column in columns for value in row.values(column)):
             if value is not None and not isinstance(value, str):
                 raise FormatError(f"{path}: a reference of '{name}' is {value!r}, not text.")
             if value and value.strip():
@@ -76,24 +76,23 @@ def match(predictions: Mapping[str, str], references: Mapping[str, Sequence[str]
     """(clips, candidates, references, notes) in the order of the references.
     Raises FormatError naming clips that have no prediction, or predictions for clips without references; with
     `partial`, both are left out and noted."""
-    names = {name: name for name in references}
-    if not names.keys() & predictions.keys():
-        names = {_stem(name): name for name in references}
-        shortened = {_stem(name): caption for name, caption in predictions.items()}
-        if len(names) < len(references) or len(shortened) < len(predictions):
+    met = {name: name for name in references if name in predictions}
+    met |= _only([name for name in references if name not in met], [p for p in predictions if p not in met], _loose)
+    if not met:
+        met = _only(references, predictions, _stem)
+        if len({*map(_stem, references)}) < len(references) or len({*map(_stem, predictions)}) < len(predictions):
             raise FormatError("Some clips differ in nothing but folder or extension; give both files equal names.")
-        predictions = shortened
-    missing = [name for short, name in names.items() if short not in predictions]
-    extra = [name for name in predictions if name not in names]
+    missing, used = [name for name in references if name not in met], set(met.values())
+    extra = [name for name in predictions if name not in used]
     notes = []
     for clips, what in ((missing, "have no predicted caption"), (extra, "have predictions but no references")):
         if clips:
             notes.append(f"{len(clips)} clips {what}, such as {', '.join(map(repr, clips[:3]))}")
-    if notes and (not partial or len(missing) == len(names)):
-        raise FormatError(f"{'; '.join(notes)}. References: {len(names)} clips; predictions: {len(predictions)}.")
-    kept = [(short, name) for short, name in names.items() if short in predictions]
-    return ([name for _, name in kept], [predictions[short] for short, _ in kept],
-            [list(references[name]) for _, name in kept], [f"{note}; left out." for note in notes])
+    if notes and (not partial or not met):
+        raise FormatError(f"{'; '.join(notes)}. References: {len(references)} clips; predictions: {len(predictions)}.")
+    clips = [name for name in references if name in met]
+    return (clips, [predictions[met[name]] for name in clips], [list(references[name]) for name in clips],
+            [f"{note}; left out." for note in notes])
 
 
 def for_clips(predictions: Mapping[str, str], clips: Iterable[str]) -> list[str]:
@@ -129,44 +128,9 @@ def write_coco_annotations(path: str | Path, clips: Sequence[str], references: S
 # ---- inside
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        text = path.read_text(encoding="latin-1")
-    try:
-        if path.suffix in (".jsonl", ".ndjson"):
-            return _dicts([json.loads(line) for line in text.split("\n") if line.strip()], path)
-        if path.suffix == ".json":
-            return _dicts(json.loads(text), path)
-    except json.JSONDecodeError as error:
-        raise FormatError(f"{path} is not {path.suffix[1:].upper()}: {error}.") from error
-    header = text.split("\n", 1)[0]
-    delimiter = "\t" if "\t" in header and "," not in header else ","
-    try:
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise FormatError(f"{path} is not CSV: {error}.") from error
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise FormatError(f"{path}, row {number}: not as many fields as in the header.")
-    return rows
-
-
-def _dicts(value: Any, path: Path) -> list[dict[str, Any]]:
-    """Rows out of COCO annotations, a list of rows, or {clip: caption or captions}."""
-    if isinstance(value, dict) and isinstance(value.get("annotations"), list):
-        value = value["annotations"]
-    if isinstance(value, dict):
-        value = [{"clip": name, **(v if isinstance(v, dict) else {"caption": v})} for name, v in value.items()]
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise FormatError(f"{path}: expected a list of objects, COCO annotations, or one object of clips and captions.")
-    return value
-
-
-def _column(row: Mapping, path: Path, usual: Sequence[str], chosen: str, what: str) -> str:
-    lower, there = {str(name).strip().lower(): name for name in row}, f"it has {', '.join(map(str, row))}"
-    if chosen and chosen not in row:
+def _column(row: Row, path: Path, usual: Sequence[str], chosen: str, what: str) -> str:
+    lower, there = {name.strip().lower(): name for name in row.cells}, f"it has {', '.join(row.cells)}"
+    if chosen and chosen not in row.cells:
         raise FormatError(f"{path} has no column '{chosen}'; {there}.")
     found = [chosen] if chosen else [lower[name] for name in usual if name in lower]
     if not found:
@@ -174,24 +138,29 @@ def _column(row: Mapping, path: Path, usual: Sequence[str], chosen: str, what: s
     return found[0]
 
 
-def _clip(row: Mapping, path: Path, chosen: str) -> str:
+def _clip(row: Row, path: Path, chosen: str) -> str:
     column = _column(row, path, ID_COLUMNS, chosen, "clip names")
-    name = str(row[column]).strip()
-    if str(column).lower() in ("youtube_id", "ytid") and "start_time" in row:
-        name = f"{name}_{row['start_time']}"
+    name = row.name(column)
+    if column.lower() in ("youtube_id", "ytid") and "start_time" in row.cells:
+        name = f"{name}_{row.text('start_time')}"
     return name
 
 
-def _listed(value: Any) -> list:
-    """A list, or a cell that holds a JSON list, is that list; any other value is one caption."""
-    if isinstance(value, str) and value.startswith("["):
-        with contextlib.suppress(json.JSONDecodeError):
-            value = json.loads(value)
-    return value if isinstance(value, list) else [value]
+def _only(names: Iterable[str], others: Iterable[str], key: Callable[[str], str]) -> dict[str, str]:
+    """name -> the other name with the same key, where each is the only one that has it."""
+    ours, theirs = ({}, {})
+    for there, found in ((names, ours), (others, theirs)):
+        for name in there:
+            found.setdefault(key(name), []).append(name)
+    return {ours[k][0]: theirs[k][0] for k in ours if len(ours[k]) == len(theirs.get(k, ())) == 1}
+
+
+def _loose(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _stem(name: str) -> str:
-    return AUDIO.sub("", Path(name).name)
+    return AUDIO.sub("", Path(_loose(name)).name)
 
 
 def _some(found: dict, path: Path) -> dict:
