@@ -167,9 +167,6 @@ def _csv(path: Path, text: str) -> Iterator[Row]:
                              f"quotes.")
         if cells == header:                                  # files that were joined carry their header again
             raise TableError(f"{where} is the header once more. Remove that line.")
-        for inner in (inner for cell in cells for inner in cell.split("\n")[1:]):
-            if inner.count(delimiter) == len(header) - 1 and any(map(AUDIO.search, inner.split(delimiter))):
-                raise _quotes(where, f"the cell in quotes that begins here holds what looks like a row: {inner!r:.60}")
         yield Row(where, {name: [cells[i] for i in at] if at[1:] else cells[at[0]] for name, at in places.items()})
 
 
@@ -182,21 +179,27 @@ def _delimiter(text: str, preferred: str) -> str:
 def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line of its beginning, cells) of each record that is not blank.
 
-    A lone quote turns inside and outside round for all that follows it, so where quotes do not pair up in a record,
-    it counts as text only in the middle of a line: a cell that ran over lines, or ends with a quote where another
-    cell ended before, may be the wrong one.
+    A lone quote turns inside and outside round for what follows it. So a record whose quotes do not pair up is right
+    only where the odd one is surely text: not if the record runs over lines, and not if that quote ends a cell and some
+    cell up to there began with one. Two lone quotes are known by the file names between them.
     """
     taken: list[str] = []
     reader = csv.reader(_kept(io.StringIO(text), taken), delimiter=delimiter, strict=True)
-    before = False                                           # whether a record ended with a quote
+    begins, begun = re.compile(f'^"|{delimiter}"', re.MULTILINE), False
     try:
         for cells in reader:
-            ends = any(cell.endswith('"') and cell.count('"') % 2 for cell in cells)
-            if "".join(taken).count('"') % 2 and (len(taken) > 1 or before and ends):
+            record = "".join(taken)
+            begun = begun or bool(begins.search(record))
+            ends = begun and any(cell.endswith('"') and cell.count('"') % 2 for cell in cells)
+            if record.count('"') % 2 and (len(taken) > 1 or ends):
                 raise csv.Error("it does not pair up with another one")
-            before |= taken[-1].rstrip("\n").endswith('"')
+            line = reader.line_num - len(taken) + 1
+            if rows := [inner for cell in cells if "\n" in cell for inner in cell.split("\n")
+                        if delimiter in inner and any(map(AUDIO.search, inner.split(delimiter)))]:
+                raise _quotes(f"{path.name}, line {line}", f"a cell in quotes begins here that holds '{rows[0]:.60}', "
+                                                           f"which looks like a row")
             if cells:
-                yield reader.line_num - len(taken) + 1, cells
+                yield line, cells
             taken.clear()
     except csv.Error as error:
         line = reader.line_num - len(taken) + 1 + _opened(taken)
@@ -251,8 +254,8 @@ def _json(path: Path, text: str) -> Iterator[Row]:
         inner = (tree[key] for key in ("data", "annotations") if isinstance(tree.get(key), list))
         tree = next(inner, clips if any(tree.values()) else None)
     if not isinstance(tree, list):
-        raise TableError(f'{path}: expected a list of objects, an object whose "data" or "annotations" is one, or one '
-                         f'object of clips and captions.')
+        raise TableError(f'{path}: expected a list of objects, an object whose "data" is one (COCO: "annotations"), or '
+                         f'one object of clips and captions.')
     return (_row(item, f"{path.name}, item {number}") for number, item in enumerate(tree))
 
 
