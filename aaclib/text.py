@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -26,8 +27,25 @@ class TextError(ValueError):
 
 # ---- normalisation ---------------------------------------------------------------------------------------------------
 
-_QUOTES = str.maketrans("\u2019\u2018`\u00b4\u201c\u201d", "''\'\'\"\"")      # typographic quotes to plain ones
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?")      # letters and digits, apostrophes inside or at the end: don't, dogs'
+# typographic quotes to plain ones; an underscore parts words
+_PLAIN = str.maketrans("\u2019\u2018`\u00b4\u201c\u201d_", "''\'\'\"\" ")
+
+
+def _marks() -> str:
+    """Accents, vowel signs and the like (Unicode's category M), which are part of the letter before them and of its
+    word. As ranges of a pattern, which are five times faster than single characters."""
+    characters = map(chr, (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)))
+    runs = itertools.groupby(characters, lambda c: unicodedata.category(c)[0] == "M")
+    found = [list(run) for are_marks, run in runs if are_marks]
+    return "".join(f"{run[0]}-{run[-1]}" for run in found)
+
+
+MARKS = _marks()
+_IN_WORD = rf"[\w{MARKS}]"
+# letters and digits; inside a word or at its end apostrophes (don't, dogs'), and inside what joins letters unseen
+_WORD = re.compile(rf"{_IN_WORD}+(?:(?:'|[\u200c\u200d]+){_IN_WORD}+)*'?")
+_LETTERS = re.compile(rf"(?:(?![\d_]){_IN_WORD})+")
+_SYMBOL = re.compile(rf"[^\w\s{MARKS}'][\ufe00-\ufe0f]+")       # with the sign that says which form of it is meant
 
 
 def _spaces(text: str) -> str:
@@ -35,11 +53,12 @@ def _spaces(text: str) -> str:
 
 
 def _lower(text: str) -> str:
-    return _spaces(text.lower())
+    """Lower case; an accent is the same whether it was written with its letter or after it (Unicode's form NFC)."""
+    return _spaces(unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower()))
 
 
 def _lower_nopunct(text: str) -> str:
-    return " ".join(_WORD.findall(text.lower().translate(_QUOTES)))
+    return " ".join(_WORD.findall(_SYMBOL.sub(" ", _lower(text).translate(_PLAIN))))
 
 
 def _wavcaps(text: str) -> str:
@@ -54,6 +73,11 @@ NORMALISE: dict[str, Callable[[str], str]] = {
     "lower-nopunct": _lower_nopunct,   # lower case, words alone; hyphens part words, apostrophes stay
     "wavcaps": _wavcaps,               # the paper's CLAP: lower case, without ( , . ! ? ; : | * " )
 }
+
+
+def letters(text: str) -> list[str]:
+    """The words of a text in lower case as runs of letters with their marks: without digits and apostrophes."""
+    return _LETTERS.findall(_lower(text))
 
 
 def normalise(captions: Iterable[str], policy: str) -> list[str]:
@@ -137,7 +161,8 @@ class WordTokenizer(Tokenizer):
         alphabetical order, so that the same captions in any order give the same ids. Captions are used as they come:
         normalise them first."""
         core = tokenizers.Tokenizer(models.WordLevel(unk_token=UNK))
-        words = tokenizers.Regex(r"[\p{L}\p{N}](?:['\u2019\-]?[\p{L}\p{N}])*'?|[^\s\p{L}\p{N}]")
+        inside = r"\p{L}\p{M}\p{N}"
+        words = tokenizers.Regex(rf"[{inside}](?:['\u2019\u200c\u200d\-]?[{inside}])*'?|[^\s{inside}]")
         core.pre_tokenizer = pre_tokenizers.Split(words, "removed", invert=True)
         trainer = trainers.WordLevelTrainer(vocab_size=vocabulary, min_frequency=1, show_progress=False,
                                             special_tokens=[PAD, UNK, BOS, EOS])

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-WORD = re.compile(r"\w+(?:'\w+)?")
+from aaclib.text import MARKS, NORMALISE
+
+WORD = re.compile(rf"[\w{MARKS}]+(?:'[\w{MARKS}]+)?")
 PAD = UNKNOWN = 0          # row 0 of the words' table is zero: padding, and the own row of an unknown word
 BUCKETS = 4096             # rows of the n-grams' table; row 0 of it is padding
 MAX_NGRAMS = 24            # of a word; a longer word keeps its first ones
@@ -25,7 +27,7 @@ MAX_WORDS = 64             # of a caption
 
 def split(caption: str) -> list[str]:
     """The words of a caption in lower case, punctuation left out; a caption without any word is one odd word."""
-    return WORD.findall(caption.lower())[:MAX_WORDS] or [caption.strip() or " "]
+    return WORD.findall(NORMALISE["lower"](caption))[:MAX_WORDS] or [caption.strip() or " "]
 
 
 @functools.cache

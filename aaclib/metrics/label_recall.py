@@ -16,6 +16,7 @@ import numpy as np
 import snowballstemmer
 
 from aaclib.metrics.result import Result, means
+from aaclib.text import letters
 
 SILENT = frozenset("a an and of in on or the with other others sound sounds noise noises".split())
 
@@ -47,7 +48,7 @@ def alternatives(label: str) -> tuple[frozenset[str], ...]:
 
 
 def stems(text: str) -> list[str]:
-    return [_stem(word) for word in re.findall(r"[a-z]+", text.lower())]
+    return [_stem(word) for word in letters(text)]
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aaclib.plots.style import BLUE, CYCLE, DOUBLE, SINGLE, figure, grid, letter, styled
+from aaclib.text import letters
 
 
 def spectrogram(ax: Axes, wave: np.ndarray, rate: int, floor_db: float = 70.0) -> None:
@@ -106,7 +106,7 @@ def overlap(shares: Mapping[str, float]) -> Figure:
 def _content_words(text: str) -> list[str]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return [w for w in re.findall(r"[^\W\d_]+", text.lower()) if w not in ENGLISH_STOP_WORDS]
+    return [w for w in letters(text) if w not in ENGLISH_STOP_WORDS]
 
 
 def _short(text: str, length: int) -> str:

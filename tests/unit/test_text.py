@@ -1,6 +1,9 @@
 """Normalisation policies and tokenizers."""
 
 import json
+import re
+import sys
+import unicodedata
 
 import pytest
 import tokenizers
@@ -9,6 +12,8 @@ from hypothesis import strategies as st
 from tokenizers import models, pre_tokenizers
 
 from aaclib import text
+from aaclib.clap import tiny_words
+from aaclib.metrics import label_recall
 from aaclib.text import NORMALISE, TextError, Tokenizer, WordTokenizer, normalise
 
 CAPTIONS = ["A dog barks, twice!", "Rain falls; the dogs' owner doesn't mind.", "a near-by bell rings at 3 o'clock"]
@@ -30,6 +35,45 @@ def test_typographic_quotes_are_plain_ones():
 def test_policies_are_stable_and_tidy(raw, policy):
     once = NORMALISE[policy](raw)
     assert NORMALISE[policy](once) == once == " ".join(once.split())
+
+
+LETTERS_AND_MARKS = st.text(st.characters(categories=["L", "M", "N", "Zs"]), max_size=12)
+
+
+@given(LETTERS_AND_MARKS)
+def test_no_letter_mark_or_digit_is_lost(raw):
+    kept = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).lower()).split()
+    assert NORMALISE["lower-nopunct"](raw).split() == kept
+    assert "".join(tiny_words.split(raw)).strip() == "".join(kept[:tiny_words.MAX_WORDS])
+
+
+@given(st.text(st.characters(categories=["L", "M", "N", "P", "Zs"])), st.sampled_from(["lower", "lower-nopunct"]))
+def test_an_accent_is_the_same_however_it_was_written(raw, policy):
+    assert NORMALISE[policy](unicodedata.normalize("NFC", raw)) == NORMALISE[policy](unicodedata.normalize("NFD", raw))
+
+
+def test_the_pattern_of_marks_is_unicode_s():
+    pattern = re.compile(f"[{text.MARKS}]")
+    marks = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M"]
+    assert len(marks) > 2000 and all(map(pattern.match, marks))
+    assert not any(map(pattern.match, "aZ9 _'-\u00e9\u200d\u4e00"))
+
+
+@pytest.mark.parametrize(("raw", "words"), [
+    ("कुत्ता भौंकता है।", 3), ("หมากำลังเห่า", 1), ("Un cafe\u0301 bru\u0302lant.", 3), ("می\u200cخواهم", 1),      # with a joiner
+    ("a \u2764\ufe0f dog \U0001f468\u200d\U0001f469 barks", 3), ("rock'n'roll, dogs' 3rd can_t", 5),
+])
+def test_words_stay_whole_in_other_scripts(raw, words):
+    said = NORMALISE["lower-nopunct"](raw)
+    tokenizer = WordTokenizer.train([said])
+    (ids,) = tokenizer.encode([said])
+    assert len(said.split()) == words == len(ids) - 1 and tokenizer.decode(ids) == said
+    assert len(tiny_words.split(said)) >= words
+
+
+def test_labels_are_heard_in_other_scripts_too():
+    found = label_recall.label_recall(["un cafe\u0301 noir", "कुत्ता"], [["Café"], ["कुत्ता", "कता"]])
+    assert found["label_recall"].per_clip.tolist() == [1.0, 0.5]
 
 
 def test_empty_and_unknown():
