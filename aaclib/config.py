@@ -172,7 +172,7 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     `overrides`: {"train.epochs": 3} or ["train.epochs=3"]. A group may be given whole: it changes what it names.
     Raises ConfigError, which names the setting (and the file) and what would fit.
     """
-    values = fitting.put(_profile(str(profile)), fitting.known(Config, _given(overrides)))
+    values = fitting.put(_profile(str(profile)), fitting.pairs(Config, _given(overrides)))
     return _together(fitting.build(Config, values))
 
 
@@ -220,7 +220,7 @@ def _profile(profile: str, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         tree = dict(fitting.mapping(tree or {}, "the file"))
         base = fitting.fit(tree.pop("base", ""), str, "base")
         values = _profile(base, (*above, path)) if base else {}
-        return fitting.put(values, fitting.known(Config, {"name": path.stem, **tree}.items()))
+        return fitting.put(values, fitting.pairs(Config, {"name": path.stem, **tree}.items()))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -242,7 +242,7 @@ def _file(profile: str, above: tuple[Path, ...]) -> Path:
 def pairs_of(overrides: Mapping[str, Any] | Iterable[str]) -> Iterator[tuple[str, Any]]:
     """(setting, value) of overrides given either way: values of the setting's type (lists for tuples, as in JSON), of
     a whole group each setting. Raises ConfigError for text without '=', and for what is unknown or does not fit."""
-    return ((name, json.loads(json.dumps(value))) for name, value in fitting.known(Config, _given(overrides)))
+    return ((name, json.loads(json.dumps(value))) for name, value in fitting.pairs(Config, _given(overrides)))
 
 
 def _given(overrides: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[Any, Any]]:

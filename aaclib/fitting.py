@@ -21,8 +21,7 @@ from typing import Any
 
 import yaml
 
-BOUNDS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), "below": ("below", operator.lt),
-          "most": ("at most", operator.le)}
+BOUNDS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), "below": ("below", operator.lt)}
 SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -50,7 +49,7 @@ def some_of(default: Any, known: Iterable[Any]) -> Any:
 
 
 def number(default: Any, **bounds: float) -> Any:
-    """A number within `least` or `above`, and `below` or `most`; or a list or mapping of such numbers."""
+    """A number within `least` or `above`, and `below`; or a list or mapping of such numbers."""
     wanted = " and ".join(f"{BOUNDS[name][0]} {bound}" for name, bound in bounds.items())
     return checked(default, lambda value: all(BOUNDS[name][1](value, bound) for name, bound in bounds.items()), wanted)
 
@@ -58,14 +57,14 @@ def number(default: Any, **bounds: float) -> Any:
 # ---- made to fit -----------------------------------------------------------------------------------------------------
 
 
-def known(kind: type, given: Iterable[tuple[Any, Any]], where: str = "") -> Iterator[tuple[str, Any]]:
+def pairs(kind: type, given: Iterable[tuple[Any, Any]], where: str = "") -> Iterator[tuple[str, Any]]:
     """(setting, fitting value) of what is given for the dataclass `kind`, of a whole group each of its settings. The
     third level belongs to a free dictionary, whose keys may hold dots: data.sizes.clotho.train. Raises ConfigError."""
     there = settings(kind)
     for key, value in given:
         name = f"{where}{key}"
         if any(one.startswith(f"{name}.") for one in there):
-            yield from known(kind, mapping(value, name).items(), f"{name}.")
+            yield from pairs(kind, mapping(value, name).items(), f"{name}.")
             continue
         owner = name if name in there else ".".join(name.split(".", 2)[:2])
         if owner not in there or name.endswith("."):
@@ -76,11 +75,11 @@ def known(kind: type, given: Iterable[tuple[Any, Any]], where: str = "") -> Iter
         yield name, fit(value, hint if owner == name else typing.get_args(hint)[1], name, declared)
 
 
-def put(values: Mapping[str, Any], pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def put(values: Mapping[str, Any], changes: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """`values` with these on top. A free dictionary is replaced whole, and keeps its other entries where only one of
     them is named."""
     values = dict(values)
-    for name, value in pairs:
+    for name, value in changes:
         group, _, entry = name.partition(".")
         owner, _, entry = entry.partition(".")
         if entry:

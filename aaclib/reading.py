@@ -114,18 +114,22 @@ def read_text(path: Path, setting: str = "", encodings: Sequence[str] = UTF8) ->
     if what := next((what for start, what in NO_TEXT.items() if content.startswith(start)), ""):
         raise TableError(f"{path} is {what}, no text: save it as CSV (UTF-8), and give that file.")
     encodings = next(((name,) for mark, name in MARKS.items() if content.startswith(mark)), encodings)
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-            break
-        except UnicodeDecodeError as error:
-            problem = f"{path} is not in {encoding.removesuffix('-sig')} (byte {error.start}). Save it as UTF-8."
-    else:
-        raise TableError(problem)
+    text = _decoded(path, content, encodings)
     if "\0" in text:
         raise TableError(f"{path}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL byte, which no text "
                          f"has. Is it in UTF-16 or damaged? Save it as UTF-8.")
     return re.sub("\r\n?", "\n", text)
+
+
+def _decoded(path: Path, content: bytes, encodings: Sequence[str]) -> str:
+    first, *others = encodings
+    try:
+        return content.decode(first)
+    except UnicodeDecodeError as error:
+        if others:
+            return _decoded(path, content, others)
+        name = first.removesuffix("-sig")
+        raise TableError(f"{path} is not in {name} (byte {error.start}). Save it as UTF-8.") from error
 
 
 def read_lines(path: Path, setting: str = "") -> list[str]:

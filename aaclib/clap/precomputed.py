@@ -115,7 +115,7 @@ def _read_ids(folder: Path, names: tuple[str, ...]) -> list[str]:
     for path in (folder / f"{name}.{kind}" for name in names for kind in ("txt", "json")):
         if path.is_file():
             text = path.read_text(encoding="utf-8")
-            ids = text.splitlines() if path.suffix == ".txt" else json.loads(text)
+            ids = text.removesuffix("\n").split("\n") if path.suffix == ".txt" else json.loads(text)
             if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
                 raise BackendError(f"{path}: expected a list of strings.")
             return ids
