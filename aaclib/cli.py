@@ -108,7 +108,8 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     _die_politely()
     try:
-        wrong = runner.lost_in(run.run(stages, force=args.force), stages)
+        run.run(stages, force=args.force)
+        wrong = run.lost(stages)
     except notebook.NotebookError as error:
         wrong = error.lines
     print("".join(f"{line}\n" for line in wrong), end="", file=sys.stderr)

@@ -113,6 +113,13 @@ class Run:
             return f"{missing[0]} is gone"
         return f"{', '.join(done['lost'])} lost to a crash" if done.get("lost") else ""
 
+    def lost(self, stages: Sequence[Stage]) -> list[str]:
+        """What crashes took from these stages, and what to do, a line each; empty where nothing was lost."""
+        record = self.record()["stages"]
+        lines = [f"{stage.name}: {names} lost to a crash: {why}" for stage in stages
+                 for why, names in lost.by_reason(record.get(stage.name, {}).get("lost", {})).items()]
+        return [*lines, lost.ADVICE] if lines else []
+
     def select(self, only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
         """The stages asked for, by number ("03"), name or part of a name. Raises RunError for an unknown one."""
         wanted = {self._find(name).name for text in only for name in text.split(",") if name}
@@ -278,13 +285,6 @@ def _inputs(config: Config, root: Path) -> dict[str, str]:
     return {name: provenance.files_digest(Path(path).expanduser()) for name, path in paths.items() if str(path)}
 
 
-def lost_in(record: Mapping[str, Any], stages: Sequence[Stage]) -> list[str]:
-    """What crashes took from these stages, and what to do, a line each; empty where all is there."""
-    lines = [f"{stage.name}: {names} lost to a crash: {why}" for stage in stages
-             for why, names in lost.by_reason(record["stages"][stage.name].get("lost", {})).items()]
-    return [*lines, lost.ADVICE] if lines else []
-
-
 def plan(run: Run, stages: Sequence[Stage], force: bool = False) -> list[str]:
     """One line a stage: what a run would do now, and why."""
     record, lines = run.record(), []
@@ -294,4 +294,4 @@ def plan(run: Run, stages: Sequence[Stage], force: bool = False) -> list[str]:
     return lines
 
 
-__all__ = ["STAGES", "ConfigError", "Run", "RunError", "Stage", "lost_in", "plan"]
+__all__ = ["STAGES", "ConfigError", "Run", "RunError", "Stage", "plan"]
