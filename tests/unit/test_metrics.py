@@ -1,7 +1,11 @@
 """`evaluate` and its parts: bad input, the cache and Java. No real METEOR or SPICE."""
 
 import itertools
+import os
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,6 +149,21 @@ def test_a_chosen_java_that_is_too_old_is_refused(monkeypatch, tmp_path):
     with pytest.raises(Unavailable, match="it is Java 11, and it takes 17"):
         java.java()
     java.java.cache_clear()
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {}])
+def test_paths_in_other_letters_under_any_locale(tmp_path, locale):
+    """Java reads paths by the locale that it finds, and options meant for another Java."""
+    folder = tmp_path / "Ä日 x"
+    folder.mkdir()
+    (folder / "pycocoevalcap").symlink_to(ptb.pycocoevalcap())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} | locale
+    environment |= {"PYTHONPATH": os.pathsep.join([str(folder), str(Path(metrics.__file__).parents[2])]),
+                    **dict.fromkeys(java.OPTIONS, "-Xmx1m -XX:NoSuchOption")}
+    script = "from aaclib.metrics import ptb\nprint(ptb.pycocoevalcap(), ptb.tokenise(['A dog, BARKING.']))"
+    done = subprocess.run([sys.executable, "-X", "utf8", "-c", script], env=environment, capture_output=True,
+                          encoding="utf-8", timeout=60)
+    assert done.stdout.strip() == f"{folder}/pycocoevalcap ['a dog barking']", done.stderr
 
 
 # ---- tokens

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import aaclib
-from aaclib import config, experiment, metrics, tables
+from aaclib import config, experiment, metrics, plots, tables
 from aaclib.store import Store
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -83,6 +83,7 @@ def test_frames_without_any_metric_have_their_columns_and_say_why(run, decoding)
     assert run.relative("folder", decoding) is None
     assert "no score in any metric" in run.why_no_relative("folder", decoding) or decoding == "beam"
     assert run.comparisons("folder", decoding=decoding, against="baseline").empty
+    assert tables.frames.by_seed(run, "folder", "cider_d", decoding).value.empty and plots.bars(results)
     table = tables.main_table(run, "folder", decoding)
     assert table.columns == () and "No metric could be computed" in table.notes[0]
     assert any(WHY in note for note in table.notes) and table.latex() and table._repr_html_()
