@@ -60,7 +60,7 @@ def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], met
     run.compute(_modules(wanted))
     if strict and metrics is not None and (broken := [name for name in wanted if name in run.errors]):
         raise run.errors[broken[0]]
-    run.tell()
+    run.tell(wanted)
     return run.scores(wanted)
 
 
@@ -119,8 +119,9 @@ class _Run:
         for blob in found.values():
             self.results |= _unpack(blob)
         todo = [module for module, its in keys.items() if its and its not in found]
-        for module in [module for module in todo if MODULES[module][0] in self.before]:
-            self._fail([module], Lost(self.before[MODULES[module][0]]))
+        for module in todo:
+            if why := self.before.get(MODULES[module][0]):
+                self._fail([module], Lost(why))
         todo = [module for module in todo if module not in self.errors]
         if "meteor" in todo:                         # its 10 s of start-up pass while captions are tokenised
             self._try(["meteor"], _module("meteor").warm_up)
@@ -164,10 +165,11 @@ class _Run:
     def _key(self, module: str) -> bytes:
         return key(module, identity(module, self.tokenize), self.content)
 
-    def tell(self) -> None:
-        """Says which metrics were lost, and notes it for the run."""
-        found = {name: str(error) for name, error in self.errors.items() if name in NAMES and isinstance(error, Lost)}
-        lost.note({name: why for name, why in found.items() if name not in self.before})
+    def tell(self, wanted: Sequence[str]) -> None:
+        """Says which metrics were lost, and notes it for the run, where a module goes by its first metric."""
+        names = {*wanted, *(made[0] for made in MODULES.values())} - set(self.before)
+        lost.note({name: str(self.errors[name]) for name in NAMES
+                   if name in names and isinstance(self.errors.get(name), Lost)})
 
     def _combine(self) -> None:
         for name, parts in COMBINED.items():

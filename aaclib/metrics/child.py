@@ -35,7 +35,7 @@ def twice(action: Callable[[], Value]) -> Value:
 
 
 def say_again(lost: Lost) -> None:
-    print(f"{lost} It is tried once more.", file=sys.stderr, flush=True)
+    print(f"Tried once more: {lost}", file=sys.stderr, flush=True)
 
 
 def signal_of(code: int) -> int:
@@ -50,6 +50,12 @@ def ended(code: int) -> str:
     if number == signal.SIGKILL:
         return "was killed, by somebody or because the machine ran out of memory"
     return f"ended ({signal.strsignal(number)})" if number else f"ended (exit {code})"
+
+
+def printing(how: str, said: bytes) -> str:
+    """How a process ended, and what it printed last."""
+    text = said.decode(errors="replace").strip()[-500:]
+    return f"{how}: {text}" if text else f"{how}."
 
 
 class Child:
@@ -133,8 +139,8 @@ class Child:
         if b"OutOfMemoryError" in said:
             how = "ran out of memory"
         how = how or ("closed its output" if code is None else ended(code))
-        printed = f": {said.decode(errors='replace').strip()[-500:]}" if said.strip() else "."
-        return Lost(f"{self.name} {how}{printed}", outside=code is not None and signal_of(code) in SENT)
+        sent = code is not None and signal_of(code) in SENT
+        return Lost(printing(f"{self.name} {how}", said), outside=sent or b"insufficient memory" in said)
 
     def stop(self) -> None:
         if self.mine:

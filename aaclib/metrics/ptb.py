@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aaclib.metrics.cache import Cache
-from aaclib.metrics.child import ended, twice
+from aaclib.metrics.child import ended, printing, twice
 from aaclib.metrics.java import environment, java
 from aaclib.metrics.result import Lost, Unavailable
 from aaclib.store import VERSIONS, Store
@@ -70,8 +70,7 @@ def _run(lines: list[str]) -> list[str]:
         raise Lost(f"The PTB tokenizer could not be started: {error}.") from error
     answer = done.stdout.decode("utf-8", errors="replace").split("\n")
     if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()[-500:]
-        raise Lost(f"The PTB tokenizer {ended(done.returncode)}: {said}")
+        raise Lost(printing(f"The PTB tokenizer {ended(done.returncode)}", done.stderr or done.stdout))
     if answer and answer[-1] == "":
         answer.pop()
     answer += [""] * (len(lines) - len(answer)) if not any(lines[len(answer):]) else []      # empty captions at the end

@@ -141,7 +141,7 @@ class Worker(Child):
             try:
                 self._exchange(START_S, {"do": "hello"})
             except Lost as lost:
-                raise Lost(f"It does not start. {lost}", outside=True) from lost
+                raise Lost(f"SPICE does not start: {lost}", outside=True) from lost
         return self._exchange(timeout, request)
 
     def _exchange(self, timeout: float, request: dict) -> dict:
