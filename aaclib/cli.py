@@ -1,7 +1,7 @@
 """The command line: `aaclib run|caption|metrics|list|doctor|convert` (and `python -m aaclib`).
 
 Every error class of aaclib is a message for the user: it is printed without a traceback and the exit code is 2. A
-failing notebook ends with exit code 1. AACLIB_TRACEBACK=1 shows where an error came from.
+failing notebook, or a metric lost to a crash, ends with exit code 1. AACLIB_TRACEBACK=1 shows where an error came from.
 """
 
 from __future__ import annotations
@@ -109,10 +109,11 @@ def _run(args: argparse.Namespace) -> int:
     _die_politely()
     try:
         run.run(stages, force=args.force)
+        wrong = run.lost(stages)
     except notebook.NotebookError as error:
-        print(*error.lines, sep="\n", file=sys.stderr)
-        return 1
-    return 0
+        wrong = error.lines
+    print("".join(f"{line}\n" for line in wrong), end="", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 def _plan(config: Any) -> None:

@@ -16,6 +16,8 @@ from aaclib.memo import kept
 from aaclib.metrics import Scores, clap_score, label_recall
 from aaclib.pipeline import Pipeline
 
+RESULTS = ("target", "strategy", "group", "decoding", "metric", "value", "low", "high", "n", "seeds", "note")
+
 
 class Experiment(Pipeline):
     """All results of one profile."""
@@ -25,6 +27,10 @@ class Experiment(Pipeline):
         rows = self.strategies(target)
         return rows if decoding == "greedy" else [row for row in rows if row.name in self.config.generate.beam_rows]
 
+    def names(self, decoding: str = "greedy") -> list[str]:
+        """The metrics of a table. Beam search fills a second, small one, without SPICE, which costs most."""
+        return [n for n in self.config.metrics.names if decoding == "greedy" or n not in ("spice", "spider")]
+
     @kept
     def scores(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> Scores:
         """The scores of one row and seed against all references of the evaluation clips."""
@@ -32,9 +38,8 @@ class Experiment(Pipeline):
         return self._evaluate(self.captions(target, strategy, seed, decoding), references, decoding)
 
     def _evaluate(self, candidates, references, decoding: str = "greedy") -> Scores:
-        # beam search fills a second, small table, without SPICE, which costs most
-        names = [n for n in self.config.metrics.names if decoding == "greedy" or n not in ("spice", "spider")]
-        return metrics.evaluate(list(candidates), [list(r) for r in references], names, store=self.store, strict=False)
+        return metrics.evaluate(list(candidates), [list(r) for r in references], self.names(decoding),
+                                store=self.store, strict=False)
 
     @kept
     def human(self, target: str) -> list[Scores]:
@@ -54,10 +59,11 @@ class Experiment(Pipeline):
 
     @kept
     def results(self, target: str, decoding: str = "greedy") -> pd.DataFrame:
-        """Tidy: target, strategy, group, decoding, metric, value, low, high (fractions), n, seeds, note."""
+        """Tidy: the columns of `RESULTS`, values as fractions. A metric that a row lacks is NaN, its note says why."""
         return pd.DataFrame([
             line for row in self.rows(target, decoding) for line in self._lines(
-                target, row, decoding, self.all_scores(target, row.name, decoding), self.config.metrics.names)])
+                target, row, decoding, self.all_scores(target, row.name, decoding), self.names(decoding))
+        ], columns=RESULTS)
 
     def _lines(self, target: str, row: bridge.Strategy, decoding: str, scores: list[Scores],
                metrics: Sequence[str]) -> list[dict]:
@@ -65,9 +71,8 @@ class Experiment(Pipeline):
         lines = []
         for name in metrics:
             if lacking := [s for s in scores if name not in s.statistics]:
-                if decoding == "greedy":
-                    lines.append({**about, "metric": name, "value": np.nan, "low": np.nan, "high": np.nan,
-                                  "n": scores[0].n, "seeds": 0, "note": lacking[0].missing.get(name, "not computed")})
+                lines.append({**about, "metric": name, "value": np.nan, "low": np.nan, "high": np.nan,
+                              "n": scores[0].n, "seeds": 0, "note": lacking[0].missing.get(name, "not computed")})
                 continue
             found = stats.interval(scores, name, self.config.metrics.bootstrap)
             seeds = 1 if row.name == "human" else len(scores)
@@ -139,25 +144,31 @@ class Experiment(Pipeline):
         supervised row (`why_no_relative` says why)."""
         if self.why_no_relative(target, decoding):
             return None
-        bound, lines = self.all_scores(target, "supervised", decoding), []
-        # of a bound that scores 0, or nothing, there is no share
-        metrics = [name for name in self.config.metrics.names if any(s.corpus.get(name) for s in bound)]
+        bound, shares = self.all_scores(target, "supervised", decoding), self._shares(target, decoding)
+        lines = []
         for row in [row for row in self.rows(target, decoding) if row.name != "human"]:
             scores = self.all_scores(target, row.name, decoding)
-            for name in metrics:
-                if all(name in s.statistics for s in (*scores, *bound)):
+            for name in shares:
+                if all(name in s.statistics for s in scores):
                     found = stats.relative(scores, bound, name, self.config.metrics.bootstrap)
                     lines.append({"target": target, "strategy": row.name, "decoding": decoding, "metric": name,
                                   "value": found.value, "low": found.low, "high": found.high})
         return pd.DataFrame(lines)
 
     def why_no_relative(self, target: str, decoding: str = "greedy") -> str:
-        if any(row.name == "supervised" for row in self.rows(target, decoding)):
-            found = {s.corpus.get(self.config.metrics.headline)
-                     for s in self.all_scores(target, "supervised", decoding)}
-            return "The fully supervised row scores 0: its training has failed." if found == {0.0} else ""
-        return ("There is no fully supervised row in this run: it needs the audio of the training clips. "
-                "Add 'supervised' to the target's strategies to have one.")
+        if not any(row.name == "supervised" for row in self.rows(target, decoding)):
+            return ("There is no fully supervised row in this run: it needs the audio of the training clips. "
+                    "Add 'supervised' to the target's strategies to have one.")
+        if {s.corpus.get(self.config.metrics.headline)
+                for s in self.all_scores(target, "supervised", decoding)} == {0.0}:
+            return "The fully supervised row scores 0: its training has failed."
+        return "" if self._shares(target, decoding) else "The fully supervised row has no score in any metric."
+
+    def _shares(self, target: str, decoding: str) -> list[str]:
+        """The metrics that every seed of the fully supervised row has: of one that is 0 in all there is no share."""
+        bound = self.all_scores(target, "supervised", decoding)
+        return [name for name in self.names(decoding)
+                if all(name in s.corpus for s in bound) and any(s.corpus[name] for s in bound)]
 
     def per_clip(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> pd.DataFrame:
         """clip, candidate, references and every metric, one row a clip; for anyone to audit."""

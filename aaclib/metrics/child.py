@@ -6,18 +6,62 @@ import atexit
 import contextlib
 import os
 import queue
+import signal
 import subprocess
+import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Self, TypeVar
+
+from aaclib.metrics.java import environment
+from aaclib.metrics.result import Lost
+
+SENT = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)      # by somebody; Java itself dies of others
 
 _guard = threading.Lock()
 _of_session: dict[type, Child] = {}
+Value = TypeVar("Value")
+
+
+def twice(action: Callable[[], Value]) -> Value:
+    """What `action` returns; where its process is lost, it is tried once more, with a fresh one."""
+    try:
+        return action()
+    except Lost as lost:
+        say_again(lost)
+        return action()
+
+
+def say_again(lost: Lost) -> None:
+    print(f"Tried once more: {lost}", file=sys.stderr, flush=True)
+
+
+def signal_of(code: int) -> int:
+    """The signal that ended a process, or 0. Java answers one with the exit code 128 + its number, as shells do."""
+    number = -code if code < 0 else code - 128
+    return number if number in signal.valid_signals() else 0
+
+
+def ended(code: int) -> str:
+    """How a process ended, in words."""
+    number = signal_of(code)
+    if number == signal.SIGKILL:
+        return "was killed, by somebody or because the machine ran out of memory"
+    return f"ended ({signal.strsignal(number)})" if number else f"ended (exit {code})"
+
+
+def printing(how: str, said: bytes) -> str:
+    """How a process ended, and what it printed last."""
+    text = said.decode(errors="replace").strip()[-500:]
+    return f"{how}: {text}" if text else f"{how}."
 
 
 class Child:
     """A process that reads requests and writes answers, one a line. It ends by itself when its input closes."""
+
+    name = "The process"
 
     def __init__(self) -> None:
         self.process: subprocess.Popen | None = None
@@ -43,28 +87,60 @@ class Child:
         return self.mine and self.process.poll() is None
 
     def spawn(self, command: list[str], cwd: Path | None = None) -> None:
-        self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors)
+        """Raises Lost where it cannot be started."""
+        self.stop()
+        try:
+            self.errors = tempfile.TemporaryFile()
+            self.process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=self.errors, env=environment())
+        except OSError as error:
+            raise Lost(f"{self.name} could not be started: {error}.", outside=True) from error
         self.owner = os.getpid()
         self.answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(self.process.stdout, self.answers), daemon=True).start()
+        self.listener = threading.Thread(target=_listen, args=(self.process.stdout, self.answers), daemon=True)
+        self.listener.start()
+
+    @contextlib.contextmanager
+    def exchange(self) -> Iterator[None]:
+        """One at a time; whatever cuts it short ends the process, whose next answer would be to the old question."""
+        with self.lock:
+            try:
+                yield
+            except BaseException:
+                self.stop()
+                raise
 
     def send(self, text: str) -> None:
         """Writes in a thread, so that neither side waits for the other; where the process ends, `answer` says so."""
         threading.Thread(target=_write, args=(self.process.stdin, text), daemon=True).start()
 
     def answer(self, timeout: float) -> bytes:
-        """The next line; one without a line's end where the process has ended. Raises TimeoutError."""
+        """The next line. Raises Lost where none comes in time or the process has ended."""
         try:
-            return self.answers.get(timeout=timeout)
+            line = self.answers.get(timeout=timeout)
         except queue.Empty:
-            raise TimeoutError(f"no answer in {timeout:.0f} s") from None
+            raise self.lost(f"did not answer in {timeout:.0f} s") from None
+        if not line.endswith(b"\n"):
+            raise self.lost()
+        return line
 
-    def said(self) -> str:
-        """What it wrote to its standard error."""
+    def lost(self, how: str = "") -> Lost:
+        """Ends the process and says why it is lost: `how`, or how it ended; and what it printed last."""
+        with contextlib.suppress(subprocess.TimeoutExpired):       # Java may still be saying why
+            self.process.wait(1)
+        code = self.process.poll()
+        self.process.kill()
+        self.listener.join(1)
         self.errors.seek(0)
-        return self.errors.read().decode(errors="replace").strip()
+        said = self.errors.read()
+        while not self.answers.empty():
+            said += self.answers.get()                             # Java complains of its start on standard output
+        self.stop()
+        if b"OutOfMemoryError" in said:
+            how = "ran out of memory"
+        how = how or ("closed its output" if code is None else ended(code))
+        sent = code is not None and signal_of(code) in SENT
+        return Lost(printing(f"{self.name} {how}", said), outside=sent or b"insufficient memory" in said)
 
     def stop(self) -> None:
         if self.mine:

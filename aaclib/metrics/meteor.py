@@ -8,33 +8,44 @@ second step is not needed and a resample of clips has its true corpus value. Loa
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import numpy as np
 
 from aaclib import stats
 from aaclib.metrics.cache import Cache
-from aaclib.metrics.child import Child
+from aaclib.metrics.child import Child, say_again
 from aaclib.metrics.java import java
-from aaclib.metrics.ptb import BREAKS, pycocoevalcap
-from aaclib.metrics.result import MetricError, Result
-from aaclib.store import Store
+from aaclib.metrics.ptb import BREAKS, package, pycocoevalcap
+from aaclib.metrics.result import Lost, Result
+from aaclib.store import VERSIONS, Store
 
-TIMEOUT_S = 300.0          # without any answer: start-up is 10 s, a minute on a busy machine
+TIMEOUT_S = 180.0          # without any answer: start-up is 10 s, a minute on a busy machine
 SEPARATOR = "|||"
+
+
+def identity() -> dict[str, Any]:
+    """What decides the counts of a clip."""
+    return {"meteor": VERSIONS["meteor"], **package()}
 
 
 def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
     """Tokenised captions in. Statistics: the 23 counts. A clip that is known to the cache costs nothing.
-    Raises Unavailable without Java, MetricError naming the clip where the jar fails twice on it."""
+    Raises Unavailable without Java, Lost naming the clip where the jar fails twice on it."""
     lines = [_line(c, refs) for c, refs in zip(candidates, references, strict=True)]
     counts = Cache("meteor", store).complete(lines, lambda fresh: worker().score(fresh),
-                                             lambda row: row.astype("<f8").tobytes(), lambda b: np.frombuffer(b, "<f8"))
+                                             lambda row: row.astype("<f8").tobytes(),
+                                             lambda b: np.frombuffer(b, "<f8"), identity())
     table = np.array([counts[line] for line in lines]).reshape(len(lines), stats.METEOR_COLUMNS)
     return {"meteor": Result(stats.meteor(table, 1), stats.meteor_summable(table))}
 
 
 def warm_up() -> None:
-    """Starts the jar in the background, if it is not running. Raises Unavailable without Java."""
-    worker().start()
+    """Starts the jar in the background, if it is not running. Raises Unavailable without Java; a start that fails is
+    tried again, and reported, by `compute`."""
+    with contextlib.suppress(Lost):
+        worker().start()
 
 
 def _line(candidate: str, references: list[str]) -> str:
@@ -46,6 +57,8 @@ def _line(candidate: str, references: list[str]) -> str:
 class Meteor(Child):
     """One running jar. A crash or a time-out starts a fresh one and goes on with the clips not yet answered."""
 
+    name = "METEOR"
+
     def start(self) -> None:
         if not self.alive:
             self.spawn(self.command(), pycocoevalcap() / "meteor")
@@ -56,31 +69,31 @@ class Meteor(Child):
                 "-", "-", "-stdio", "-l", "en", "-norm", "-a", "data/paraphrase-en.gz"]
 
     def score(self, lines: list[str]) -> list[np.ndarray]:
-        """The 23 counts of each SCORE line, in order. Raises MetricError."""
-        with self.lock:
+        """The 23 counts of each SCORE line, in order. Raises Lost."""
+        with self.exchange():
             counts: list[np.ndarray] = []
             failed_at = -1
             while todo := lines[len(counts):]:
                 try:
                     self.start()
                     self.send("".join(f"{line}\n" for line in todo))
-                    for line in todo:
-                        counts.append(self._counts(line))
-                except (OSError, ValueError) as error:
-                    reason = f"{error} {self.said()[-500:]}".strip()
-                    self.stop()
+                    for _ in todo:
+                        counts.append(self._counts())
+                except Lost as lost:
                     if failed_at == len(counts):
-                        raise MetricError(f"METEOR failed twice on '{lines[failed_at][:200]}': {reason}") from error
+                        raise Lost(f"METEOR failed twice on '{lines[failed_at][:200]}': {lost}") from lost
                     failed_at = len(counts)
+                    say_again(lost)
             return counts
 
-    def _counts(self, line: str) -> np.ndarray:
+    def _counts(self) -> np.ndarray:
         answer = self.answer(TIMEOUT_S)
-        if not answer.endswith(b"\n"):
-            raise OSError(f"METEOR's process ended (exit {self.process.wait()}) at '{line[:80]}'.")
-        row = np.array(answer.split(), dtype=np.float64)       # ValueError for anything but numbers
+        try:
+            row = np.array(answer.split(), dtype=np.float64)
+        except ValueError:
+            row = np.empty(0)
         if len(row) != stats.METEOR_COLUMNS:
-            raise ValueError(f"METEOR answered {answer[:200]!r}.")
+            raise self.lost(f"answered {answer[:200].decode(errors='replace').strip()!r}")
         return row
 
 

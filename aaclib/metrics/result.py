@@ -20,6 +20,15 @@ class Unavailable(MetricError):
     """Something that a metric needs is not installed here; the message names the command that mends it."""
 
 
+class Lost(MetricError):
+    """A process that a metric needs died, stalled or did not start, although it is installed: another try may do.
+    outside: nothing that it was asked can be the cause (another's signal, a start that failed)."""
+
+    def __init__(self, message: str, outside: bool = False):
+        super().__init__(message)
+        self.outside = outside
+
+
 @dataclass(frozen=True)
 class Result:
     """One metric of one caption set.
@@ -45,6 +54,7 @@ class Scores:
     corpus: metric -> corpus value (a fraction; CIDEr-D may exceed 1).
     per_clip: one row a clip in the order given, one column a metric.
     missing: metric -> why it has no corpus value.
+    lost: those of the missing that a crash took; another try may have them.
     statistics: metric -> (n, k) per-clip sufficient statistics, for `aaclib.stats`.
     notes: what a reader of the numbers should know, one sentence each."""
 
@@ -53,6 +63,7 @@ class Scores:
     missing: dict[str, str] = field(default_factory=dict)
     statistics: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:

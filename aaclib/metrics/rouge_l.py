@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aaclib.metrics.result import Result, means
 
 BETA = 1.2
+
+
+def identity() -> dict[str, Any]:
+    """What decides the values: this code alone, whose version is that of all scores."""
+    return {}
 
 
 def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:

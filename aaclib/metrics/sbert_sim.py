@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from aaclib.metrics import fense_models
 from aaclib.metrics.result import Result, means
 
 MAX_TOKENS = 128           # the model's own
+
+
+def identity() -> dict[str, Any]:
+    """What decides the values. Raises Unavailable without the model."""
+    return fense_models.identity("sbert")
 
 
 def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:

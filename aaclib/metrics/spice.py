@@ -1,7 +1,8 @@
 """SPICE (Anderson et al., ECCV 2016): the real one, in a worker process, its tuples kept by caption.
 
 Parsing costs 20 ms a caption and is all the cost there is, so the references of a data set are parsed once ever.
-A caption that cannot be parsed (no parse, a crash, a time-out, out of memory) is NaN for its clip, and named.
+A caption that cannot be parsed is NaN for its clip, and named: the parser finds nothing, or the worker twice dies of it
+or stalls over it, and goes on with others. Where it does not, or is killed, no caption is to blame: SPICE is lost.
 """
 
 from __future__ import annotations
@@ -12,29 +13,36 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from aaclib.metrics.cache import Cache, key
-from aaclib.metrics.child import Child
-from aaclib.metrics.install_spice import installed
+from aaclib.metrics.child import Child, twice
+from aaclib.metrics.install_spice import VERSION, installed
 from aaclib.metrics.java import java
-from aaclib.metrics.ptb import BREAKS, pycocoevalcap
-from aaclib.metrics.result import MetricError, Result, Unavailable, means
+from aaclib.metrics.ptb import BREAKS, package, pycocoevalcap
+from aaclib.metrics.result import Lost, Result, Unavailable, means
 from aaclib.progress import Progress
-from aaclib.store import Store
+from aaclib.store import VERSIONS, Store
 
 HEAP = "1400m"             # with the JVM's own needs below 2 GB resident
 CHUNK = 64                 # captions a request
 LONG = 60                  # words; longer captions travel alone, since they are the ones that fail
 START_S = 180.0
 CAPTION_S = 60.0           # a caption's own time limit; 17-24 ms is usual
+PLAIN = "a dog barks"      # which a worker parses that is sound
 IGNORED_JARS = ("junit", "hamcrest", "lmdbjni")      # its tests and its cache, which is not used
+
+
+def identity() -> dict[str, Any]:
+    """What decides the tuples of a caption and their scores."""
+    return {"spice": VERSIONS["spice"], "corenlp": VERSION, **package()}
 
 
 def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
     """Tokenised captions in; per-clip F-scores, NaN for a clip with a caption that has no parse.
-    Raises Unavailable where SPICE, JPype or Java is missing, naming the command that installs it."""
+    Raises Unavailable where SPICE, JPype or Java is missing, naming the command that installs it; Lost."""
     rows, failures = _scores(candidates, references, store, detail=False)
     return {"spice": means([row["All"]["f"] if row else math.nan for row in rows], failures)}
 
@@ -71,7 +79,8 @@ def _scores(candidates: list[str], references: list[list[str]], store: Store | N
 def parse(captions: list[str], store: Store | None = None) -> tuple[dict[str, list], dict[str, str]]:
     """Distinct captions -> their tuples ([word], [object, attribute] or [subject, object, relation]), and the reasons
     of those that have none. What the store knows is not parsed again; each chunk is kept as soon as it is done."""
-    cache, keys = Cache("spice", store), {caption: key(caption) for caption in dict.fromkeys(map(_plain, captions))}
+    cache, made_by = Cache("spice", store), identity()
+    keys = {caption: key(made_by, caption) for caption in dict.fromkeys(map(_plain, captions))}
     found = cache.get(keys.values())
     tuples = {c: json.loads(found[k]) for c, k in keys.items() if k in found}
     problems: dict[str, str] = {}
@@ -87,17 +96,18 @@ def parse(captions: list[str], store: Store | None = None) -> tuple[dict[str, li
     return tuples, problems
 
 
-def _parse_chunk(chunk: list[str], again: bool = True) -> tuple[dict[str, list], dict[str, str]]:
-    """Where the worker dies or stalls, once more with a fresh one, then in halves until the caption is found."""
+def _parse_chunk(chunk: list[str]) -> tuple[dict[str, list], dict[str, str]]:
+    """Where the worker dies or stalls over them, in halves until the caption is found. Raises Lost where it is none."""
     try:
         answer = worker().ask(CAPTION_S * (1 + len(chunk) / 16), do="parse", captions=chunk)
-    except WorkerDied as error:
-        if again:
-            return _parse_chunk(chunk, again=False)
+    except Lost as lost:
+        if lost.outside:
+            raise
+        worker().ask(CAPTION_S, do="parse", captions=[PLAIN])
         if len(chunk) == 1:
-            return {}, {chunk[0]: str(error)}
+            return {}, {chunk[0]: str(lost)}
         middle = len(chunk) // 2
-        (made, failed), (more, wrong) = (_parse_chunk(half, again=False) for half in (chunk[:middle], chunk[middle:]))
+        (made, failed), (more, wrong) = (_parse_chunk(half) for half in (chunk[:middle], chunk[middle:]))
         return made | more, failed | wrong
     failed = {chunk[int(i)]: reason for i, reason in answer["errors"].items()}
     return {c: t for c, t in zip(chunk, answer["tuples"], strict=True) if t is not None}, failed
@@ -115,37 +125,28 @@ def _short(caption: str) -> str:
     return caption if len(caption) <= 80 else f"{caption[:77]}... ({len(caption.split())} words)"
 
 
-class WorkerDied(MetricError):
-    """The worker ended or did not answer in time."""
-
-
 class Worker(Child):
     """The running worker process, started when first asked and again after it died."""
 
+    name = "SPICE's worker"
+
     def ask(self, timeout: float, **request) -> dict:
-        """One request, one answer. Raises WorkerDied, saying how, after which the next request starts a fresh one."""
-        with self.lock:
-            if not self.alive:
-                self.spawn(self.command())
-                try:
-                    self._ask(START_S, {"do": "hello"})
-                except WorkerDied as error:
-                    raise MetricError(f"SPICE's worker does not start: {error}") from error
-            return self._ask(timeout, request)
+        """One request, one answer. A worker that dies or stalls is replaced once; then it raises Lost."""
+        with self.exchange():
+            return twice(lambda: self._ask(timeout, request))
 
     def _ask(self, timeout: float, request: dict) -> dict:
+        if not self.alive:
+            self.spawn(self.command())
+            try:
+                self._exchange(START_S, {"do": "hello"})
+            except Lost as lost:
+                raise Lost(f"SPICE does not start: {lost}", outside=True) from lost
+        return self._exchange(timeout, request)
+
+    def _exchange(self, timeout: float, request: dict) -> dict:
         self.send(json.dumps(request) + "\n")
-        try:
-            line = self.answer(timeout)
-        except TimeoutError:
-            self.stop()
-            raise WorkerDied(f"SPICE's worker did not answer in {timeout:.0f} s") from None
-        if line.endswith(b"\n"):
-            return json.loads(line)
-        code, said = self.process.wait(), self.said()
-        self.stop()
-        raise WorkerDied(f"SPICE's worker ran out of memory ({HEAP})" if "OutOfMemoryError" in said else
-                         f"SPICE's worker ended (exit {code}): {said[-300:]}")
+        return json.loads(self.answer(timeout))
 
     def command(self) -> list[str]:
         settings = {"libjvm": str(java().libjvm), "jars": _jars(), "heap": HEAP, "threads": min(os.cpu_count() or 1, 4)}

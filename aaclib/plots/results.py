@@ -36,7 +36,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
     panels = {(target, metric): part for metric in metrics for target in frame.target.unique()
               if len(part := frame[(frame.target == target) & (frame.metric == metric)])}
     columns = min(2, max(len(panels), 1))
-    lines = -(-len(panels) // columns)
+    lines = -(-max(len(panels), 1) // columns)
     tallest = max(map(len, panels.values()), default=3)
     with styled():
         fig, axes = figure(DOUBLE if columns == 2 else SINGLE, lines * (0.55 + 0.165 * tallest) + 0.35, lines, columns)
@@ -58,7 +58,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
             ax.set(title=f"{target}{n}", xlabel=_x100(metric))
         groups = [g for g in GROUPS if g in set(frame.group)]
         fig.legend([Patch(color=GROUPS[g]) for g in groups], [GROUP_LABELS[g] for g in groups],
-                   loc="outside lower center", ncols=min(len(groups), 6 if columns == 2 else 3), columnspacing=1.0,
+                   loc="outside lower center", ncols=6 if columns == 2 else 3, columnspacing=1.0,
                    handlelength=1.0)
     return fig
 

@@ -139,7 +139,7 @@ def _notes(results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], 
     usable = results[results.value.notna()]
     n, count = usable.n.dropna().unique(), int(usable.seeds.max()) if len(usable) else 0
     size = f"{int(n[0])} clips" if len(n) == 1 else f"{int(min(n))} to {int(max(n))} clips" if len(n) else "no clips"
-    notes = [
+    notes = ["No metric could be computed."] if usable.empty else [
         f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 % "
         f"bootstrap over clips{' and seeds' if count > 1 else ''}.",
         "Bold: best, underlined: second, both among the rows that learned from text alone; the others do not compete.",

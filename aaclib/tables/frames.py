@@ -180,7 +180,8 @@ def by_seed(exp: Any, target: str, metric: str, decoding: str = "greedy") -> pd.
     return pd.DataFrame([
         {"target": target, "strategy": row.name, "group": row.group, "seed": seed, "value": corpus[metric]}
         for row in rows for seed in exp.seeds
-        if metric in (corpus := exp.scores(target, row.name, seed, decoding).corpus)])
+        if metric in (corpus := exp.scores(target, row.name, seed, decoding).corpus)
+    ], columns=["target", "strategy", "group", "seed", "value"])
 
 
 def usable_metrics(exp: Any, results: pd.DataFrame) -> tuple[str, ...]:

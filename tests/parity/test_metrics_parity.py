@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,26 @@ def installed_spice(tmp_path_factory):
         install_spice.install(SHARED / "spice")
         yield
         spice.worker().stop()
+
+
+def test_any_path_any_locale_and_options_for_other_javas(installed_spice, tmp_path):
+    """Jars, models and temporary files in a folder of other letters and blanks, Java told to take 64 MB; and nothing is
+    written beside the jars, which may be read-only."""
+    names, captions = ["bleu_1", "meteor", "spice"], (["A dog barks."], [["a dog is barking", "barking of a dog"]])
+    expected = metrics.evaluate(*captions, names, store=False).corpus
+    folder, jars = tmp_path / "Ä日 mit Raum", meteor.pycocoevalcap()
+    folder.mkdir()
+    (folder / "pycocoevalcap").symlink_to(jars)
+    (folder / "spice").symlink_to(install_spice.folder().parent)
+    before = {path: path.stat().st_mtime_ns for path in jars.rglob("*") if "__pycache__" not in path.parts}
+    script = f"from aaclib import metrics\nprint(metrics.evaluate(*{captions}, {names}, store=False).corpus)"
+    path = os.pathsep.join([str(folder), str(Path(metrics.__file__).parents[2])])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LC_") and name != "LANG"}
+    environment |= {"LC_ALL": "C", "PYTHONPATH": path, "AACLIB_CACHE": str(folder), "TMPDIR": str(folder),
+                    **dict.fromkeys(("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"), "-Xmx64m")}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == str(expected), done.stderr
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_published_values_of_912_clips(oracle):

@@ -8,6 +8,7 @@ import pytest
 from aaclib import metrics
 from aaclib.metrics import fense_models, fer, sbert_sim
 from aaclib.metrics.result import MetricError, Unavailable
+from aaclib.store import Store
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a dog barks rain falls on the roof loudly".split()
 CANDIDATES = ["a dog barks", "rain falls on the roof, loudly!"]
@@ -80,6 +81,46 @@ def test_without_the_models_the_way_out_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("AACLIB_FENSE", str(tmp_path))
     with pytest.raises(Unavailable, match="echecker_clotho_audiocaps_base.ckpt is not there"):
         fense_models.location("echecker")
+
+
+def test_another_model_in_the_same_place_gives_other_scores_and_a_copy_the_same(models, tmp_path, monkeypatch):
+    """By content: what was scored with the model before is not taken for the new one's, in one process either."""
+    import shutil
+
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    def score():
+        return metrics.evaluate(CANDIDATES, REFERENCES, ["sbert_sim", "fer"], store=Store(tmp_path / "store")).corpus
+
+    monkeypatch.setenv("AACLIB_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(models, tmp_path / "copy")
+    before, known = score(), [metrics.identity(module) for module in metrics.RAW]
+    monkeypatch.setenv("AACLIB_FENSE", str(tmp_path / "copy"))
+    assert [metrics.identity(module) for module in metrics.RAW] == known and score() == before
+    weights = tmp_path / "copy" / "sbert" / "model.safetensors"
+    torch.manual_seed(1)
+    save_file({name: torch.rand_like(value) for name, value in load_file(weights).items()}, weights, {"format": "pt"})
+    assert metrics.identity("sbert_sim") != known[0] and metrics.identity("fer") == known[1]
+    after = score()
+    assert after["sbert_sim"] != before["sbert_sim"] and after["fer"] == before["fer"]
+    saved = torch.load(tmp_path / "copy" / fense_models.ECHECKER, weights_only=True)
+    saved["state_dict"]["clf.bias"] *= -1
+    torch.save(saved, tmp_path / "copy" / fense_models.ECHECKER)
+    assert score() == {"sbert_sim": after["sbert_sim"], "fer": 0}
+
+
+def test_a_model_of_the_hub_is_known_by_its_commit(tmp_path, monkeypatch):
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    assert fense_models.content("bert-base-uncased") == ""
+    for commit in ("1a" * 20, "2b" * 20):
+        (tmp_path / "models--bert-base-uncased" / "snapshots" / commit).mkdir(parents=True)
+        (tmp_path / "models--bert-base-uncased" / "snapshots" / commit / "config.json").write_text("{}")
+        (tmp_path / "models--bert-base-uncased" / "refs").mkdir(exist_ok=True)
+        (tmp_path / "models--bert-base-uncased" / "refs" / "main").write_text(commit)
+        assert fense_models.content("bert-base-uncased") == commit
 
 
 def test_another_checkpoint_is_refused(models, tmp_path):

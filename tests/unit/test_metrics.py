@@ -1,7 +1,11 @@
 """`evaluate` and its parts: bad input, the cache and Java. No real METEOR or SPICE."""
 
 import itertools
+import os
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 from aaclib import metrics
 from aaclib.metrics import cache, cider_d, clap_score, diversity, java, label_recall, ptb, rouge_l, spice
 from aaclib.metrics.result import Result, Unavailable
-from aaclib.store import Store
+from aaclib.store import VERSIONS, Store
 
 PLAIN = ["bleu_1", "bleu_4", "rouge_l", "cider_d"]
 CANDIDATES = ["a dog barks", "rain falls on a roof", "a car passes by"]
@@ -147,6 +151,21 @@ def test_a_chosen_java_that_is_too_old_is_refused(monkeypatch, tmp_path):
     java.java.cache_clear()
 
 
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {}])
+def test_paths_in_other_letters_under_any_locale(tmp_path, locale):
+    """Java reads paths by the locale that it finds, and options meant for another Java."""
+    folder = tmp_path / "Ä日 x"
+    folder.mkdir()
+    (folder / "pycocoevalcap").symlink_to(ptb.pycocoevalcap())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} | locale
+    environment |= {"PYTHONPATH": os.pathsep.join([str(folder), str(Path(metrics.__file__).parents[2])]),
+                    **dict.fromkeys(java.OPTIONS, "-Xmx1m -XX:NoSuchOption")}
+    script = "from aaclib.metrics import ptb\nprint(ptb.pycocoevalcap(), ptb.tokenise(['A dog, BARKING.']))"
+    done = subprocess.run([sys.executable, "-X", "utf8", "-c", script], env=environment, capture_output=True,
+                          encoding="utf-8", timeout=60)
+    assert done.stdout.strip() == f"{folder}/pycocoevalcap ['a dog barking']", done.stderr
+
+
 # ---- tokens
 
 
@@ -211,6 +230,43 @@ def test_a_caption_set_is_scored_once(tmp_path, monkeypatch):
     assert again.corpus == first.corpus
     for name in PLAIN:
         np.testing.assert_array_equal(again.statistics[name], first.statistics[name])
+
+
+KINDS = {"meteor": {"meteor"}, "spice": {"spice"}}           # module -> the kinds that it is made of, beside all scores
+
+
+@pytest.mark.parametrize("tokenize", [True, False])
+@pytest.mark.parametrize("module", [m for m in metrics.MODULES if m not in metrics.RAW])
+def test_a_metric_is_known_by_all_that_decides_its_values(module, tokenize, monkeypatch):
+    before = metrics.identity(module, tokenize)
+    assert metrics.identity(module, tokenize) == before
+    decides = {"scores", *KINDS.get(module, ()), *(["tokens"] if tokenize else [])}
+    for kind in VERSIONS:
+        with monkeypatch.context() as raised:
+            raised.setitem(VERSIONS, kind, VERSIONS[kind] + 1)
+            assert (metrics.identity(module, tokenize) != before) == (kind in decides), kind
+    monkeypatch.setattr(ptb.metadata, "version", lambda name: "9.9")
+    assert (metrics.identity(module, tokenize) != before) == (tokenize or module in ("bleu", "meteor", "spice"))
+
+
+@pytest.mark.parametrize("kind", ["tokens", "scores"])
+def test_scores_of_another_version_are_not_taken(tmp_path, monkeypatch, kind):
+    made = []
+    monkeypatch.setattr(ptb, "_run", lambda lines: made.append(len(lines)) or lines)
+    whole = cider_d.compute
+    monkeypatch.setattr(cider_d, "compute", lambda *captions: made.append("cider_d") or whole(*captions))
+    score = lambda: metrics.evaluate(CANDIDATES, REFERENCES, ["cider_d"], store=Store(tmp_path))  # noqa: E731
+    score(), score()
+    assert made.count("cider_d") == 1 and len(made) == 2
+    monkeypatch.setitem(VERSIONS, kind, 99)
+    score(), score()
+    assert made.count("cider_d") == 2 and len(made) == (4 if kind == "tokens" else 3)
+
+
+def test_counts_and_tuples_of_another_pycocoevalcap_are_not_taken(tmp_path, monkeypatch):
+    fill, made = cache.Cache("meteor", Store(tmp_path)), []
+    ask = lambda by: fill.complete(["a"], lambda new: made.append(by) or new, str.encode, bytes.decode, by)  # noqa: E731
+    assert [ask({"v": 1}), ask({"v": 1}), ask({"v": 2})] == [{"a": "a"}] * 3 and made == [{"v": 1}, {"v": 2}]
 
 
 def test_other_references_are_another_caption_set(tmp_path):

@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from aaclib import config, notebook, paths, provenance, runner
+from aaclib import cli, config, lost, notebook, paths, provenance, runner
 
 PARAMETERS = 'profile = "quick"\noverrides = {}'
 STAGES = (
@@ -125,6 +125,25 @@ def test_a_broken_cell_stops_the_run_in_three_lines(home, capsys):
     book(home / "notebooks", "01_second", "x = 1")
     make().run(STAGES[:2])
     assert ran(capsys) == ["01_second"] and not failed.exists()
+
+
+def test_a_stage_that_lost_a_metric_stays_due_and_ends_the_run_with_an_error(home, capsys, monkeypatch):
+    """The next run is of that notebook alone; once nothing is lost it is up to date."""
+    book(home / "notebooks", "00_first", "import pathlib\nfrom aaclib import lost\n"
+         "if not pathlib.Path('healed').exists():\n    lost.note({'meteor': 'METEOR was killed'})\n"
+         "    lost.note({'spice': 'no memory', 'spider': 'no memory'})")
+    monkeypatch.setitem(runner.Run.__init__.__kwdefaults__, "stages", STAGES[:2])
+    monkeypatch.setattr(cli, "_die_politely", lambda: None)
+    assert cli.main(["run", "--profile", "smoke"]) == 1
+    said = capsys.readouterr()
+    assert "meteor lost to a crash: METEOR was killed" in said.err.splitlines()            # at once, from the kernel
+    assert "00_first: meteor lost to a crash: METEOR was killed" in said.err.splitlines()  # and at the end
+    assert "00_first: spice, spider lost to a crash: no memory" in said.err and lost.ADVICE in said.err
+    plan = runner.plan(make(), STAGES[:2])
+    assert "run: meteor, spice, spider lost to a crash" in plan[0] and "up to date" in plan[1]
+    (home / "healed").touch()
+    assert cli.main(["run", "--profile", "smoke"]) == 0
+    assert ran(capsys) == ["00_first"] and "up to date" in runner.plan(make(), STAGES[:2])[0]
 
 
 def test_a_dying_kernel_is_named(home):
