@@ -62,6 +62,7 @@ class Clap:
     epochs: int = 7
     lr: float = 2e-3
     train_batch: int = 128
+    train_threads: int = 2             # of its training on a CPU: another number gives other weights
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Train:
     warmup_steps: int = 100
     schedule: str = "linear"           # linear | cosine
     keep: str = "last"                 # last | best (by validation loss on bridged text; audio for the supervised row)
+    threads: int = 1                   # of one training on a CPU: another number gives other weights
 
     def epochs_of(self, supervised: bool) -> int:
         """Of the fully supervised decoder, or of one that learns from text."""
@@ -125,7 +127,7 @@ class Config:
     title: str = ""
     seeds: tuple[int, ...] = (0,)
     device: str = ""                   # "" = cuda, mps or cpu, whichever is there first in this order
-    threads: int = 0                   # 0 = PyTorch's choice
+    threads: int = 0                   # at most so many workers or trainings at once; 0 = one a core
     captioner: str = ""                # folder profile without captions: the finished run whose decoder is used
     data: Data = field(default_factory=Data)
     clap: Clap = field(default_factory=Clap)

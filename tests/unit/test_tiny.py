@@ -19,7 +19,7 @@ from aaclib.config import Clap
 from aaclib.datasets import Clip, DatasetError, Split
 from aaclib.store import Store
 
-SETTINGS = Clap(width=32, epochs=3, train_batch=8, lr=2e-3)
+SETTINGS = Clap(width=32, epochs=3, train_batch=8, lr=2e-3, train_threads=1)
 SHAPE = tiny_training.Shape(channels=(8, 16, 16), blocks=(0, 0, 1), text_layers=1, heads=2, hop=640)
 
 
@@ -43,7 +43,7 @@ def made(tmp_path_factory):
 
 
 def train(made, folder, seed=0, settings=SETTINGS, **options):
-    return tiny.train(made, settings, seed, Store(folder), "cpu", 1, window_s=1.6, shape=SHAPE, **options)
+    return tiny.train(made, settings, seed, Store(folder), "cpu", window_s=1.6, shape=SHAPE, **options)
 
 
 @pytest.fixture(scope="module")
