@@ -17,8 +17,8 @@ SHARE = 0.02                           # of the time may go into saving: the sta
 
 
 class Saves:
-    """`with Saves(save) as whole:`, and inside `whole()` wherever the state is whole: it calls `save()` when that is due,
-    at the latest `every_s` seconds after the last time."""
+    """`with Saves(save) as whole:`, and inside `whole()` wherever the state is whole: it calls `save()` when that is
+    due, at the latest `every_s` seconds after the last time."""
 
     def __init__(self, save: Callable[[], None], every_s: float = 60.0):
         self._save, self._every_s, self._came, self._handlers = save, every_s, 0, {}

@@ -124,8 +124,8 @@ def _end_with_parent() -> None:
 
 
 def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> None:
-    """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such training,
-    or another one of that name."""
+    """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such
+    training, or another one of that name."""
     pipeline = Pipeline(settings, store.Store(root, refresh))
     known = set(job.row.training.split("+")) <= {"text", *bridge.TRAINING}
     if known and pipeline.store.id("decoder", pipeline.decoder_key(*job)) == wanted:

@@ -71,13 +71,13 @@ class Soundscapes:
         return read_json(self.store.get("scene-captions", key, build) / "clips.json")
 
 
-def load(name: str, data: Data | None = None, store: Store | None = None) -> Soundscapes:
+def load(name: str, data: Data | None = None, store: Store | None = None, workers: int = 0) -> Soundscapes:
     """`soundscapes-<world>`. Raises DatasetError naming the worlds."""
     world = name.partition("-")[2]
     if world not in WORLDS:
         known = ", ".join(f"soundscapes-{w}" for w in WORLDS)
         raise DatasetError(f"There is no synthetic data set '{name}'. Known: {known}.")
-    return Soundscapes(world, (data or Data()).sizes, store or Store())
+    return Soundscapes(world, (data or Data()).sizes, store or Store(), workers)
 
 
 def check_disjoint(dataset: Soundscapes) -> dict[str, int]:
