@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,7 +51,20 @@ class Context:
         return value
 
 
-Half = Callable[[np.ndarray, Context, np.random.Generator | None], np.ndarray]
+class Narrow:
+    """A context as one half may know it: only the fields that `reads` names. Reading another one raises."""
+
+    def __init__(self, context: Context, reads: set[str]):
+        vars(self).update({name: getattr(context, name) for name in sorted({*reads, "renormalise"})})
+
+    need = Context.need
+
+    def __getattr__(self, name: str):
+        raise AttributeError(f"a training half reads '{name}' of the context, which its entry in bridge.TRAINING does "
+                             f"not name: it belongs into `reads`, so that another {name} asks for another decoder")
+
+
+Half = Callable[[np.ndarray, Context | Narrow, np.random.Generator | None], np.ndarray]
 
 
 def plain(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
@@ -83,14 +97,27 @@ def to_projection(z: np.ndarray, context: Context, rng: np.random.Generator | No
     return memories.project(z, context.need("memory"), context.tau)
 
 
-# part of a strategy's name -> the steps of its two halves, in this order
-TRAINING: dict[str, tuple[tuple[Half, ...], tuple[Half, ...]]] = {
-    "supervised": ((), ()),
-    "shift": ((add_gap,), ()),
-    "noise": ((add_noise,), ()),
-    "c3": ((centre_text, add_noise), (centre_audio,)),
+class Part(NamedTuple):
+    """A part of a strategy's name: the steps that it adds to the two halves, in this order, and the fields of Context
+    that these read."""
+
+    training: tuple[Half, ...] = ()
+    inference: tuple[Half, ...] = ()
+    reads: tuple[str, ...] = ()                 # at training: they and what the steps do name the decoder
+    reads_at_inference: tuple[str, ...] = ()
+
+
+TRAINING = {
+    "supervised": Part(),
+    "shift": Part((add_gap,), reads=("gap",)),
+    "noise": Part((add_noise,), reads=("sigma",)),
+    "c3": Part((centre_text, add_noise), (centre_audio,), ("text_mean", "sigma"), ("audio_mean",)),
 }
-INFERENCE: dict[str, tuple[Half, ...]] = {"nearest": (to_nearest,), "projection": (to_projection,)}
+INFERENCE = {
+    "nearest": Part(inference=(to_nearest,), reads_at_inference=("memory",)),
+    "projection": Part(inference=(to_projection,), reads_at_inference=("memory", "tau")),
+}
+MEASURED_ON_PAIRS = {"gap", "audio_mean"}       # fields of Context that are None where there are no external pairs
 # rows that are no strategy but tell how to read the others
 CONTROLS = {
     "copy": "the nearest memory caption itself, no decoder",
@@ -146,25 +173,46 @@ def strategy(name: str) -> Strategy:
 def train_half(row: Strategy | str) -> Half:
     """What the decoder sees while training: (n, d) text embeddings -> (n, d). The supervised row is given audio
     embeddings, which pass unchanged."""
-    row = strategy(row) if isinstance(row, str) else row
-    parts = [] if row.training == "text" else row.training.split("+")
     # as the published code: noise first, then the shift, then unit length
-    return _chain([step for part in parts for step in TRAINING[part][0]])
+    return _chain([step for part in _parts(row) for step in part.training])
+
+
+def seen_in_training(row: Strategy | str, context: Context) -> Narrow:
+    """What of the context the training half is given."""
+    return Narrow(context, {name for part in _parts(row) for name in part.reads})
+
+
+def behaviour(row: Strategy | str, context: Context | Narrow, dim: int) -> np.ndarray:
+    """What the training half makes of 64 unit rows that are always the same, (64, dim) float32: halves that do
+    otherwise have another one, whatever it is in their code that differs."""
+    z = unit(np.random.default_rng(0).standard_normal((64, dim), dtype=np.float32))
+    return train_half(row)(z, context, np.random.default_rng(1))
+
+
+def needs_pairs(row: Strategy | str) -> bool:
+    """Whether a half reads what is measured on external audio-caption pairs."""
+    row = strategy(row) if isinstance(row, str) else row
+    parts = [*_parts(row), *filter(None, [INFERENCE.get(row.inference)])]
+    return any(MEASURED_ON_PAIRS & {*part.reads, *part.reads_at_inference} for part in parts)
 
 
 def infer_half(row: Strategy | str) -> Half:
     """What the decoder sees at inference: (n, d) audio embeddings -> (n, d)."""
     row = strategy(row) if isinstance(row, str) else row
     if row.inference in INFERENCE:
-        steps = list(INFERENCE[row.inference])
         # the memory is text: what the decoder learned to read is text that passed the noiseless training half
-        steps += [s for part in _parts(row) for s in TRAINING[part][0] if s is not add_noise]
-        return _chain(steps)
-    return _chain([step for part in _parts(row) for step in TRAINING[part][1]])
+        text = [step for part in _parts(row) for step in part.training if step is not add_noise]
+        return _chain([*INFERENCE[row.inference].inference, *text])
+    return _chain([step for part in _parts(row) for step in part.inference])
 
 
-def _parts(row: Strategy) -> list[str]:
-    return [] if row.training in ("text", "supervised") else row.training.split("+")
+def _parts(row: Strategy | str) -> list[Part]:
+    """The entries of a training. Raises ValueError for a part that has none."""
+    row = strategy(row) if isinstance(row, str) else row
+    names = [] if row.training == "text" else row.training.split("+")
+    if unknown := [name for name in names if name not in TRAINING]:
+        raise ValueError(f"There is no training part '{unknown[0]}'. Known: {', '.join(TRAINING)}.")
+    return [TRAINING[name] for name in names]
 
 
 def _chain(steps: list[Half]) -> Half:

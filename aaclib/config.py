@@ -82,6 +82,8 @@ class Clap:
     epochs: int = number(7, least=1)
     lr: float = number(2e-3, above=0)
     train_batch: int = number(128, least=1)
+    # threads of its training on a CPU: another number gives other weights
+    train_threads: int = number(2, least=1)
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class Train:
     warmup_steps: int = number(100, least=0)
     schedule: str = one_of("linear", "cosine")
     keep: str = one_of("last", "best")  # best by validation loss on bridged text; audio for the supervised row
+    threads: int = number(1, least=1)  # of one training on a CPU: another number gives other weights
 
     def epochs_of(self, supervised: bool) -> int:
         """Of the fully supervised decoder, or of one that learns from text."""
@@ -149,7 +152,7 @@ class Config:
     seeds: tuple[int, ...] = number((0,), least=0)
     device: str = checked("", re.compile(r"((cpu|cuda|mps|xpu)(:\d+)?)?").fullmatch, "cpu, cuda, cuda:N or mps",
                           ("cpu", "cuda", "mps"))     # "" = cuda, mps or cpu, whichever is there first in this order
-    threads: int = number(0, least=0)  # 0 = PyTorch's choice
+    threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one a core
     captioner: str = ""                # folder profile without captions: the finished run whose decoder is used
     data: Data = field(default_factory=Data)
     clap: Clap = field(default_factory=Clap)

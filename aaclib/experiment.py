@@ -113,7 +113,7 @@ class Experiment(Pipeline):
         paths = [clip.audio for clip in self.clips(target, "evaluation", seed)]      # those that could be read
         settings = self.config.clap
         return embed.embed_audio(self.judge(seed), paths, self.store, batch_size=settings.batch_size or None,
-                                 workers=settings.workers)
+                                 workers=self.at_once(settings.workers))
 
     def why_no_judgement(self) -> str:
         """Why captions cannot be judged by a CLAP, or ''."""

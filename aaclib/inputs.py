@@ -6,6 +6,7 @@ only when somebody asks: captions alone never touch audio. The decoders and what
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import torch
 
 from aaclib import bridge, clap, config, datasets, embed, gap, retrieval, seeds, store, text
 from aaclib.clap.base import Backend, pick_device
@@ -72,8 +72,6 @@ class Inputs:
         self.absent = {name: why for name in settings.data.targets if (why := datasets.absent(name, settings.data))}
         self.targets = tuple(name for name in settings.data.targets if name not in self.absent)
         self.device = pick_device(settings.device)
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
 
     @classmethod
     def load(cls, profile: str = "quick", overrides=()) -> Self:
@@ -83,6 +81,10 @@ class Inputs:
     def of_run(cls, run: str | Path, device: str | None = None) -> Self:
         """Of a finished run: the name of a profile, or the run's folder. Raises ConfigError where there is none."""
         return cls(config.of_run(run, device))
+
+    def at_once(self, most: int) -> int:
+        """How many of `most` workers may run at once: the setting `threads`, which never decides what comes out."""
+        return min(most, self.config.threads or most)
 
     # ---- where results go
 
@@ -102,7 +104,7 @@ class Inputs:
 
     @kept
     def dataset(self, name: str) -> datasets.Dataset:
-        return datasets.load(name, self.config.data, self.store)
+        return datasets.load(name, self.config.data, self.store, self.at_once(os.cpu_count() or 1))
 
     @property
     def synthetic(self) -> bool:
@@ -125,9 +127,7 @@ class Inputs:
 
     def left_out(self, target: str, name: str) -> str:
         """Why a row of the profile cannot be computed here, or ''."""
-        row = bridge.strategy(name)
-        needs_pairs = {"shift", "c3"} & set(row.training.split("+"))
-        if needs_pairs and self.gap(self.seeds[0]).vector is None:
+        if bridge.needs_pairs(name) and self.gap(self.seeds[0]).vector is None:
             return f"no audio-caption pairs to measure the gap on ({self.gap(self.seeds[0]).note})"
         references = [len(c.captions) for c in self.split(target, "evaluation").clips]
         if name == "supervised" and not self.source and not any(c.captions for c in self.split(target, "train").clips):
@@ -168,8 +168,7 @@ class Inputs:
         pretrain = self.config.data.pretrain
         if not pretrain:
             raise config.ConfigError("clap.backend = tiny trains a CLAP, and data.pretrain names no data set for that.")
-        trained = tiny.train(self.split(pretrain, "train", audio=True), self.config.clap, seed, self.store, self.device,
-                             self.config.threads)
+        trained = tiny.train(self.split(pretrain, "train", audio=True), self.config.clap, seed, self.store, self.device)
         return clap.load(f"tiny:{trained.path}", self.device, long_audio=self.config.clap.long_audio)
 
     @of_source
@@ -194,7 +193,7 @@ class Inputs:
         clips = [clip for clip in split.clips if clip.audio is not None]
         found = embed.extract_audio(
             self.clap(seed), [clip.audio for clip in clips], self.store, batch_size=settings.batch_size or None,
-            workers=settings.workers, on_error=settings.on_error,
+            workers=self.at_once(settings.workers), on_error=settings.on_error,
         )
         return Audio(tuple(clips[i] for i in found.index), found.rows, found.errors)
 

@@ -55,16 +55,18 @@ class Pipeline(Inputs):
     @of_source
     @kept
     def decoder_key(self, target: str, row: bridge.Strategy, seed: int) -> dict:
-        how, context = self.train_settings(target, row), self.context(target, seed)
-        used = {"noise": ("sigma",), "shift": ("gap",), "c3": ("sigma", "text_mean")}
-        parts = [name for part in row.training.split("+") for name in used.get(part, ())]
+        how, seen = self.train_settings(target, row), self.seen_in_training(target, row, seed)
         read = ("train", "validation") if how.keep == "best" else ("train",)
         return {
             "training": row.training, "decoder": self.config.decoder, "seed": seed, "train": how,
             "examples": [self._examples_digest(target, part, seed, not row.weakly_supervised) for part in read],
-            "context": {name: array_digest(getattr(context, name)) for name in sorted(set(parts))},
-            "renormalise": context.renormalise, "device": self.device.type,
+            "context": {name: array_digest(value) for name, value in vars(seen).items()},
+            "half": array_digest(bridge.behaviour(row, seen, self.clap(seed).dim)), "device": self.device.type,
         }
+
+    def seen_in_training(self, target: str, row: bridge.Strategy, seed: int) -> bridge.Narrow:
+        """What of the context a decoder's training may know."""
+        return bridge.seen_in_training(row, self.context(target, seed))
 
     def train_settings(self, target: str, row: bridge.Strategy) -> config.Train:
         """The profile's settings of a training; of text without a validation part the last epoch is kept."""
@@ -102,7 +104,7 @@ class Pipeline(Inputs):
         seeds.seed_all(seed, "decoder")
         model = CaptionDecoder(settings, training.z.shape[1], tokenizer).to(self.device)
         history = train.train(
-            model, bridge.train_half(row), self.context(target, seed), training, validation, how,
+            model, bridge.train_half(row), self.seen_in_training(target, row, seed), training, validation, how,
             seeds.derive(seed, target, row.training), folder, f"{target}, {row.training}, seed {seed}", callback,
         )
         model.save(folder)

@@ -1,10 +1,10 @@
-"""The state of a training that may be killed: weights, optimizer and history in one file, which never disagree."""
+"""The state of a training that may be killed: weights, optimizer and place in one file, which never disagree."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,25 +14,25 @@ from aaclib import store
 
 
 def save(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None,
-         history: Sequence[dict] = ()) -> None:
-    """Writes the state, whole or not at all. `history`: one dict an epoch, JSON values."""
+         place: dict[str, Any] | None = None) -> None:
+    """Writes the state, whole or not at all. `place`: how far the training has come, JSON values."""
     tensors = {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
     for i, state in (optimizer.state_dict()["state"] if optimizer else {}).items():
         tensors |= {f"optimizer.{i}.{name}": torch.as_tensor(value) for name, value in state.items()}
     with store.replacing(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, str(temporary),
-                  {"history": json.dumps(list(history))})
+                  {"place": json.dumps(place)})
 
 
-def restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None) -> list[dict]:
-    """Puts a saved state in place and returns its history, [] where there is no file. Raises StoreError for a file that
-    is damaged or of another model."""
+def restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None) -> dict[str, Any]:
+    """Puts a saved state back and returns its place, {} where there is no file. Raises StoreError for a file that is
+    damaged or of another model."""
     if not path.is_file():
-        return []
+        return {}
     try:
         with safe_open(str(path), "pt") as file:
             saved = {name: file.get_tensor(name) for name in file.keys()}      # noqa: SIM118 - no mapping
-            history = json.loads(file.metadata()["history"])
+            place = json.loads(file.metadata()["place"])
         own = _tensors(model)
         if {f"model.{name}" for name in own} != {name for name in saved if name.startswith("model.")}:
             raise KeyError("it belongs to another model")
@@ -48,7 +48,7 @@ def restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
                 _, i, key = name.split(".", 2)
                 states.setdefault(int(i), {})[key] = saved[name]
         optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
-    return history
+    return place
 
 
 def _tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -202,9 +202,6 @@ class Run:
             "PYTHONPATH": os.pathsep.join(paths), "AACLIB_HOME": str(self.root), "AACLIB_HEADLESS": "1",
             "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false",
         }
-        if self.config.threads:
-            names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-            values |= dict.fromkeys(names, str(self.config.threads))
         if self.offline:
             values |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "AACLIB_OFFLINE": "1"}
         if refresh:

@@ -1,7 +1,7 @@
 """Training a decoder: precomputed embeddings in, a decoder and its loss curve out.
 
 The embeddings of the captions are computed once (aaclib.embed), so an epoch is the decoder alone. The strategy's
-training half is applied anew every epoch, so the noise is fresh. Long trainings go on from the last finished epoch.
+training half is applied anew every epoch, so the noise is fresh. A training that was killed goes on where it was saved.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aaclib import bridge, resume, seeds, store
+from aaclib import bridge, interrupts, resume, seeds, store
 from aaclib.config import Train
 from aaclib.decoder import CaptionDecoder, pad
 from aaclib.progress import Progress
 
 STATE, BEST = "state.safetensors", "best.safetensors"
-SAVE_EVERY_S = 60.0                    # at a real width the state is hundreds of megabytes, and an epoch may be short
+SAVE_EVERY_S = 60.0                    # at the latest, in the middle of an epoch as well
+BEGIN = {"step": 0, "loss": 0.0, "tokens": 0.0, "seconds": 0.0}       # the place of a training at the start of an epoch
 Callback = Callable[[list[dict]], None]
 
 
@@ -38,65 +39,78 @@ class Examples:
 
 
 def train(
-    model: CaptionDecoder, half: bridge.Half, context: bridge.Context, training: Examples, validation: Examples | None,
-    settings: Train, seed: int, folder: Path, label: str = "decoder", callback: Callback | None = None,
+    model: CaptionDecoder, half: bridge.Half, context: bridge.Context | bridge.Narrow, training: Examples,
+    validation: Examples | None, settings: Train, seed: int, folder: Path, label: str = "decoder",
+    callback: Callback | None = None,
 ) -> list[dict]:
     """Trains `model` in place and returns the history, one dict an epoch: epoch, step, train_loss, validation_loss
     (nats a token), seconds.
 
     `half`: the strategy's training half, applied to training and validation embeddings alike, the latter with one
     fixed noise. `keep = best` ends with the weights of the epoch with the lowest validation loss. `folder` keeps the
-    state of a finished epoch, at most a minute old; a later call with the same folder goes on from it with equal
-    results.
+    state, saved now and then and when a signal ends the training (aaclib.interrupts); a later call with the same folder
+    goes on from it, in the middle of an epoch as well, to the same weights.
     """
     if settings.keep == "best" and validation is None:
         raise ValueError("train.keep = best needs validation captions; use keep = last")
     optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.lr, fused=True)
     steps_an_epoch = -(-len(training.tokens) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps_an_epoch * settings.epochs))
-    history = resume.restore(folder / STATE, model, optimizer)
+    place = resume.restore(folder / STATE, model, optimizer) or {"history": [], **BEGIN}
+    history, device = place["history"], model.mapping.weight.device
+    done = len(history) * steps_an_epoch + place["step"]
     for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
-        schedule.last_epoch = len(history) * steps_an_epoch
-        group["lr"] = base * schedule.lr_lambdas[0](schedule.last_epoch)
+        schedule.last_epoch = done
+        group["lr"] = base * schedule.lr_lambdas[0](done)
     progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps")
-    progress.done = len(history) * steps_an_epoch
-    saved = time.monotonic()
-    for epoch in range(len(history), settings.epochs):
-        started = time.perf_counter()
-        seeds.seed_all(seed, "epoch", epoch)                    # dropout
-        rng = seeds.rng(seed, "epoch", epoch)                   # order and noise
-        z = half(training.z, context, rng)                      # (n, d) what the decoder sees this epoch
-        model.train()
-        total = count = 0.0
-        for batch in _batches(training.tokens, settings.batch_size, rng):
-            loss, n = _loss(model, z, training.tokens, batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            total, count = total + loss.item() * n, count + n
-            progress.step(note=f"loss {total / count:.3f}")
-        held_out = evaluate(model, half, context, validation, settings.batch_size, seed) if validation else None
-        history.append({"epoch": epoch + 1, "step": (epoch + 1) * steps_an_epoch, "train_loss": total / count,
-                        "validation_loss": held_out, "seconds": time.perf_counter() - started})
-        if settings.keep == "best" and held_out == min(h["validation_loss"] for h in history):
-            resume.save(folder / BEST, model)
-        if time.monotonic() - saved >= SAVE_EVERY_S:
-            resume.save(folder / STATE, model, optimizer, history)
-            saved = time.monotonic()
-        store.write_json(folder / "history.json", history)
-        if callback:
-            callback(history)
+    progress.done = done
+
+    def save() -> None:
+        resume.save(folder / STATE, model, optimizer, {**place, "dropout": seeds.torch_state(device)})
+
+    with seeds.threads(settings.threads), interrupts.Saves(save, SAVE_EVERY_S) as whole:
+        for epoch in range(len(history), settings.epochs):
+            started = time.perf_counter() - place["seconds"]
+            seeds.seed_all(seed, "epoch", epoch)                # dropout
+            rng = seeds.rng(seed, "epoch", epoch)               # order and noise
+            z = half(training.z, context, rng)                  # (n, d) what the decoder sees this epoch
+            batches = list(_batches(training.tokens, settings.batch_size, rng))
+            if place["step"]:
+                seeds.set_torch_state(place["dropout"], device)
+            model.train()
+            for batch in batches[place["step"]:]:
+                loss, n = _loss(model, z, training.tokens, batch)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                place |= {"step": place["step"] + 1, "loss": place["loss"] + loss.item() * n,
+                          "tokens": place["tokens"] + n, "seconds": time.perf_counter() - started}
+                progress.step(note=f"loss {place['loss'] / place['tokens']:.3f}")
+                whole()
+            held_out = (evaluate(model, half, context, validation, settings.batch_size, seed, whole)
+                        if validation else None)
+            history.append({"epoch": epoch + 1, "step": (epoch + 1) * steps_an_epoch,
+                            "train_loss": place["loss"] / place["tokens"], "validation_loss": held_out,
+                            "seconds": time.perf_counter() - started})
+            place |= BEGIN
+            if settings.keep == "best" and held_out == min(h["validation_loss"] for h in history):
+                resume.save(folder / BEST, model)
+            store.write_json(folder / "history.json", history)
+            whole()
+            if callback:
+                callback(history)
     if settings.keep == "best":
         resume.restore(folder / BEST, model)
     return history
 
 
 @torch.inference_mode()
-def evaluate(model: CaptionDecoder, half: bridge.Half, context: bridge.Context, examples: Examples, batch_size: int,
-             seed: int) -> float:
-    """Mean loss (nats a token) on `examples` passed through the training half with one fixed noise."""
+def evaluate(model: CaptionDecoder, half: bridge.Half, context: bridge.Context | bridge.Narrow, examples: Examples,
+             batch_size: int, seed: int, between: Callable[[], None] = lambda: None) -> float:
+    """Mean loss (nats a token) on `examples` passed through the training half with one fixed noise. `between` is called
+    after each batch."""
     model.eval()
     rng = seeds.rng(seed, "validation")
     z = half(examples.z, context, rng)
@@ -104,6 +118,7 @@ def evaluate(model: CaptionDecoder, half: bridge.Half, context: bridge.Context, 
     for batch in _batches(examples.tokens, max(batch_size, 128), None):
         loss, n = _loss(model, z, examples.tokens, batch)
         total, count = total + loss.item() * n, count + n
+        between()
     return total / count
 
 

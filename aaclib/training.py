@@ -1,4 +1,4 @@
-"""Training all decoders of a run: side by side on a CPU, one thread each; one after the other on an accelerator.
+"""Training all decoders of a run: side by side on a CPU; one after the other on an accelerator.
 
 A small decoder hardly gains from a second thread, so two trainings on two cores take little longer than one.
 """
@@ -9,6 +9,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections import defaultdict
@@ -16,8 +17,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
-
-import torch
 
 from aaclib import bridge, config, progress, store
 from aaclib.pipeline import Pipeline
@@ -27,6 +26,7 @@ Histories = Mapping[tuple[str, int], Mapping[str, list[dict]]]
 # gets the histories so far; called about once a second and at the end
 Watch = Callable[[Histories], None]
 POLL_S = 1.0
+GRACE_S = 30.0                         # a step and a save take less, on any machine that trains side by side
 
 
 class Job(NamedTuple):
@@ -47,9 +47,10 @@ def train_all(pipeline: Pipeline, watch: Watch | None = None) -> Histories:
             for row in trainings(pipeline, target).values()]
     keys = {job: pipeline.decoder_key(*job) for job in jobs}                                 # makes the embeddings
     todo = [job for job in jobs if pipeline.store.find("decoder", keys[job]) is None]
-    if todo and pipeline.device.type == "cpu":        # the last one left too: with more threads it would differ
-        _side_by_side(pipeline, todo, keys, min(len(todo), os.cpu_count() or 1), watch)
-    for job in jobs:
+    workers = pipeline.at_once(min(len(todo), (os.cpu_count() or 1) // pipeline.config.train.threads))
+    if workers > 1 and pipeline.device.type == "cpu":
+        _side_by_side(pipeline, todo, keys, workers, watch)
+    for job in jobs:                   # what is left, and what no worker knows: a strategy that was made in a notebook
         pipeline.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
     histories = _grouped({job: pipeline.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
     if watch:
@@ -73,10 +74,10 @@ def _side_by_side(pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], wo
     report = progress.Progress(f"training {len(jobs)} decoders, {workers} at a time",
                                sum(pipeline.train_settings(job.target, job.row).epochs for job in jobs), "epochs")
     finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
+    made_by = pipeline.config, pipeline.store.root, pipeline.store.refresh
     # spawn, not fork: the parent has PyTorch's threads
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_worker) as pool:
-        running: list[Future] = [pool.submit(_train_one, pipeline.config, pipeline.store.root, pipeline.store.refresh,
-                                             job.target, job.row.name, job.seed) for job in jobs]
+        running: list[Future] = [pool.submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
         try:
             while not all(job.done() for job in running):
                 time.sleep(POLL_S)
@@ -111,15 +112,21 @@ def _history(final: Path) -> list[dict]:
 
 def _worker() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
     progress.INTERVAL_S = math.inf     # the parent reports for all
 
 
 def _end_with_parent() -> None:
-    """A kernel that was killed ends nobody: without this, its decoders would train on unseen."""
+    """A kernel that was killed ends nobody: without this, its decoders would train on unseen. They are saved first."""
     multiprocessing.parent_process().join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
     os._exit(1)
 
 
-def _train_one(settings: config.Config, root: Path, refresh: float, target: str, strategy: str, seed: int) -> None:
-    Pipeline(settings, store.Store(root, refresh)).decoder(target, strategy, seed)
+def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> None:
+    """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such
+    training, or another one of that name."""
+    pipeline = Pipeline(settings, store.Store(root, refresh))
+    known = set(job.row.training.split("+")) <= {"text", *bridge.TRAINING}
+    if known and pipeline.store.id("decoder", pipeline.decoder_key(*job)) == wanted:
+        pipeline.decoder(job.target, job.row.name, job.seed)

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aaclib import audio
+from aaclib import audio, seeds
 
 
 class BackendError(RuntimeError):
@@ -192,7 +192,8 @@ class Backend:
 
     @contextlib.contextmanager
     def _context(self):
-        with torch.inference_mode(), torch.autocast("cuda", self._half(), enabled=self._half() is not None):
+        half = torch.autocast("cuda", self._half(), enabled=self._half() is not None)
+        with torch.inference_mode(), seeds.threads(), half:
             yield
 
     def _unit(self, rows: torch.Tensor, n: int) -> np.ndarray:

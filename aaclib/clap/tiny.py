@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from aaclib import seeds
 from aaclib.clap.base import Backend, BackendError, pick_device
 from aaclib.clap.tiny_model import SAMPLE_RATE, Shape, TinyNet
 from aaclib.clap.tiny_words import Words
@@ -63,12 +64,12 @@ class TinyClap(Backend):
 
 
 def train(split: Split, settings: Clap | None = None, seed: int = 0, store: Store | None = None,
-          device: str | torch.device | None = None, threads: int = 0, **options: Any) -> Artefact:
+          device: str | torch.device | None = None, **options: Any) -> Artefact:
     """Trains a tiny CLAP on the pairs of `split` (asked for with audio) or finds it in the store.
 
-    settings: `config.clap`; threads: 0 = PyTorch's choice; options: fields of tiny_training.Recipe, for experiments.
-    The same split, settings and seed give the same weights bit for bit on one machine with as many threads; a killed
-    training goes on after its last finished epoch with the same result. Raises DatasetError for clips without audio.
+    settings: `config.clap`; options: fields of tiny_training.Recipe, for experiments. The same split, settings and seed
+    give the same weights bit for bit on one machine; a killed training goes on where it was saved with the same result.
+    Raises DatasetError for clips without audio.
     """
     from aaclib.clap.tiny_training import Recipe, Training
 
@@ -81,17 +82,13 @@ def train(split: Split, settings: Clap | None = None, seed: int = 0, store: Stor
                            f"{len(clips)} have captions, {len(silent)} of these no audio (first: {silent[:1]}).")
     key = {"data": split.digest, "audio": digest([clip.audio.stat().st_size for clip in clips]), "seed": seed,
            "temperature": "learned" if settings.learn_temperature else settings.temperature, "epochs": settings.epochs,
-           "lr": settings.lr, "batch": settings.train_batch, "recipe": recipe, "device": device.type}
+           "lr": settings.lr, "batch": settings.train_batch, "recipe": recipe, "device": device.type,
+           "threads": settings.train_threads}
 
     def build(folder: Path) -> dict[str, Any]:
-        before = torch.get_num_threads()
-        if threads:
-            torch.set_num_threads(threads)
-        try:
-            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-                return Training(split, clips, settings, recipe, seed, device).run(folder)
-        finally:
-            torch.set_num_threads(before)
+        streams = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+        with seeds.threads(settings.train_threads), streams:
+            return Training(split, clips, settings, recipe, seed, device).run(folder)
 
     return (store or Store()).get("tiny-clap", key, build)
 

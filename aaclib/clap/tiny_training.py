@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aaclib import audio, resume, seeds
+from aaclib import audio, interrupts, resume, seeds
 from aaclib.clap.tiny import HISTORY, save_model
 from aaclib.clap.tiny_model import FLOOR, SAMPLE_RATE, Shape, TinyNet
 from aaclib.clap.tiny_words import Words
@@ -30,6 +30,7 @@ from aaclib.store import write_json
 
 CHECKPOINT = "checkpoint.safetensors"
 LEARNED_FROM = 0.07         # where a learned temperature starts, as in CLIP
+BEGIN = {"step": 0, "losses": [], "seconds": 0.0}         # the place of a training at the start of an epoch
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,24 @@ class Training:
         net.mel.scale.copy_(torch.from_numpy(scale))
         net.to(self.device, memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(self._groups(net), lr=self.settings.lr, betas=(0.9, 0.98))
-        history = resume.restore(folder / CHECKPOINT, net, optimizer)
+        place = resume.restore(folder / CHECKPOINT, net, optimizer) or {"history": [], **BEGIN}
+        history = place["history"]
         progress = Progress("tiny CLAP", self.settings.epochs * self.steps, "steps")
-        progress.done = len(history) * self.steps
-        for epoch in range(len(history), self.settings.epochs):
-            started = time.perf_counter()
-            loss = self._epoch(net, optimizer, epoch, progress)
-            history.append({"epoch": epoch + 1, "loss": loss, "temperature": net.temperature,
-                            "seconds": round(time.perf_counter() - started, 2)})
-            if epoch + 1 < self.settings.epochs:
-                resume.save(folder / CHECKPOINT, net, optimizer, history)
+        progress.done = len(history) * self.steps + place["step"]
+
+        def save() -> None:
+            random = {"batches": self.rng.bit_generator.state, "dropout": seeds.torch_state(self.device)}
+            resume.save(folder / CHECKPOINT, net, optimizer, {**place, **random})
+
+        with interrupts.Saves(save) as whole:
+            for epoch in range(len(history), self.settings.epochs):
+                for loss in self._epoch(net, optimizer, epoch, place):
+                    progress.step(note=f"epoch {epoch + 1}, loss {loss:.3f}")
+                    whole()
+                history.append({"epoch": epoch + 1, "loss": float(np.mean(place["losses"])),
+                                "temperature": net.temperature, "seconds": round(place["seconds"], 2)})
+                place |= BEGIN
+                save()
         save_model(folder, net, self.words, self.recipe.window_s,
                    f"{len(self.paths)} clips of {self.split.dataset} ({self.split.name}), nothing else.")
         write_json(folder / HISTORY, history)
@@ -98,13 +107,18 @@ class Training:
         return [{"params": [trained[name] for name in decayed], "weight_decay": self.recipe.weight_decay},
                 {"params": [p for name, p in trained.items() if name not in decayed], "weight_decay": 0.0}]
 
-    def _epoch(self, net: TinyNet, optimizer: torch.optim.Optimizer, epoch: int, progress: Progress) -> float:
-        """Everything random hangs on seed and epoch alone, so that a resumed training sees the same numbers."""
+    def _epoch(self, net: TinyNet, optimizer: torch.optim.Optimizer, epoch: int, place: dict) -> Iterator[float]:
+        """The rest of an epoch, from `place` on: the mean loss so far, after each step. Everything random hangs on seed
+        and epoch alone, so that a resumed training sees the same numbers."""
+        started = time.perf_counter() - place["seconds"]
         seeds.seed_all(self.seed, "tiny-clap", "epoch", epoch)
-        rng = seeds.rng(self.seed, "tiny-clap", "batches", epoch)
+        self.rng = rng = seeds.rng(self.seed, "tiny-clap", "batches", epoch)
+        order = rng.permutation(len(self.paths))
+        if place["step"]:
+            rng.bit_generator.state = place["batches"]
+            seeds.set_torch_state(place["dropout"], self.device)
         net.train()
-        order, losses = rng.permutation(len(self.paths)), []
-        for step in range(self.steps):
+        for step in range(place["step"], self.steps):
             rows = order[step * self.batch:(step + 1) * self.batch]
             done = (epoch + step / self.steps) / self.settings.epochs
             for group in optimizer.param_groups:
@@ -122,11 +136,11 @@ class Training:
             if self.settings.learn_temperature:
                 with torch.no_grad():
                     net.log_scale.clamp_(max=math.log(100))
-            losses.append(float(loss.detach()))
-            if not math.isfinite(losses[-1]):
-                raise FloatingPointError(f"The tiny CLAP's loss is {losses[-1]} in epoch {epoch + 1}: lower clap.lr.")
-            progress.step(note=f"epoch {epoch + 1}, loss {np.mean(losses):.3f}")
-        return float(np.mean(losses))
+            if not math.isfinite(value := float(loss.detach())):
+                raise FloatingPointError(f"The tiny CLAP's loss is {value} in epoch {epoch + 1}: lower clap.lr.")
+            place |= {"step": step + 1, "losses": [*place["losses"], value],
+                      "seconds": time.perf_counter() - started}
+            yield float(np.mean(place["losses"]))
 
     def _text(self, net: TinyNet, captions: list[str]) -> Tensor:
         """(m, width) unit rows. Captions of like length go through the tower together: padded to the longest of the

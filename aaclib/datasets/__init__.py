@@ -72,10 +72,13 @@ class Dataset(Protocol):
         """One split; with `audio`, every clip's file is there and clips without one are listed as missing."""
 
 
-def load(name: str, data: Data, store: Store | None = None) -> Dataset:
-    """The data set of this name. Raises DatasetError for an unknown name or unusable files."""
+def load(name: str, data: Data, store: Store | None = None, workers: int = 0) -> Dataset:
+    """The data set of this name; `workers`: processes that render a synthetic one, 0 = one a core. Raises DatasetError
+    for an unknown name or unusable files."""
     module, family = _module(name)
-    return module.load(name, data, store) if family == "soundscapes" else getattr(module, CLASSES[family])(data)
+    if family == "soundscapes":
+        return module.load(name, data, store, workers)
+    return getattr(module, CLASSES[family])(data)
 
 
 def absent(name: str, data: Data) -> str:

@@ -1,5 +1,7 @@
 """The paper's mathematics against naive twins."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -163,6 +165,46 @@ def test_names_of_strategies(name, training, inference, group):
 def test_names_that_mean_nothing_are_refused(name):
     with pytest.raises(ValueError, match="There is no strategy"):
         bridge.strategy(name)
+
+
+@pytest.mark.parametrize("name", ["noise", "shift", "noise+shift", "c3", "baseline", "supervised", "projection"])
+def test_a_training_half_reads_what_its_entry_names(context, name):
+    """Given no more than that, it gives the same; and other values of it give another."""
+    row, seen = bridge.strategy(name), bridge.seen_in_training(name, context)
+    assert np.array_equal(bridge.behaviour(row, seen, 16), bridge.behaviour(row, context, 16))
+    for field in vars(seen).keys() - {"renormalise"}:
+        other = dataclasses.replace(context, **{field: 2 * getattr(context, field)})
+        assert not np.array_equal(bridge.behaviour(row, seen, 16), bridge.behaviour(row, other, 16)), field
+
+
+def test_an_inference_half_reads_what_its_entries_name(context):
+    for name, part in bridge.INFERENCE.items():
+        known = {field: getattr(context, field) for field in part.reads_at_inference}
+        half, z = bridge.infer_half(name), rows(7, 16, 3)
+        assert np.array_equal(half(z, bridge.Context(**known)), half(z, context))
+
+
+def test_a_half_that_reads_what_its_entry_does_not_name_is_refused(context, monkeypatch):
+    def careless(z, context, rng=None):
+        return z + context.sigma * context.need("gap")
+
+    monkeypatch.setitem(bridge.TRAINING, "careless", bridge.Part((careless,), reads=("gap",)))
+    with pytest.raises(AttributeError, match="reads 'sigma'"):
+        bridge.behaviour("careless", bridge.seen_in_training("careless", context), 16)
+
+
+def test_which_strategies_need_pairs(monkeypatch):
+    needing = {name for name in (*bridge.TRAINING, *bridge.INFERENCE, "baseline", "copy") if bridge.needs_pairs(name)}
+    assert needing == {"shift", "c3"} and bridge.needs_pairs("noise+shift+projection")
+    monkeypatch.setitem(bridge.INFERENCE, "away", bridge.Part(reads_at_inference=("audio_mean",)))
+    assert bridge.needs_pairs("noise+away")
+
+
+def test_a_training_part_without_an_entry_is_refused_by_name():
+    row = bridge.Strategy("echo", "noise+echo", "audio", "training")
+    for ask in (bridge.train_half, bridge.infer_half, bridge.needs_pairs):
+        with pytest.raises(ValueError, match="no training part 'echo'"):
+            ask(row)
 
 
 def test_what_a_strategy_misses_is_named():

@@ -11,14 +11,16 @@ import numpy as np
 import psutil
 import pytest
 
-from aaclib import bridge, config, datasets, training
+from aaclib import bridge, config, datasets, train, training
 from aaclib.captioner import Captioner
 from aaclib.config import ConfigError
+from aaclib.decoder import CaptionDecoder
 from aaclib.embed import ExtractionError
 from aaclib.experiment import Experiment
 from aaclib.pipeline import derangement
 from aaclib.store import Store, write_json
 
+ALL = {"baseline", "noise", "shift", "c3", "supervised"}
 WEAK = ["baseline", "noise", "c3", "nearest", "projection", "noise+projection", "copy"]
 
 
@@ -172,19 +174,90 @@ def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done):
 def test_workers_end_with_a_parent_that_was_killed(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text("""
-import multiprocessing, os, time
+import multiprocessing, os, pathlib, time
 from concurrent.futures import ProcessPoolExecutor
-from aaclib import training
+from aaclib import interrupts, training
+def train():
+    with interrupts.Saves(pathlib.Path(__file__).with_name("saved").touch, every_s=1000) as whole:
+        for _ in range(4000):                      # for less time than the first save would take to come
+            print("step", flush=True)
+            time.sleep(0.001)
+            whole()
 if __name__ == "__main__":
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=training._worker) as pool:
         print(pool.submit(os.getpid).result(), flush=True)
-        pool.submit(time.sleep, 600).result()
+        pool.submit(train).result()
 """)
     parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     worker = psutil.Process(int(parent.stdout.readline()))
+    parent.stdout.readline()
     parent.kill()
     parent.communicate()
     worker.wait(timeout=30)
+    assert (tmp_path / "saved").exists()           # what it was training is kept
+
+
+def step(factor):
+    return lambda z, context, rng=None: z + factor * context.need("gap")
+
+
+def test_a_training_half_that_was_registered_by_hand_and_then_changed_asks_for_another_decoder(
+        world, done, tmp_path, monkeypatch):
+    found = experiment(world, tmp_path, **{"train.epochs": 1})
+    found.config.data.targets["folder"] = ("echo", "baseline", "noise")
+    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
+    ids = []
+    for part in (bridge.Part((step(0.5),), reads=("gap",)), bridge.Part((step(-3),), reads=("gap",))):
+        monkeypatch.setitem(bridge.TRAINING, "echo", part)
+        again = Experiment(found.config, found.store)
+        # workers import aaclib anew and do not know it: this process trains it
+        assert set(training.train_all(again)["folder", 0]) == {"text", "noise", "echo"}
+        ids.append(again.decoder("folder", "echo", 0).artefact.id)
+    assert len(set(ids)) == 2
+    assert len([path for path in (tmp_path / "decoder").iterdir() if path.is_dir()]) == 4
+    monkeypatch.setattr(bridge, "unit", lambda z: z)              # no entry and no step changed, but what they do
+    assert Experiment(found.config, found.store).decoder_key("folder", bridge.strategy("echo"), 0) != again.decoder_key(
+        "folder", bridge.strategy("echo"), 0)
+
+
+def test_a_worker_that_would_train_another_decoder_under_this_name_trains_none(world, tmp_path):
+    found = experiment(world, tmp_path)
+    training._train_one(found.config, tmp_path, 0, training.Job("folder", bridge.strategy("noise"), 0), "another id")
+    assert not (tmp_path / "decoder").exists()
+
+
+@pytest.mark.parametrize(("setting", "asking"), [
+    ({"gap.sigma": "0.3"}, {"noise", "c3"}), ({"gap.n_pairs": 40}, {"noise", "shift", "c3"}),
+    ({"gap.tau": 0.5}, set()), ({"gap.memory": 10}, set()), ({"threads": 3}, set()),
+    ({"gap.renormalise": False}, ALL), ({"train.lr": 0.02}, ALL), ({"train.threads": 2}, ALL),
+])
+def test_which_settings_ask_for_another_decoder(world, done, setting, asking):
+    other = experiment(world, done.store.root, **setting)
+    rows = [bridge.strategy(name) for name in sorted(ALL)]
+    assert {row.name for row in rows if other.decoder_key("folder", row, 0) != done.decoder_key("folder", row, 0)} \
+        == asking
+
+
+def test_nothing_of_an_unfinished_training_stays_in_a_finished_decoder(world, done, tmp_path, monkeypatch):
+    """Killed between the last save of its state and the end, a decoder is finished by the next run."""
+    found, save = experiment(world, tmp_path), CaptionDecoder.save
+
+    def killed(self, folder):
+        save(self, folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(CaptionDecoder, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        found.decoder("folder", "noise", 0)
+    assert list((tmp_path / "decoder").glob("*.part/*state*"))
+    monkeypatch.setattr(CaptionDecoder, "save", save)
+    monkeypatch.setattr(train, "_loss", lambda *a: pytest.fail("trained again"))
+    finished = found.decoder("folder", "noise", 0).artefact
+    assert {path.name for path in finished.path.iterdir()} == {
+        path.name for path in done.decoder("folder", "noise", 0).artefact.path.iterdir()}
+    assert made.content(finished / "decoder.safetensors") == made.content(
+        done.decoder("folder", "noise", 0).artefact / "decoder.safetensors")
 
 
 def test_the_supervised_decoder_may_train_longer(world, done):

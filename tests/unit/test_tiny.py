@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aaclib import clap, resume, retrieval
+from aaclib import clap, interrupts, resume, retrieval
 from aaclib.clap import tiny, tiny_training
 from aaclib.clap.base import BackendError
 from aaclib.clap.tiny_model import Shape, TextTower
@@ -19,7 +19,7 @@ from aaclib.config import Clap
 from aaclib.datasets import Clip, DatasetError, Split
 from aaclib.store import Store
 
-SETTINGS = Clap(width=32, epochs=3, train_batch=8, lr=2e-3)
+SETTINGS = Clap(width=32, epochs=3, train_batch=8, lr=2e-3, train_threads=1)
 SHAPE = tiny_training.Shape(channels=(8, 16, 16), blocks=(0, 0, 1), text_layers=1, heads=2, hop=640)
 
 
@@ -43,7 +43,7 @@ def made(tmp_path_factory):
 
 
 def train(made, folder, seed=0, settings=SETTINGS, **options):
-    return tiny.train(made, settings, seed, Store(folder), "cpu", 1, window_s=1.6, shape=SHAPE, **options)
+    return tiny.train(made, settings, seed, Store(folder), "cpu", window_s=1.6, shape=SHAPE, **options)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,22 @@ def test_a_killed_training_goes_on_to_the_same_weights(made, trained, tmp_path, 
     losses = [[epoch["loss"] for epoch in json.loads((a / tiny.HISTORY).read_text())] for a in (resumed, trained)]
     assert losses[0] == losses[1] and len(losses[0]) == 3
     assert not (resumed / tiny_training.CHECKPOINT).exists()
+
+
+def test_killed_after_each_step_a_training_goes_on_in_the_middle_of_its_epoch(made, trained, tmp_path, monkeypatch):
+    steps, whole = [], interrupts.Saves.whole
+
+    def killed(self):
+        steps.append(1)
+        self._due = 0                              # a save is due
+        whole(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(interrupts.Saves, "whole", killed)
+    for _ in range(6):                             # three epochs of two steps
+        with pytest.raises(KeyboardInterrupt):
+            train(made, tmp_path)
+    assert weights(train(made, tmp_path)) == weights(trained) and len(steps) == 6
 
 
 def test_a_damaged_checkpoint_is_named(made, tmp_path):

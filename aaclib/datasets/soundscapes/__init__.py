@@ -27,12 +27,13 @@ __all__ = [
 
 
 class Soundscapes:
-    """One world as a data set. `sizes`: split -> number of clips, `data.sizes` or else the world's own."""
+    """One world as a data set. `sizes`: split -> number of clips, `data.sizes` or else the world's own; `workers`:
+    processes that render, 0 = one a core."""
 
     synthetic = True
 
-    def __init__(self, world: str, sizes: dict[str, int], store: Store):
-        self.world, self.store = get(world), store
+    def __init__(self, world: str, sizes: dict[str, int], store: Store, workers: int = 0):
+        self.world, self.store, self.workers = get(world), store, workers
         self.name, self.title = f"soundscapes-{world}", self.world.title
         self.sizes = {part: sizes.get(f"{self.name}.{part}", self.world.sizes[part]) for part in SPLITS}
 
@@ -43,7 +44,9 @@ class Soundscapes:
         n = self.sizes[name]
         if n < 1:
             raise DatasetError(f"data.sizes: '{self.name}.{name}' must be at least 1, found {n}.")
-        files: list[Path | None] = render_split(self.world.name, name, n, self.store) if audio else [None] * n
+        files: list[Path | None] = [None] * n
+        if audio:
+            files = render_split(self.world.name, name, n, self.store, self.workers)
         clips = (Clip(one["id"], tuple(one["captions"]), file, tuple(one["labels"]))
                  for one, file in zip(self._written(name, n), files, strict=True))
         return Split(self.name, name, tuple(clips), notes=("Synthetic: rendered by this program, not recorded.",))
@@ -68,13 +71,13 @@ class Soundscapes:
         return read_json(self.store.get("scene-captions", key, build) / "clips.json")
 
 
-def load(name: str, data: Data | None = None, store: Store | None = None) -> Soundscapes:
+def load(name: str, data: Data | None = None, store: Store | None = None, workers: int = 0) -> Soundscapes:
     """`soundscapes-<world>`. Raises DatasetError naming the worlds."""
     world = name.partition("-")[2]
     if world not in WORLDS:
         known = ", ".join(f"soundscapes-{w}" for w in WORLDS)
         raise DatasetError(f"There is no synthetic data set '{name}'. Known: {known}.")
-    return Soundscapes(world, (data or Data()).sizes, store or Store())
+    return Soundscapes(world, (data or Data()).sizes, store or Store(), workers)
 
 
 def check_disjoint(dataset: Soundscapes) -> dict[str, int]:

@@ -81,11 +81,12 @@ def _microphone(x: np.ndarray, scene: Scene, world: World, rng: np.random.Genera
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def render_split(world: str, split: str, n: int, store: Store) -> list[Path]:
-    """The files of the first `n` clips of a split, rendered in parallel where they are not there yet."""
+def render_split(world: str, split: str, n: int, store: Store, workers: int = 0) -> list[Path]:
+    """The files of the first `n` clips of a split, rendered by `workers` processes (0 = one a core) where they are not
+    there yet."""
     shards = range(-(-n // SHARD))
     todo = [i for i in shards if store.find("scenes", _key(world, split, i)) is None]
-    workers = min(os.cpu_count() or 1, len(todo))
+    workers = min(workers or os.cpu_count() or 1, len(todo))
     progress = Progress(f"rendering soundscapes-{world}, {split}", len(todo) * SHARD, "clips")
     if workers > 1:
         # spawn, not fork: the parent may have PyTorch's threads; the children never import it

@@ -1,0 +1,159 @@
+"""How many threads a machine, its OMP_NUM_THREADS or the setting `threads` give never decides what comes out."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import made
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from aaclib import bridge, config, generate, seeds, text, train, training
+from aaclib.clap import tiny
+from aaclib.clap.tiny_model import SAMPLE_RATE, Shape, TinyNet
+from aaclib.clap.tiny_words import Words
+from aaclib.datasets import Clip, Split, soundscapes
+from aaclib.decoder import CaptionDecoder
+from aaclib.experiment import Experiment
+from aaclib.store import Store
+
+CAPTIONS = [f"a {thing} {verb} in the {place} while a {other} waits" for thing in ("dog", "cat", "bell", "car")
+            for verb in ("sings", "runs") for place in ("park", "house", "street") for other in ("man", "woman")]
+COUNTS = (1, 2, 4)
+
+
+def at_any_count(compute) -> list:
+    """What `compute()` gives where PyTorch begins with one thread, two and four."""
+    before, found = torch.get_num_threads(), []
+    try:
+        for n in COUNTS:
+            torch.set_num_threads(n)
+            found.append(compute())
+            assert torch.get_num_threads() == n, "the caller's threads are left alone"
+    finally:
+        torch.set_num_threads(before)
+    return found
+
+
+def embeddings(folder: Path) -> bytes:
+    """Seven recordings and the captions, with the tiny CLAP in `folder`: such a batch shows the threads."""
+    backend = tiny.TinyClap(folder, "cpu")
+    noise = np.random.default_rng(0).standard_normal((7, 102400)).astype(np.float32)
+    return backend.embed_audio(list(0.1 * noise), SAMPLE_RATE).tobytes() + backend.embed_text(CAPTIONS[:5]).tobytes()
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    folder, words = tmp_path_factory.mktemp("clap"), Words.built_from(CAPTIONS)
+    torch.manual_seed(0)
+    net = TinyNet(Shape(words=len(words)))
+    net.mel.fill_filters()
+    tiny.save_model(folder, net, words, 6.4, "nothing")
+    return folder
+
+
+def test_embeddings(untrained):
+    found = at_any_count(lambda: embeddings(untrained))
+    assert len(set(found)) == 1
+    script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom test_threads import *\n"
+    script += f"sys.stdout.buffer.write(embeddings(Path({str(untrained)!r})))"
+    capped = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env={**os.environ, **capped})
+    assert done.stdout == found[0], done.stderr.decode()
+
+
+def decoder_of(width: int) -> tuple[CaptionDecoder, train.Examples]:
+    tokenizer = text.WordTokenizer.train(CAPTIONS)
+    seeds.seed_all(0, "model")
+    model = CaptionDecoder(config.Decoder(layers=2, heads=2, width=width), 128, tokenizer)
+    z = bridge.unit(np.random.default_rng(0).standard_normal((len(CAPTIONS), 128)).astype(np.float32))
+    return model, train.Examples(z, tokenizer.encode(CAPTIONS))
+
+
+def test_a_decoder():
+    def weights(**settings) -> bytes:
+        model, examples = decoder_of(128)
+        with tempfile.TemporaryDirectory() as folder:
+            train.train(model, bridge.train_half("noise"), bridge.Context(sigma=0.1), examples, examples,
+                        config.Train(epochs=1, batch_size=32, lr=3e-3, keep="best", **settings), 0, Path(folder))
+        return b"".join(p.detach().numpy().tobytes() for p in model.parameters())
+
+    found = at_any_count(weights)
+    assert len(set(found)) == 1 and weights(threads=2) != found[0]             # the setting that is in the key does
+
+
+def test_captions(monkeypatch):
+    model, examples = decoder_of(32)
+    counts, prefix = set(), CaptionDecoder.prefix
+    monkeypatch.setattr(CaptionDecoder, "prefix", lambda *a: counts.add(torch.get_num_threads()) or prefix(*a))
+    found = at_any_count(lambda: tuple(generate.generate(model, examples.z, 2, 8, 7)))
+    assert len(set(found)) == 1 and counts == {seeds.THREADS}
+
+
+def test_a_tiny_clap(tmp_path):
+    time, clips = np.arange(16000) / SAMPLE_RATE, []
+    for i, caption in enumerate(CAPTIONS[:16]):
+        soundfile.write(tmp_path / f"{i}.wav", 0.3 * np.sin(2 * np.pi * 110 * 2 ** (i / 4) * time), SAMPLE_RATE)
+        clips.append(Clip(str(i), (caption, f"so {caption}"), tmp_path / f"{i}.wav"))
+    split, settings = Split("made", "train", tuple(clips)), config.Clap(epochs=1, train_batch=16, train_threads=1)
+
+    def weights(settings=settings) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            made_here = tiny.train(split, settings, 0, Store(folder), "cpu", window_s=1.6)
+            return (made_here / tiny.WEIGHTS).read_bytes()
+
+    found = at_any_count(weights)
+    assert len(set(found)) == 1 and weights(replace(settings, train_threads=2)) != found[0]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    made.make(folder, n=40)
+    return folder
+
+
+def experiment(world, store, **overrides):
+    few = {"train.epochs": 1, "data.targets": {"folder": ["baseline", "noise", "shift"]}}
+    return Experiment(config.load("quick", {**made.settings_of(world), **few, **overrides}), Store(store))
+
+
+def test_the_setting_bounds_what_runs_at_once_and_names_nothing(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.os, "cpu_count", lambda: 3)
+    seen, trained = [], {}
+    monkeypatch.setattr(training, "_side_by_side", lambda *a: seen.append(a[3]))
+    for threads, side_by_side in ((0, [3]), (1, []), (2, [2]), (9, [3])):
+        seen.clear()
+        found = experiment(world, tmp_path / str(threads), threads=threads)
+        training.train_all(found)
+        assert seen == side_by_side and found.at_once(6) == min(threads or 6, 6)
+        trained[threads] = {path.name: made.content(path / "decoder.safetensors")
+                            for path in (found.store.root / "decoder").iterdir() if path.is_dir()}
+    assert len(trained[0]) == 3 and all(ids == trained[0] for ids in trained.values())
+    monkeypatch.setattr(training.os, "cpu_count", lambda: 4)
+    seen.clear()
+    training.train_all(experiment(world, tmp_path / "two", threads=0, **{"train.threads": 2}))
+    assert seen == [2]                                        # four cores hold two trainings of two threads
+
+
+def test_rendering_has_no_more_workers_than_asked_for(tmp_path, monkeypatch):
+    pools = []
+
+    @contextlib.contextmanager
+    def pool(workers, *_):
+        pools.append(workers)
+        raise RuntimeError("enough")
+        yield
+
+    monkeypatch.setattr(sys.modules["aaclib.datasets.soundscapes.render"], "ProcessPoolExecutor", pool)
+    settings = config.Data(sizes={"soundscapes-dev.train": 500})
+    for workers in (2, 3):
+        with pytest.raises(RuntimeError, match="enough"):
+            soundscapes.load("soundscapes-dev", settings, Store(tmp_path), workers).split("train", audio=True)
+    assert pools == [2, 3]
