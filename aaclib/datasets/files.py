@@ -15,6 +15,7 @@ from typing import Any
 
 from aaclib.config import Data, raw_dir
 from aaclib.datasets import Clip, DatasetError
+from aaclib.escape import uncells
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aif", ".aiff")
 
@@ -76,7 +77,7 @@ def _csv(path: Path, text: str) -> Iterator[Row]:
                 raise DatasetError(f"{where}: more cells than columns. A caption with a comma must stand in quotes.")
             if list(cells.values()) == list(cells):          # files that were joined carry their header again
                 raise DatasetError(f"{where} is the header once more. Remove that line.")
-            yield Row(where, cells)
+            yield Row(where, uncells(cells))
     except csv.Error as error:
         raise DatasetError(f"{path.name}, line {reader.line_num}: {error}.") from error
 

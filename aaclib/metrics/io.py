@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aaclib.escape import uncells
 from aaclib.metrics.result import MetricError
 from aaclib.store import replacing, write_json
 
@@ -106,7 +107,8 @@ def for_clips(predictions: Mapping[str, str], clips: Iterable[str]) -> list[str]
 
 
 def write_dcase(path: str | Path, clips: Sequence[str], captions: Sequence[str]) -> None:
-    """DCASE Task 6: a CSV with file_name and caption_predicted."""
+    """DCASE Task 6: a CSV with file_name and caption_predicted, for the challenge's program: what would be a formula in
+    a spreadsheet is not marked (`escape.cell`), for it compares the names as they are."""
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(["file_name", "caption_predicted"])
@@ -150,7 +152,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
             raise FormatError(f"{path}, row {number}: not as many fields as in the header.")
-    return rows
+    return [uncells(row) for row in rows]
 
 
 def _dicts(value: Any, path: Path) -> list[dict[str, Any]]:

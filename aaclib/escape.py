@@ -1,0 +1,76 @@
+"""Text from outside (captions, names of files, reasons) on its way into another language, where it stays text.
+
+One function a language. Whatever a table, a sentence or a file of a run holds went through them; figures draw no
+mathematics instead (`plots.style`). HTML has `html.escape`, and NO_MATH on the element around it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+NO_MATH = 'class="tex2jax_ignore mathjax_ignore"'      # in this element MathJax, old and new, leaves $...$ alone
+FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "σ": r"$\sigma$", "τ": r"$\tau$", "²": "$^2$",
+    "±": r"$\pm$", "°": r"$^\circ$", "×": r"$\times$", "<": r"$<$", ">": r"$>$",
+    "[": "{[}", "]": "{]}", "*": "{*}", "`": "{}`{}",      # at the begin of a line, [ and * belong to the \\ before it
+}
+
+
+def markdown(text: str) -> str:
+    """One line of Markdown that shows `text`: signs that mean something become numbers (&#42;), which mean nothing
+    anywhere; those that begin mathematics stand in an element of their own, where MathJax finds no pair."""
+    text = " ".join(text.split())
+    text = re.sub(r"[&<>`*|~]|\](?=[(\[:])|(?<!\w)_|_(?!\w)|^\d*[-+=#.)\[]", lambda found: _numbers(found[0]), text)
+    return re.sub(r"[$\\]", lambda found: f"<span>{_numbers(found[0])}</span>", text)
+
+
+def _numbers(signs: str) -> str:
+    return "".join(sign if sign.isdigit() else f"&#{ord(sign)};" for sign in signs)
+
+
+def latex(text: str) -> str:
+    """One line of LaTeX that prints `text`; no two signs become one (--set stays two hyphens)."""
+    text = "".join(LATEX.get(character, character) for character in " ".join(text.split()))
+    return re.sub(r"([-',])(?=\1)", r"\1{}", text)
+
+
+def beyond_latex(text: str) -> str:
+    """The characters of a LaTeX source that pdfLaTeX does not know, as U+65E5; '' for none."""
+    known = "–—‘’“”„…•€™"
+    found = sorted({c for c in text if ord(c) > 0x17F and c not in known})
+    return ", ".join(f"U+{ord(c):04X}" for c in found)
+
+
+def cell(value: Any) -> Any:
+    """What a CSV holds for `value`. Spreadsheets run a text that begins with = + - or @ (or with a tab or line break
+    before it) as a formula; a quote in front makes it text. `uncells` takes it away again, so such texts get one even
+    where they begin with quotes. Numbers stay numbers."""
+    return f"'{value}" if isinstance(value, (str, os.PathLike)) and FORMULA.match(str(value)) else value
+
+
+def uncells(row: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A row of csv.DictReader without what `cell` put in front, for every reader of CSV."""
+    return {_uncell(name): _uncell(value) for name, value in row.items()}
+
+
+def _uncell(value: Any) -> Any:
+    return value[1:] if isinstance(value, str) and value[:1] == "'" and FORMULA.match(value) else value
+
+
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """The CSV of these rows, the header among them."""
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)
+    return table.getvalue()
+
+
+def csv_frame(frame: Any, **options: Any) -> str:
+    """The CSV of a pandas DataFrame, without its index."""
+    return frame.rename(columns=cell).map(cell).to_csv(index=False, lineterminator="\n", **options)
