@@ -7,13 +7,15 @@ mathematics instead (`plots.style`). HTML has `html.escape`, and NO_MATH on the 
 from __future__ import annotations
 
 import csv
-import io
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 NO_MATH = 'class="tex2jax_ignore mathjax_ignore"'      # in this element MathJax, old and new, leaves $...$ alone
+MARKDOWN = re.compile(r"[&<>`*|~]|\](?=[(\[:])|:(?=//)|(?<![^\W_])_|_(?![^\W_])|^\d*[-+=#.)\[]")
 FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -27,7 +29,7 @@ def markdown(text: str) -> str:
     """One line of Markdown that shows `text`: signs that mean something become numbers (&#42;), which mean nothing
     anywhere; those that begin mathematics stand in an element of their own, where MathJax finds no pair."""
     text = " ".join(text.split())
-    text = re.sub(r"[&<>`*|~]|\](?=[(\[:])|(?<!\w)_|_(?!\w)|^\d*[-+=#.)\[]", lambda found: _numbers(found[0]), text)
+    text = re.sub(MARKDOWN, lambda found: _numbers(found[0]), text)
     return re.sub(r"[$\\]", lambda found: f"<span>{_numbers(found[0])}</span>", text)
 
 
@@ -64,13 +66,20 @@ def _uncell(value: Any) -> Any:
     return value[1:] if isinstance(value, str) and value[:1] == "'" and FORMULA.match(value) else value
 
 
-def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """The CSV of these rows, the header among them."""
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)
-    return table.getvalue()
+def csv_text(rows: Iterable[Sequence[Any]], floats: str = "%r") -> str:
+    """The CSV of these rows, the header among them; floats by this format, NaN and None empty."""
+    def shown(value: Any) -> Any:
+        if isinstance(value, float):
+            return "" if math.isnan(value) else floats % value
+        return cell(value)
+
+    lines: list[str] = []
+    # a lone carriage return is put into quotes only where it is a part of the end of a line
+    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
+    writer.writerows([*map(shown, row)] for row in rows)
+    return "".join(f"{line[:-2]}\n" for line in lines)
 
 
-def csv_frame(frame: Any, **options: Any) -> str:
+def csv_frame(frame: Any, floats: str = "%r") -> str:
     """The CSV of a pandas DataFrame, without its index."""
-    return frame.rename(columns=cell).map(cell).to_csv(index=False, lineterminator="\n", **options)
+    return csv_text([frame.columns, *frame.itertuples(index=False, name=None)], floats)

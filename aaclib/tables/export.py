@@ -22,7 +22,7 @@ DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 
 def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """A frame as CSV, whole or not at all; floats with nine digits, so that a second run writes the same bytes."""
-    return _write(path, escape.csv_frame(frame, float_format="%.9g"))
+    return _write(path, escape.csv_frame(frame, "%.9g"))
 
 
 def _write(path: str | Path, content: str) -> Path:
