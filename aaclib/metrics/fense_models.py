@@ -16,6 +16,7 @@ from pathlib import Path
 
 from aaclib.config import cache_dir
 from aaclib.metrics.result import MetricError, Unavailable
+from aaclib.pretrained import load
 
 SBERT = "sentence-transformers/paraphrase-TinyBERT-L6-v2"
 ECHECKER = "echecker_clotho_audiocaps_base.ckpt"
@@ -50,21 +51,20 @@ def device() -> str:
 @functools.lru_cache(maxsize=2)
 def sbert(where: str) -> tuple:
     """(tokenizer, model) of a sentence-transformers folder with mean pooling. Raises MetricError for other pooling."""
-    from transformers import AutoModel, AutoTokenizer
-
     pooling = Path(where) / "1_Pooling" / "config.json"
     if pooling.exists() and not json.loads(pooling.read_text()).get("pooling_mode_mean_tokens"):
         raise MetricError(f"{pooling}: expected a sentence model with mean pooling.")
-    return AutoTokenizer.from_pretrained(where), AutoModel.from_pretrained(where).eval().to(device())
+    return load("AutoTokenizer", where), load("AutoModel", where).eval().to(device())
 
 
 @functools.lru_cache(maxsize=2)
 def echecker(checkpoint: str, bert: str) -> tuple:
     """(tokenizer, encoder, weight (c, d), bias (c,)) of FENSE's error detector. Raises MetricError for another file."""
-    import torch
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    from aaclib.clap.checkpoint import load as weights_of
+
+    saved = weights_of(checkpoint)
     try:
         weights, classes = dict(saved["state_dict"]), saved["num_classes"]
         weight, bias = weights.pop("clf.weight"), weights.pop("clf.bias")
@@ -72,9 +72,9 @@ def echecker(checkpoint: str, bert: str) -> tuple:
         raise MetricError(f"{checkpoint}: not a checkpoint of FENSE's error detector ({error} is absent).") from error
     if classes != 6 or len(weight) != 6:
         raise MetricError(f"{checkpoint}: expected 6 kinds of error, found {classes}.")
-    encoder = AutoModel.from_config(AutoConfig.from_pretrained(bert))
+    encoder = AutoModel.from_config(load("AutoConfig", bert), trust_remote_code=False)
     weights = {name.removeprefix("encoder."): value for name, value in weights.items()}
     weights.pop("embeddings.position_ids", None)         # a constant that newer versions no longer save
     encoder.load_state_dict(weights, strict=True)
     place = device()
-    return AutoTokenizer.from_pretrained(bert), encoder.eval().to(place), weight.to(place), bias.to(place)
+    return load("AutoTokenizer", bert), encoder.eval().to(place), weight.to(place), bias.to(place)
