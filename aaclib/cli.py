@@ -7,9 +7,7 @@ failing notebook, or a metric lost to a crash, ends with exit code 1. AACLIB_TRA
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib
-import io
 import os
 import signal
 import sys
@@ -163,11 +161,10 @@ def _caption(args: argparse.Namespace) -> int:
             for path, caption in good:
                 print(f"{path}\t{caption}", flush=True)
     if args.out:
+        from aaclib.escape import csv_text
         from aaclib.store import write_text
 
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([("file_name", "caption"), *rows])
-        write_text(args.out, table.getvalue())
+        write_text(args.out, csv_text([("file_name", "caption"), *rows]))
         print(f"{len(rows)} captions written to {args.out}")
     for path, why in bad:
         print(f"aaclib: {path}: {why}", file=sys.stderr)

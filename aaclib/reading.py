@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aaclib.escape import uncell
+
 UTF8 = ("utf-8-sig",)
 MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 NO_TEXT = {b"PK\x03\x04": "an Excel or OpenDocument sheet (.xlsx, .ods) or another ZIP archive",
@@ -203,7 +205,7 @@ def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[
                 raise _quotes(f"{path.name}, line {line}", f"a cell in quotes begins here that holds '{rows[0]:.60}', "
                                                            f"which looks like a row")
             if cells:
-                yield line, cells
+                yield line, [*map(uncell, cells)]
             taken.clear()
     except csv.Error as error:
         line = reader.line_num - len(taken) + 1 + _opened(taken)

@@ -16,6 +16,7 @@ from pathlib import Path
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
+from aaclib.pretrained import load
 from aaclib.store import digest, write_text
 
 PAD, UNK, BOS, EOS = "[PAD]", "[UNK]", "[BOS]", "[EOS]"
@@ -179,11 +180,9 @@ def pretrained(name: str | Path) -> Tokenizer:
     where its files are neither on this machine nor to be had, and for the five-token stand-in that some versions of
     transformers hand out in that case.
     """
-    from transformers import AutoTokenizer
-
     mend = f"Fetch it once with network (`hf download {name}`), or give a folder that holds its tokenizer files."
     try:
-        model = AutoTokenizer.from_pretrained(str(name), use_fast=True)
+        model = load("AutoTokenizer", name, use_fast=True)
     except (OSError, ValueError) as error:
         raise TextError(f"The tokenizer '{name}' cannot be read: {str(error).splitlines()[0]} {mend}") from error
     core = getattr(model, "backend_tokenizer", None)

@@ -8,11 +8,13 @@ the mel filters start at 50 Hz (published: 0; cosine 0.9989), the text tower's l
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import torch
 
+from aaclib import pretrained
 from aaclib.clap import checkpoint, hub
 from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.mel import LogMel, fused
@@ -55,12 +57,11 @@ class HFClap(LaionModel):
         """`name`: an id on the hub or a folder. `settings`: 'laion' (see above) or 'own'. `tokens`: captions are cut
         there; laion-clap's number is 77."""
         super().__init__(device)
-        from transformers import AutoFeatureExtractor
-
         if settings not in ("laion", "own"):
             raise ValueError(f"settings is 'laion' or 'own', found '{settings}'.")
         self.name, self.tokens = f"hf:{name}", tokens
-        extractor = hub.fetch(AutoFeatureExtractor.from_pretrained, name, "preprocessor_config.json")
+        front = functools.partial(pretrained.load, "AutoFeatureExtractor")
+        extractor = hub.fetch(front, name, "preprocessor_config.json")
         self.model = hub.fetch(_complete, name, "config.json and model.safetensors").to(self.device).eval()
         config = self.model.config
         self.tokenizer = hub.tokenizer(name, config.text_config.vocab_size)
@@ -115,9 +116,7 @@ class HFClap(LaionModel):
 
 def _complete(name: str, **options: Any) -> torch.nn.Module:
     """A ClapModel, from no folder whose weights are incomplete: transformers would fill in random ones."""
-    from transformers import ClapModel
-
-    result, report = ClapModel.from_pretrained(name, output_loading_info=True, dtype=torch.float32, **options)
+    result, report = pretrained.load("ClapModel", name, output_loading_info=True, dtype=torch.float32, **options)
     lost = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
     if bad := [*lost, *report["mismatched_keys"]]:
         raise ValueError(f"weights are missing or of another shape: {', '.join(map(str, bad[:5]))}")

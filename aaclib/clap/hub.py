@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aaclib import pretrained
 from aaclib.clap.base import BackendError
 
-UNLOADABLE = (OSError, ValueError, TypeError)      # TypeError: transformers 4 opens a file that it did not find
+# TypeError: transformers 4 opens a file that it did not find; RuntimeError: PyTorch's for a damaged one
+UNLOADABLE = (OSError, ValueError, TypeError, RuntimeError)
 
 
 def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
@@ -44,9 +47,7 @@ def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
 
 def tokenizer(name: str, vocabulary: int) -> Any:
     """The tokenizer of `name`, checked: with files missing, transformers may hand out one that knows five tokens."""
-    from transformers import AutoTokenizer
-
-    result = fetch(AutoTokenizer.from_pretrained, name, "the tokenizer files")
+    result = fetch(functools.partial(pretrained.load, "AutoTokenizer"), name, "the tokenizer files")
     if not vocabulary / 2 <= len(result) <= vocabulary:
         raise BackendError(f"The tokenizer of '{name}' knows {len(result)} tokens, the model {vocabulary}: its "
                            "files (tokenizer.json, or vocab.json and merges.txt) are missing or another model's.")

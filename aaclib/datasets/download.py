@@ -11,9 +11,12 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from aaclib.config import Data
@@ -24,8 +27,10 @@ from aaclib.store import locked, write_json
 ATTEMPTS = 5
 WAIT_S = 1.0                           # before the second attempt; doubled each time
 TIMEOUT_S = 30.0
-CHUNK = 1 << 20
+STALL_S, SLOWEST = 60.0, 1000          # a server that sends fewer bytes a second for so many seconds has stalled
+CHUNK = 1 << 14
 SPARE = 200 << 20                      # bytes that stay free on the disk
+LARGER = 2                             # times the size that is known, about: another file
 
 
 class DownloadError(DatasetError):
@@ -95,7 +100,7 @@ def _download(file: Remote, path: Path, part: Path) -> None:
         if attempt:
             time.sleep(WAIT_S * 2 ** (attempt - 1))
         try:
-            _one_attempt(file.url, part, tag)
+            _watched(lambda watch: _one_attempt(file, part, tag, watch))
             break
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             if attempt == ATTEMPTS - 1:
@@ -109,16 +114,62 @@ def _download(file: Remote, path: Path, part: Path) -> None:
             part.unlink(missing_ok=True)
             tag.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DownloadError(f"The disk is full: {path.parent} had no room for {file.name}. Free some, or "
-                                    f"move data/raw elsewhere with AACLIB_RAW=DIR.") from error
+                raise DownloadError(f"The disk is full: {path.parent} had no room for {file.name} ({SPARE >> 20} MB "
+                                    "stay free). Free some, or move data/raw elsewhere with AACLIB_RAW=DIR.") from error
             raise DownloadError(f"{file.url} could not be written to {path.parent}: {error}.") from error
     tag.unlink(missing_ok=True)
 
 
-def _one_attempt(url: str, part: Path, tag: Path) -> None:
-    """Appends what is missing of `url` to `part`, or starts anew when the server's file is another one by now."""
+class _Watch:
+    """Counts what an attempt keeps, until it is given up: from then on it can keep nothing."""
+
+    def __init__(self) -> None:
+        self.kept, self.over, self.lock = 0, False, threading.Lock()
+
+    def write(self, handle: BinaryIO, chunk: bytes) -> None:
+        with self.lock:
+            self.check()
+            handle.write(chunk)
+            self.kept += len(chunk)
+
+    def check(self) -> None:
+        if self.over:
+            raise TimeoutError("given up")
+
+
+def _watched(attempt: Callable[[_Watch], None]) -> None:
+    """Runs an attempt in a thread of its own. No timeout of a socket ends one whose server sends a byte now and then,
+    in the body or before it; here it raises requests.Timeout once too little has come for too long."""
     import requests
 
+    watch, failed = _Watch(), []
+
+    def run() -> None:
+        try:
+            attempt(watch)
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            before = watch.kept
+            thread.join(STALL_S)
+            if thread.is_alive() and watch.kept - before < SLOWEST * STALL_S:
+                raise requests.Timeout(f"fewer than {SLOWEST} bytes a second for {STALL_S:.0f} s")
+    finally:
+        with watch.lock:
+            watch.over = True
+    if failed:
+        raise failed[0]
+
+
+def _one_attempt(file: Remote, part: Path, tag: Path, watch: _Watch) -> None:
+    """Appends what is missing of the file to `part`, or starts anew when the server's file is another one by now."""
+    import requests
+
+    url = file.url
     have = part.stat().st_size if part.exists() else 0
     known = json.loads(tag.read_text()) if have and tag.exists() else {}
     headers = {"Accept-Encoding": "identity"}
@@ -127,6 +178,7 @@ def _one_attempt(url: str, part: Path, tag: Path) -> None:
         if known.get("validator"):
             headers["If-Range"] = known["validator"]
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+        watch.check()
         if answer.status_code == 416:                        # nothing left to send, or the file became shorter
             complete = answer.headers.get("Content-Range", "").rsplit("/", 1)[-1] == str(have)
             if not complete:
@@ -140,21 +192,42 @@ def _one_attempt(url: str, part: Path, tag: Path) -> None:
                                 f"address: --set data.urls.{unquote(urlsplit(url).path).rsplit('/', 1)[-1]}=URL")
         going_on = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         start = have if going_on else 0
-        left = int(answer.headers.get("Content-Length") or 0)
+        packed = answer.headers.get("Content-Encoding", "identity") != "identity"      # though we asked for it as it is
+        left = 0 if packed else _length(answer)
         name = part.name.removeprefix(".").removesuffix(".part")
+        _right_size(file, start + left, part, tag)
         need_space(part.parent, left, name)
         etag = answer.headers.get("ETag", "")
-        strong = etag and not etag.startswith("W/")
-        write_json(tag, {"url": url, "validator": etag if strong else answer.headers.get("Last-Modified", "")})
+        weak = not etag or etag.startswith("W/")
+        write_json(tag, {"url": "" if packed else url,
+                         "validator": answer.headers.get("Last-Modified", "") if weak else etag})
         progress = Progress(f"Downloading {name}", (start + left) // 10**6 or None, "MB")
         progress.done, counted = start // 10**6, start
         with open(part, "ab" if going_on else "wb") as handle:
             for chunk in answer.iter_content(CHUNK):
-                handle.write(chunk)
+                _right_size(file, counted + len(chunk), part, tag)
+                if free_bytes(part.parent) < SPARE:
+                    raise OSError(errno.ENOSPC, "no room is left")
+                watch.write(handle, chunk)
                 counted += len(chunk)
                 progress.step(counted // 10**6 - progress.done)
         if left and counted != start + left:
             raise requests.ConnectionError(f"{counted - start} of {left} bytes came")
+
+
+def _right_size(file: Remote, size: int, *made: Path) -> None:
+    """Raises DownloadError, and removes what was made, where the file is far larger than it was known to be."""
+    if file.size and size > LARGER * file.size:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise DownloadError(f"{file.url} sends more than {size / 1e6:.1f} MB; the published file has about "
+                            f"{file.size / 1e6:.1f} MB. It is another file, and was thrown away.")
+
+
+def _length(answer: Any) -> int:
+    """Bytes of an answer's body by the server's word; 0 where it has none that is a number."""
+    said = answer.headers.get("Content-Length", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
 
 
 def need_space(folder: Path, wanted: int, what: str) -> None:
@@ -178,8 +251,8 @@ def remote_size(file: Remote, timeout: float = 5.0) -> int:
 
     try:
         answer = requests.head(file.url, allow_redirects=True, timeout=timeout, headers={"Accept-Encoding": "identity"})
-        return int(answer.headers.get("Content-Length") or file.size) if answer.ok else file.size
-    except (requests.RequestException, ValueError):
+        return (_length(answer) if answer.ok else 0) or file.size
+    except requests.RequestException:
         return file.size
 
 

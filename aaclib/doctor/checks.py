@@ -20,6 +20,7 @@ from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.download import free_bytes
 from aaclib.datasets.files import some
 from aaclib.doctor.needs import NEED_SPICE, Need, needs
+from aaclib.escape import NO_MATH
 from aaclib.paths import cache_dir, raw_dir, runs_dir
 
 LEVELS = ("error", "warning", "ok")    # would stop the run; the run goes on with something less; fine
@@ -62,7 +63,7 @@ class Findings(list):
         head = "<tr><th></th><th>checked</th><th>found</th><th>what mends it</th></tr>"
         cell = "<td style='text-align:left'>{}</td>"
         rows = ("".join(cell.format(html.escape(v)) for v in (f.level, f.what, f.detail, f.mend)) for f in self)
-        return f"<table>{head}{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+        return f"<table {NO_MATH}>{head}{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
 
 def findings(config: Config) -> Findings:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from aaclib import stats
+from aaclib.escape import csv_frame
 from aaclib.metrics import NAMES, MetricError, Scores, evaluate, io
 from aaclib.metrics.install_spice import install, installed
-from aaclib.store import replacing, write_json
+from aaclib.store import write_json, write_text
 
 INSTALL = "install-spice"
 EXAMPLES = f"""\
@@ -65,8 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if args.per_clip:
         frame = pd.DataFrame({"clip": clips, "candidate": candidates,
                               "references": [json.dumps(refs, ensure_ascii=False) for refs in references]})
-        with replacing(args.per_clip) as temporary:
-            pd.concat([frame, scores.per_clip], axis=1).to_csv(temporary, index=False)
+        write_text(args.per_clip, csv_frame(pd.concat([frame, scores.per_clip], axis=1)))
     if args.out:
         write_json(args.out, {"clips": scores.n, "corpus": table.set_index("metric").to_dict("index"),
                               "missing": scores.missing, "notes": [*notes, *scores.notes]})

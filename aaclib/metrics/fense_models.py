@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from aaclib import pretrained
 from aaclib.clap.files import digests
 from aaclib.metrics.result import MetricError, Unavailable
 from aaclib.paths import cache_dir
@@ -78,12 +79,10 @@ def sbert(where: str) -> tuple:
 
 @functools.lru_cache(maxsize=1)
 def _sbert(where: str, _: str) -> tuple:
-    from transformers import AutoModel, AutoTokenizer
-
     pooling = Path(where) / "1_Pooling" / "config.json"
     if pooling.exists() and not json.loads(pooling.read_text()).get("pooling_mode_mean_tokens"):
         raise MetricError(f"{pooling}: expected a sentence model with mean pooling.")
-    return _load(AutoTokenizer, where), _load(AutoModel, where).eval().to(device())
+    return _load("AutoTokenizer", where), _load("AutoModel", where).eval().to(device())
 
 
 def echecker(checkpoint: str, bert: str) -> tuple:
@@ -93,10 +92,11 @@ def echecker(checkpoint: str, bert: str) -> tuple:
 
 @functools.lru_cache(maxsize=1)
 def _echecker(checkpoint: str, bert: str, *_: str) -> tuple:
-    import torch
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    from aaclib.clap.checkpoint import load as weights_of
+
+    saved = weights_of(checkpoint)
     try:
         weights, classes = dict(saved["state_dict"]), saved["num_classes"]
         weight, bias = weights.pop("clf.weight"), weights.pop("clf.bias")
@@ -104,20 +104,20 @@ def _echecker(checkpoint: str, bert: str, *_: str) -> tuple:
         raise MetricError(f"{checkpoint}: not a checkpoint of FENSE's error detector ({error} is absent).") from error
     if classes != 6 or len(weight) != 6:
         raise MetricError(f"{checkpoint}: expected 6 kinds of error, found {classes}.")
-    encoder = AutoModel.from_config(_load(AutoConfig, bert))
+    encoder = AutoModel.from_config(_load("AutoConfig", bert), trust_remote_code=False)
     weights = {name.removeprefix("encoder."): value for name, value in weights.items()}
     weights.pop("embeddings.position_ids", None)         # a constant that newer versions no longer save
     encoder.load_state_dict(weights, strict=True)
     place = device()
-    return _load(AutoTokenizer, bert), encoder.eval().to(place), weight.to(place), bias.to(place)
+    return _load("AutoTokenizer", bert), encoder.eval().to(place), weight.to(place), bias.to(place)
 
 
-def _load(kind: Any, where: str) -> Any:
+def _load(kind: str, where: str) -> Any:
     """From the folder or the hub. Raises Unavailable where it is in neither."""
     from aaclib.clap import hub
     from aaclib.clap.base import BackendError
 
     try:
-        return hub.fetch(kind.from_pretrained, where, "a model of FENSE")
+        return hub.fetch(functools.partial(pretrained.load, kind), where, "a model of FENSE")
     except BackendError as error:
         raise Unavailable(str(error)) from error

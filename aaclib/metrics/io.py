@@ -105,7 +105,8 @@ def for_clips(predictions: Mapping[str, str], clips: Iterable[str]) -> list[str]
 
 
 def write_dcase(path: str | Path, clips: Sequence[str], captions: Sequence[str]) -> None:
-    """DCASE Task 6: a CSV with file_name and caption_predicted."""
+    """DCASE Task 6: a CSV with file_name and caption_predicted, for the challenge's program: what would be a formula in
+    a spreadsheet is not marked (`escape.cell`), for it compares the names as they are."""
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(["file_name", "caption_predicted"])

@@ -120,12 +120,12 @@ def sigma_curve(frame: pd.DataFrame, dim: int, used: float | None = None) -> Fig
             _band(left, frame[frame.quantity == name], CYCLE[number], label)
         if used is not None:
             left.axhline(used, color="black", linestyle=":", linewidth=1, label="used in this run")
-        left.set(xlabel="pairs", ylabel=r"$\sigma$", title=r"Estimate of $\sigma$", ylim=(0, None))
+        left.set(xlabel="pairs", ylabel="σ", title="Estimate of σ", ylim=(0, None))
         top = left.get_ylim()[1] * 1.35
         left.set_ylim(0, top)
         there_and_back = (lambda s: dim * np.square(s), lambda v: np.sqrt(np.maximum(v, 0) / dim))
         squared = left.secondary_yaxis("right", functions=there_and_back)
-        squared.set_ylabel(r"$d\,\sigma^2$")
+        squared.set_ylabel("d σ²")
         values = [float(f"{dim * top**2 * share:.2g}") for share in (0.06, 0.25, 0.55, 0.9)]
         squared.set_yticks(values, [f"{v:g}" for v in values])
         left.legend(loc="upper right", ncols=2, columnspacing=1.0)

@@ -35,6 +35,7 @@ STYLE = {
     "ytick.major.width": 0.6, "lines.linewidth": 1.2, "lines.markersize": 3.5, "legend.frameon": False,
     "axes.axisbelow": True, "axes.prop_cycle": matplotlib.cycler(color=list(CYCLE)), "image.cmap": "magma",
     "figure.dpi": 150, "savefig.dpi": 300, "pdf.fonttype": 42, "ps.fonttype": 42,
+    "text.parse_math": False,      # a $ in a caption is a $; a label that is mathematics says parse_math=True
 }
 MARK_INCHES = 0.12                 # room kept free for the mark of a synthetic world
 SHOWN = 135                        # screen pixels an inch of a figure in a notebook
@@ -103,9 +104,14 @@ def grid(ax: Axes, axis: str = "y") -> None:
     ax.grid(axis=axis, linewidth=0.4, color="#DDDDDD")
 
 
+def drawable(text: str) -> str:
+    """Text from outside as a figure can hold it: without halves of characters and byte order marks."""
+    return text.encode(errors="replace").decode().replace("\ufeff", "")
+
+
 def named_rows(ax: Axes, names: Iterable[str]) -> None:
     """Names down the left side, the first on top, one at each of 0, 1, 2, ...; values run along x."""
-    names = list(names)
+    names = [drawable(name) for name in names]
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.tick_params(axis="y", length=0)

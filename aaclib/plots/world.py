@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aaclib.plots.style import BLUE, CYCLE, DOUBLE, SINGLE, figure, grid, letter, styled
+from aaclib.plots.style import BLUE, CYCLE, DOUBLE, SINGLE, drawable, figure, grid, letter, styled
 from aaclib.text import letters
 
 
@@ -37,7 +37,7 @@ def spectrograms(clips: Sequence[tuple[str, np.ndarray, int]], columns: int = 3)
     """One small spectrogram a clip. `clips`: (title, wave (samples,), rate in Hz); a title may take two lines."""
     columns = min(columns, len(clips))
     rows = -(-len(clips) // columns)
-    titles = ["\n".join(wrap(title, 117 // columns, max_lines=2, placeholder=" …")) for title, _, _ in clips]
+    titles = ["\n".join(wrap(drawable(title), 117 // columns, max_lines=2, placeholder=" …")) for title, _, _ in clips]
     lines = 1 + max(title.count("\n") for title in titles)
     with styled():
         fig, axes = figure(DOUBLE, (1.33 + 0.12 * lines) * rows + 0.25, rows, columns)
@@ -82,7 +82,8 @@ def caption_lengths(captions: Mapping[str, Sequence[str]], labels: Mapping[str, 
         counted = Counter(labels) if labels else Counter(
             w for texts in captions.values() for t in texts for w in _content_words(t))
         common = counted.most_common(top)[::-1]
-        right.barh([_short(k, 24) for k, _ in common], [v for _, v in common], color=BLUE, height=0.7)
+        right.barh(range(len(common)), [v for _, v in common], color=BLUE, height=0.7)
+        right.set_yticks(range(len(common)), [_short(drawable(k), 24) for k, _ in common])
         right.tick_params(axis="y", labelsize=7, length=0)
         right.set(xlabel="clips" if labels else "occurrences",
                   title=f"Most frequent {'labels' if labels else 'content words'}")
@@ -95,7 +96,7 @@ def overlap(shares: Mapping[str, float]) -> Figure:
     """Bars: share (0-1) of evaluation captions that stand word for word in the training text, one bar a target."""
     with styled():
         fig, ((ax,),) = figure(SINGLE, 0.6 + 0.35 * len(shares))
-        bars = ax.barh(list(shares), [100 * v for v in shares.values()], color=BLUE, height=0.6)
+        bars = ax.barh(list(map(drawable, shares)), [100 * v for v in shares.values()], color=BLUE, height=0.6)
         ax.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
         ax.axvline(5, color="#999999", linestyle="--", linewidth=0.8)
         ax.invert_yaxis()

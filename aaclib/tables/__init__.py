@@ -9,13 +9,14 @@
     findings  what a run found, in sentences whose wording its numbers choose
 """
 
+from aaclib.escape import latex as escape
 from aaclib.tables import findings, frames
 from aaclib.tables.build import best_row, build, judged_table, main_table, published, published_rows, ratio_to_published
 from aaclib.tables.export import decodings, export_run, letters, macros, other_systems, source_list
 from aaclib.tables.facts import all_pairs, caption_overlap, has_references, pair, paired, verdict
 from aaclib.tables.findings import Findings
 from aaclib.tables.listing import examples, side_by_side, text_table
-from aaclib.tables.table import Cell, Row, Table, escape
+from aaclib.tables.table import Cell, Row, Table
 
 __all__ = [
     "Cell", "Findings", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap", "decodings", "escape",

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from aaclib import metrics, stats, store
+from aaclib import escape, metrics, stats, store
 from aaclib.metrics import io
 from aaclib.paths import raw_dir
 from aaclib.tables.facts import has_references, missing_frame
+from aaclib.tables.findings import Findings
 from aaclib.tables.table import Cell, Row, Table
 
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -21,7 +22,7 @@ DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 
 def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """A frame as CSV, whole or not at all; floats with nine digits, so that a second run writes the same bytes."""
-    return _write(path, frame.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+    return _write(path, escape.csv_frame(frame, "%.9g"))
 
 
 def _write(path: str | Path, content: str) -> Path:
@@ -123,6 +124,6 @@ def other_systems(exp: Any, target: str, folder: str | Path | None = None) -> li
     return rows
 
 
-def source_list(rows: Sequence[Row]) -> str:
-    """The sources of published rows as Markdown lines."""
-    return "\n".join(f"- {row.name}: {row.source}" for row in rows if row.source)
+def source_list(rows: Sequence[Row]) -> Findings:
+    """The sources of published rows, a sentence each."""
+    return Findings(f"{row.name}: {row.source}" for row in rows if row.source)

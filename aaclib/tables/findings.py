@@ -6,6 +6,7 @@ called one only where the paired test says so after Holm's correction; a number 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 
 from aaclib import gap as gaps
 from aaclib import retrieval, training
+from aaclib.escape import markdown
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts, frames
 from aaclib.tables.facts import ALPHA, has_references, pair, shown
@@ -20,7 +22,7 @@ from aaclib.tables.table import WEAK
 
 
 class Findings(list):
-    """Sentences; shown as a Markdown list."""
+    """Sentences; shown as a Markdown list. **...** in a sentence is bold, every other sign is a sign."""
 
     @classmethod
     def of_first_seed(cls, exp: Any) -> Findings:
@@ -32,7 +34,8 @@ class Findings(list):
         self.append(f"**{subject}**: {sentence}")
 
     def _repr_markdown_(self) -> str:
-        return "\n".join(f"- {sentence}" for sentence in self) or "*Nothing could be computed here.*"
+        lines = [re.sub(r"(?:&#42;){2}(.+?)(?:&#42;){2}", r"**\1**", markdown(sentence)) for sentence in self]
+        return "\n".join(f"- {line}" for line in lines) or "*Nothing could be computed here.*"
 
     def __str__(self) -> str:
         return self._repr_markdown_()

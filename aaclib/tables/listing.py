@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from aaclib.escape import NO_MATH
 from aaclib.tables.facts import has_references
 
 
@@ -45,7 +47,12 @@ def examples(exp: Any, target: str, seed: int, count: int = 3) -> list[int]:
 
 
 def text_table(frame: pd.DataFrame, decimals: int = 1) -> Any:
-    """A frame for a notebook, its text whole and on the left, numbers with `decimals` places and gaps as '-'."""
-    styled = frame.reset_index(drop=True).style.format(precision=decimals, na_rep="-").hide(axis="index")
+    """A frame for a notebook, its text whole and on the left, numbers with `decimals` places and gaps as '-'. This is
+    the one way of a frame to a notebook: captions and names are shown as they are, never as HTML or mathematics."""
+    def shown(value: Any) -> str:
+        return html.escape(f"{value:.{decimals}f}" if pd.api.types.is_float(value) else str(value))
+
+    styled = frame.reset_index(drop=True).style.format(shown, na_rep="-").format_index(shown, axis="columns")
+    styled = styled.hide(axis="index").set_table_attributes(NO_MATH)
     styled = styled.set_properties(**{"text-align": "left", "white-space": "normal"})
     return styled.set_table_styles([{"selector": "th", "props": [("text-align", "left")]}])

@@ -6,6 +6,7 @@ import html
 import math
 from dataclasses import dataclass
 
+from aaclib.escape import NO_MATH, beyond_latex, latex, markdown
 from aaclib.plots.results import METRIC_LABELS
 
 GROUP_TITLES = {
@@ -20,11 +21,6 @@ GROUP_TITLES = {
 }
 WEAK = ("baseline", "training", "inference", "both")     # the groups in which best and second are sought
 RELATIVE = "relative"
-LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "σ": r"$\sigma$", "τ": r"$\tau$", "²": "$^2$",
-    "±": r"$\pm$", "°": r"$^\circ$", "×": r"$\times$", "<": r"$<$", ">": r"$>$",
-}
 
 
 @dataclass(frozen=True)
@@ -98,20 +94,22 @@ class Table:
                 body.append(f'<tr><td style="text-align:left">{html.escape(row.name)}</td>{cells}</tr>')
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         mark = '<p style="color:#888"><em>synthetic world</em></p>' if self.synthetic else ""
-        return (f"<p><strong>{html.escape(self.title)}</strong></p>"
+        return (f"<div {NO_MATH}><p><strong>{html.escape(self.title)}</strong></p>"
                 f'<table><thead><tr><th style="text-align:left">strategy</th>{head}</tr></thead>'
-                f"<tbody>{''.join(body)}</tbody></table><ul style='font-size:smaller'>{notes}</ul>{mark}")
+                f"<tbody>{''.join(body)}</tbody></table><ul style='font-size:smaller'>{notes}</ul>{mark}</div>")
 
     def _repr_markdown_(self) -> str:
         """For readers of the executed notebook outside Jupyter, and for Markdown files."""
-        lines = [f"**{self.title}**", "", f"| strategy | {' | '.join(map(self.heading, self.columns))} |",
+        lines = [f"**{markdown(self.title)}**", "",
+                 f"| strategy | {' | '.join(markdown(self.heading(column)) for column in self.columns)} |",
                  "|---|" + "---:|" * len(self.columns)]
         for group, rows in self.grouped():
             lines.append(f"| *{GROUP_TITLES[group]}* |" + " |" * len(self.columns))
             for row in rows:
                 cells = " | ".join(cell.marked("**%s**", "<u>%s</u>") for cell in self.cells(row))
-                lines.append(f"| {row.name} | {cells} |")
-        lines += ["", *(f"- {note}" for note in self.notes), *(["", "*synthetic world*"] if self.synthetic else []), ""]
+                lines.append(f"| {markdown(row.name)} | {cells} |")
+        lines += ["", *(f"- {markdown(note)}" for note in self.notes),
+                  *(["", "*synthetic world*"] if self.synthetic else []), ""]
         return "\n".join(lines)
 
     def latex(self, intervals: bool = False) -> str:
@@ -122,31 +120,29 @@ class Table:
             return " & ".join(cells) + r" \\"
 
         lines = [
-            r"% needs \usepackage{booktabs}", r"\begin{table*}", r"\centering",
-            rf"\caption{{{escape(self.caption())}}}", rf"\label{{{self.label}}}",
+            r"\begin{table*}", r"\centering",
+            rf"\caption{{{latex(self.caption())}}}", rf"\label{{{self.label}}}",
             rf"\begin{{tabular}}{{l{'r' * len(self.columns)}}}", r"\toprule",
-            line("Strategy", *(escape(self.heading(c)) for c in self.columns)),
+            line("Strategy", *(latex(self.heading(c)) for c in self.columns)),
         ]
         for group, rows in self.grouped():
-            title = rf"\emph{{{escape(GROUP_TITLES[group])}}}"
+            title = rf"\emph{{{latex(GROUP_TITLES[group])}}}"
             lines += [r"\midrule", line(rf"\multicolumn{{{len(self.columns) + 1}}}{{l}}{{{title}}}")]
             for row in rows:
                 cells = self.cells(row)
-                lines.append(line(escape(row.name), *map(_latex, cells)))
+                lines.append(line(latex(row.name), *map(_latex, cells)))
                 if intervals and any(cell.interval for cell in cells):
                     lines.append(line("", *(rf"{{\scriptsize {c.interval}}}" if c.interval else "" for c in cells)))
         lines += [r"\bottomrule", r"\end{tabular}", r"\par\smallskip\footnotesize"]
         if self.notes:
-            lines.append("\\\\\n".join(map(escape, self.notes)))
-        return "\n".join([*lines, r"\end{table*}"]) + "\n"
+            lines.append("\\\\\n".join(map(latex, self.notes)))
+        body, needs = "\n".join([*lines, r"\end{table*}"]) + "\n", r"% needs \usepackage{booktabs}"
+        if signs := beyond_latex(body):
+            needs += f", and LuaLaTeX or XeLaTeX with a font that has {signs}"
+        return f"{needs}\n{body}"
 
     def caption(self) -> str:
         return self.title + (" Synthetic world: rendered sound scenes, no real recordings." if self.synthetic else "")
-
-
-def escape(text: str) -> str:
-    """Plain text for LaTeX."""
-    return "".join(LATEX.get(character, character) for character in text)
 
 
 def _html(cell: Cell) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from aaclib.clap import checkpoint
+from aaclib.clap import checkpoint, unpickle
 from aaclib.clap.checkpoint import CheckpointError
 
 LAYOUTS = [(protocol, new) for protocol in (2, 3, 4, 5) for new in (True, False)]
@@ -105,11 +105,11 @@ def test_an_object_hidden_in_a_numpy_scalar_is_refused(tmp_path):
 
 
 def test_a_tensor_beyond_its_bytes_is_refused():
-    storage = checkpoint._Storage(torch.float32, 4)
-    assert checkpoint._tensor(storage, 0, (2, 2), (2, 1)).shape == (2, 2)
+    storage = unpickle._Storage(torch.float32, 4, 99)
+    assert unpickle._tensor(storage, 0, (2, 2), (2, 1)).shape == (2, 2)
     for offset, size, stride in ((1, (2, 2), (2, 1)), (0, (5,), (1,)), (-1, (2,), (1,)), (0, (2,), (-1,))):
         with pytest.raises(pickle.UnpicklingError):
-            checkpoint._tensor(storage, offset, size, stride)
+            unpickle._tensor(storage, offset, size, stride)
 
 
 def test_damaged_and_other_files(tmp_path):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aaclib"
 LAYERS = (
     {"paths", "fitting", "reading", "config", "store", "progress", "seeds", "audio", "text", "provenance",
-     "requirements", "memo", "lost", "interrupts"},
+     "requirements", "memo", "lost", "interrupts", "escape", "pretrained"},
     {"gap", "memory", "bridge", "stats", "retrieval"},
     {"datasets", "clap", "embed", "decoder", "resume", "train", "generate", "metrics"},
     {"inputs", "pipeline", "training", "experiment", "plots", "tables", "captioner", "notebook", "runner", "doctor",

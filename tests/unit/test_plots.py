@@ -98,7 +98,7 @@ def test_the_same_figure_is_the_same_file(tmp_path):
 
 def test_a_failing_save_leaves_nothing(tmp_path):
     fig = plots.overlap({"clotho": 0.1})
-    fig.axes[0].set_xlabel("$\\unknowncommand$")
+    fig.axes[0].set_xlabel("$\\unknowncommand$", parse_math=True)
     with pytest.raises(ValueError):
         plots.save(fig, tmp_path / "broken")
     assert list(tmp_path.iterdir()) == []
