@@ -161,15 +161,16 @@ def of_run(run: str | Path, device: str | None = None) -> Config:
 
 
 def _described(run: str | Path) -> dict[str, Any]:
-    """What the `run.json` of a finished run says. Raises ConfigError where there is none."""
-    from aaclib.store import read_json  # which needs the folders of this module
+    """What the `run.json` of a finished run says. Raises ConfigError where there is none, and
+    store.Damaged where it was changed."""
+    from aaclib.store import read_record  # which needs the folders of this module
 
     record = record_of(run)
     if not record.is_file():
         there = sorted(path.parent.name for path in runs_dir().glob("*/run.json"))
         raise ConfigError(f"There is no finished run '{run}' ({record} is missing). "
                           + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
-    return read_json(record)
+    return read_record(record)
 
 
 def made_on(run: str | Path) -> str:

@@ -22,7 +22,8 @@ from aaclib import config as configs
 from aaclib import notebook, provenance
 from aaclib.config import Config, ConfigError
 from aaclib.progress import duration
-from aaclib.store import digest, write_json
+from aaclib.store import Damaged, digest, lost, read_record, write_record
+from aaclib.sums import changed, sums
 
 
 class RunError(RuntimeError):
@@ -75,13 +76,14 @@ class Run:
     # -- what is there --------------------------------------------------------------------------------------------
 
     def record(self) -> dict[str, Any]:
-        """What `run.json` says; an empty record where there is none."""
+        """What `run.json` says; an empty record where there is none, and where it was changed, which is said."""
         try:
-            return json.loads(self.record_path.read_text())
+            return read_record(self.record_path)
         except FileNotFoundError:
             return {"stages": {}}
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.record_path} is damaged ({error}). Delete it; notebooks then run again.") from error
+        except Damaged as error:
+            error.made_again()
+            return {"stages": {}}
 
     @functools.cached_property
     def _fixed(self) -> dict[str, str]:
@@ -107,11 +109,9 @@ class Run:
         if not done:
             return "not finished yet"
         now = self.made_from(stage) | self.inputs()
-        if changed := [why for key, why in CHANGED.items() if now[key] != done["made_from"].get(key)]:
-            return ", ".join(changed)
-        if missing := [name for name in done["files"] if not (self.folder / name).is_file()]:
-            return f"{missing[0]} is gone"
-        return ""
+        if why := [why for key, why in CHANGED.items() if now[key] != done["made_from"].get(key)]:
+            return ", ".join(why)
+        return changed(self.folder, done["files"]) or lost(done["artefacts"])
 
     def select(self, only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
         """The stages asked for, by number ("03"), name or part of a name. Raises RunError for an unknown one."""
@@ -164,15 +164,20 @@ class Run:
 
     def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:
         made_from, before, started = self.made_from(stage), self._files(), time.time()
+        opened = self.folder / "logs" / f"{stage.name}.opened"
+        opened.unlink(missing_ok=True)
         facts = notebook.execute(
             self._source(stage), self.folder / "notebooks" / f"{stage.name}.ipynb",
-            {"profile": self.profile, "overrides": self.overrides}, cwd=self.root, environment=environment,
+            {"profile": self.profile, "overrides": self.overrides}, cwd=self.root,
+            environment={**environment, "AACLIB_OPENED": str(opened.absolute())},
             log=self.folder / "logs" / f"{stage.name}.log", console=sys.stderr,
         )
         written = [name for name, time_ns in self._files().items() if before.get(name) != time_ns]
+        artefacts = sorted(set(opened.read_text().split())) if opened.exists() else []
+        opened.unlink(missing_ok=True)
         return {
-            "made_from": made_from, "files": [f"notebooks/{stage.name}.ipynb", *written],
-            "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
+            "made_from": made_from, "files": sums(self.folder, [f"notebooks/{stage.name}.ipynb", *written]),
+            "artefacts": artefacts, "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
         }
 
     def _files(self) -> dict[str, int]:
@@ -208,7 +213,7 @@ class Run:
             "seconds": round(sum(s["seconds"] for s in stages.values()), 1),
             "peak_memory_mib": max(s["peak_memory_mib"] for s in stages.values()),
         }
-        write_json(self.record_path, record)
+        write_record(self.record_path, record)
 
     @functools.cached_property
     def _machine(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from aaclib.config import Train
 from aaclib.decoder import CaptionDecoder, pad
 from aaclib.progress import Progress
 
-STATE, BEST = "state.safetensors", "best.safetensors"
+STATE, BEST = ".state.safetensors", ".best.safetensors"       # hidden: what only a resumed training needs
 SAVE_EVERY_S = 60.0                    # at a real width the state is hundreds of megabytes, and an epoch may be short
 Callback = Callable[[list[dict]], None]
 
@@ -54,7 +54,9 @@ def train(
     optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.lr, fused=True)
     steps_an_epoch = -(-len(training.tokens) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps_an_epoch * settings.epochs))
-    history = resume.restore(folder / STATE, model, optimizer)
+    best = [folder / BEST] if settings.keep == "best" else []
+    history = resume.restore(folder / STATE, model, optimizer, needs=best)
+    store.write_json(folder / "history.json", history)
     for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
         schedule.last_epoch = len(history) * steps_an_epoch
         group["lr"] = base * schedule.lr_lambdas[0](schedule.last_epoch)
@@ -89,7 +91,7 @@ def train(
         if callback:
             callback(history)
     if settings.keep == "best":
-        resume.restore(folder / BEST, model)
+        resume.load(folder / BEST, model)
     return history
 
 
@@ -143,9 +145,3 @@ def _schedule(settings: Train, total: int) -> Callable[[int], float]:
         return left if settings.schedule == "linear" else 0.5 * (1 - np.cos(np.pi * left))
 
     return factor
-
-
-def clear(folder: Path) -> None:
-    """Removes what only a resumed training needs."""
-    for name in (STATE, BEST):
-        (folder / name).unlink(missing_ok=True)

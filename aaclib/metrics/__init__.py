@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from aaclib import stats
-from aaclib.metrics.cache import Cache, key
+from aaclib.cache import Cache, key
 from aaclib.metrics.result import InputError, MetricError, Result, Scores, Unavailable
 from aaclib.store import Store
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from aaclib import stats
-from aaclib.metrics.cache import Cache
+from aaclib.cache import Cache
 from aaclib.metrics.child import Child
 from aaclib.metrics.java import java
 from aaclib.metrics.ptb import BREAKS, pycocoevalcap

@@ -11,7 +11,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from aaclib.metrics.cache import Cache
+from aaclib.cache import Cache
 from aaclib.metrics.java import java
 from aaclib.metrics.result import MetricError, Unavailable
 from aaclib.store import Store

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from aaclib.metrics.cache import Cache, key
+from aaclib.cache import Cache, key
 from aaclib.metrics.child import Child
 from aaclib.metrics.install_spice import installed
 from aaclib.metrics.java import java
