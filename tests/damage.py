@@ -25,6 +25,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 HOW = ("one byte changed", "cut in half", "emptied", "deleted")
@@ -82,7 +83,7 @@ def verdict(path: Path, left: bytes | None, seen: Seen, expected: list) -> str:
     if seen.refused:
         return "refused by name" if named else "RAW ERROR"
     if seen.gave != expected:
-        return "USED SILENTLY" if not named else "named and done without"
+        return "USED SILENTLY"
     if found != left:
         return "made again"
     if named:
@@ -116,11 +117,12 @@ def handed(whole: Path) -> Iterator[None]:
         store.Store.get = get
 
 
-def fresh() -> None:
-    """What a process remembers of files that it has looked at."""
+def fresh(folder: Path | None = None) -> None:
+    """Makes this process forget what it has looked at: this folder, or everything."""
     from aaclib import cache, store
 
-    store._opened.clear()
+    for known in [folder] if folder else list(store._opened):
+        store._opened.pop(known, None)
     cache._said.clear()
 
 
@@ -166,19 +168,33 @@ class Smoke:
         return f"{parts[1]}: {path.name if parts[1] != 'scenes' or path.suffix != '.flac' else '*.flac'}"
 
     def steps(self, path: Path) -> list[Callable[[], object]]:
-        """What is done after a damage. A recording of a scene, and what a run shows, is read by few."""
+        """What is done after a damage. The recordings of scenes are many and alike: of most only the store is asked."""
         from aaclib import config, runner
         from aaclib.experiment import Experiment
 
+        open_ = [] if self._in_run(path) or path.suffix == ".sqlite" else [lambda: self._open(*path.parts[-3:-1])]
+        if path.suffix == ".flac" and not path.stem.endswith("00"):
+            return open_
         experiment = Experiment(config.load("smoke"))
-        use = [lambda: command(["caption", str(self.recording), "--run", "smoke"]), lambda: command(["list"])]
-        if path.suffix == ".flac":
-            return [lambda: scenes(experiment), *(use if path.stem.endswith("00") else [])]
+        use = [lambda: command(["caption", str(self.recording), "--run", "smoke"]), lambda: command(["list"]), *open_]
         if path.parent.name in ("tokens", "meteor", "spice"):       # nobody asks for parts of scores that are known
             for file in (self.folder / "cache" / "scores").glob("*"):
                 file.unlink()
-        due = [lambda: print(*runner.plan(runner.Run("smoke"), runner.STAGES), sep="\n")]
-        return [*due, *([] if self._in_run(path) else [lambda: scenes(experiment), lambda: results(experiment)]), *use]
+        due = [lambda: print(*runner.plan(self.run, runner.STAGES), sep="\n")]
+        return [*due, *([] if self._in_run(path) else [lambda: results(experiment)]), *use]
+
+    @cached_property
+    def run(self):
+        from aaclib import runner
+
+        return runner.Run("smoke")
+
+    def _open(self, kind: str, name: str) -> None:
+        """What whoever needs this artefact asks of the store."""
+        from aaclib import store
+
+        key = store.Artefact(kind, name, self.whole / "cache" / kind / name).meta["key"]
+        store.Store().get(kind, key, lambda folder: None)
 
     def _in_run(self, path: Path) -> bool:
         return path.is_relative_to(self.folder / "runs")
@@ -189,11 +205,12 @@ class Smoke:
         if sort not in self.expected:
             self.expected[sort] = watch(self.steps(path)).gave
             self.restore(self.folder / "cache")
-        fresh()
+        fresh(path.parent)
         left = damage(path, how)
         with handed(self.whole / "cache"):
             found = verdict(path, left, watch(self.steps(path)), self.expected[sort])
-        self.restore(path.parent if path.suffix == ".flac" else self.folder)
+        part = self.folder / ("runs" if self._in_run(path) else "cache")
+        self.restore(path.parent if path.suffix == ".flac" else part)
         return found
 
     def really(self, path: Path, how: str) -> str:
@@ -228,12 +245,6 @@ def command(words: list[str]) -> str:
 
 def stamp(path: Path) -> tuple:
     return path.stat().st_size, path.stat().st_mtime_ns
-
-
-def scenes(experiment) -> int:
-    return sum(len(experiment.split(name, part, audio=True).clips)
-               for name in (*experiment.targets, experiment.config.data.pretrain)
-               for part in ("train", "validation", "evaluation"))
 
 
 def results(experiment) -> list:
