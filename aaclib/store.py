@@ -252,7 +252,7 @@ def lost(names: Iterable[str]) -> str:
         except FileNotFoundError:
             return f"{name} is gone"
         except Damaged as error:
-            return f"{name}: {error.args[1]}"
+            return f"{name} is damaged ({error.args[1]})"
     return ""
 
 
