@@ -30,7 +30,8 @@ class Captioner:
         """A captioner from a finished run: the name of a profile, or the folder that holds its `run.json`.
 
         `target`: the data set whose training text the decoder learned, the run's first one by default. Raises
-        ConfigError where there is no such run, or the run trained no such strategy.
+        ConfigError where there is no such run, or the run trained no such strategy, and store.Damaged, which names the
+        folder to delete, where its decoder was changed.
         """
         pipeline = Pipeline.of_run(run, device)
         made_on = config.made_on(run)
@@ -45,7 +46,7 @@ class Captioner:
             raise config.ConfigError(f"The run '{run}' has no target '{target}'. "
                                      f"It has: {', '.join(pipeline.targets)}.")
         seed = pipeline.seeds[0] if seed is None else seed
-        if pipeline.store.find("decoder", pipeline.decoder_key(target, row, seed)) is None:
+        if pipeline.store.open("decoder", pipeline.decoder_key(target, row, seed)) is None:
             trained = sorted({r.name for r in pipeline.strategies(target) if r.group != "control"})
             raise config.ConfigError(
                 f"The run '{run}' has trained no decoder for '{strategy}' on {target} (seed {seed}). It has: "

@@ -207,16 +207,19 @@ def _caption_each(
 
 
 def _list(_: argparse.Namespace) -> int:
-    import json
-
     from aaclib import config
     from aaclib.paths import cache_dir, runs_dir
+    from aaclib.store import Damaged, read_record
 
     print("Profiles:", *(f"  {name:<16} {title}" for name, title in config.profiles().items()), sep="\n")
     print(f"Runs (in {runs_dir()}):")
     records = sorted(runs_dir().glob("*/run.json"))
     for path in records:
-        record = json.loads(path.read_text())
+        try:
+            record = read_record(path)
+        except Damaged as error:
+            print(f"  {path.parent.name:<16} {error}")
+            continue
         written = record["written"][:16].replace("T", " ")
         print(f"  {path.parent.name:<16} {len(record['stages'])} stages, written {written}")
     if not records:

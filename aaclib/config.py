@@ -17,7 +17,7 @@ from typing import Any
 from aaclib import fitting
 from aaclib.fitting import ConfigError, checked, number, one_of, some_of
 from aaclib.paths import runs_dir
-from aaclib.store import read_json
+from aaclib.store import read_record
 
 PROFILES = Path(__file__).parent / "profiles"
 POSITIONS = 128                        # of the decoder's GPT-2: prefix and caption together
@@ -187,13 +187,14 @@ def of_run(run: str | Path, device: str | None = None) -> Config:
 
 
 def _described(run: str | Path) -> dict[str, Any]:
-    """What the `run.json` of a finished run says. Raises ConfigError where there is none."""
+    """What the `run.json` of a finished run says. Raises ConfigError where there is none, and
+    store.Damaged where it was changed."""
     record = record_of(run)
     if not record.is_file():
         there = sorted(path.parent.name for path in runs_dir().glob("*/run.json"))
         raise ConfigError(f"There is no finished run '{run}' ({record} is missing). "
                           + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
-    return read_json(record)
+    return read_record(record)
 
 
 def made_on(run: str | Path) -> str:

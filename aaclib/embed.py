@@ -1,12 +1,13 @@
 """Extraction: files or captions in, memory-mapped unit rows out, in order; killed at any moment, it goes on.
 
 An extraction is an artefact. While it is made, its folder holds `plan.json` (shard and batch size, kept by whoever
-resumes, because another partition into batches changes the last bits) and one file a finished shard. Memory does not
-grow with the number of files.
+resumes, because another partition into batches changes the last bits) and two hidden files a finished shard: its rows,
+and a record that names the bad files and shows that the rows are whole. Memory does not grow with the number of files.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,18 @@ from aaclib.audio import AudioError, check_readable
 from aaclib.clap import files
 from aaclib.clap.base import Backend, distinct
 from aaclib.progress import Progress
-from aaclib.store import Artefact, Store, digest, read_json, replacing, write_json
+from aaclib.store import (
+    Artefact,
+    Damaged,
+    Store,
+    digest,
+    read_json,
+    read_record,
+    replacing,
+    write_bytes,
+    write_json,
+    write_record,
+)
 
 
 class ExtractionError(RuntimeError):
@@ -72,13 +84,11 @@ def extract_audio(backend: Backend, paths: Sequence[str | Path], store: Store, k
             "batch_size": batch_size or "auto", "shard": shard or "auto"}
 
     def build(part: Path) -> dict[str, Any]:
-        if not (part / "rows.npy").exists():
-            if on_error == "raise" and not (part / "plan.json").exists():
-                _raise(_bad_headers(paths), len(paths))
-            plan = _plan(part, batch_size or backend.audio_batch_size(), shard)
-            _audio_shards(backend, paths, part, plan, workers, cluster)
-            _gather(part, paths, plan["shard"], backend.dim, on_error)
-        _tidy(part)
+        if on_error == "raise" and not (part / "plan.json").exists():
+            _raise(_bad_headers(paths), len(paths))
+        plan = _plan(part, batch_size or backend.audio_batch_size(), shard)
+        _audio_shards(backend, paths, part, plan, workers, cluster)
+        _gather(part, paths, plan["shard"], backend.dim, on_error)
         return {"backend": backend.name, "n": len(paths), "left out": len(read_json(part / "errors.json"))}
 
     artefact = store.get("audio-embeddings", spec, build)
@@ -105,15 +115,13 @@ def embed_text(backend: Backend, texts: Sequence[str], store: Store, *, batch_si
 
     def build(part: Path) -> dict[str, Any]:
         unique, order = distinct(texts)
-        if not (part / "rows.npy").exists():
-            plan = _plan(part, batch_size or backend.text_batch_size(), shard, least=1024)
-            progress = Progress(f"Embedding captions with {backend.name}", len(unique), "captions")
-            for start, stop, file in _shards(part, len(unique), plan["shard"]):
-                if not file.exists():
-                    _save(file, backend.embed_text(unique[start:stop], plan["batch_size"]))
-                progress.step(stop - start)
-            _write_rows(part, order, len(unique), plan["shard"], backend.dim)
-        _tidy(part)
+        plan = _plan(part, batch_size or backend.text_batch_size(), shard, least=1024)
+        progress = Progress(f"Embedding captions with {backend.name}", len(unique), "captions")
+        for start, stop, file in _shards(part, len(unique), plan["shard"]):
+            if _errors(file) is None:
+                _save_shard(file, backend.embed_text(unique[start:stop], plan["batch_size"]), {})
+            progress.step(stop - start)
+        _write_rows(part, order, len(unique), plan["shard"], backend.dim)
         return {"backend": backend.name, "n": len(texts), "distinct": len(unique)}
 
     return np.load(store.get("text-embeddings", spec, build) / "rows.npy", mmap_mode="r")
@@ -123,32 +131,52 @@ def embed_text(backend: Backend, texts: Sequence[str], store: Store, *, batch_si
 
 
 def _plan(part: Path, batch_size: int, shard: int | None, least: int = 64) -> dict[str, int]:
-    """The partition: the one that this extraction began with, else a new one that is written down."""
-    file = part / "plan.json"
-    if not file.exists():
-        write_json(file, {"batch_size": batch_size, "shard": shard or max(least, 4 * batch_size)})
-    return read_json(file)
+    """The partition: the one that this extraction began with, else a new one that is written down. The shards of one
+    that is lost are, too."""
+    try:
+        return read_record(part / "plan.json")
+    except FileNotFoundError:
+        pass
+    except Damaged as error:
+        error.made_again()
+    for file in part.glob(".shard-*"):
+        file.unlink()
+    write_record(part / "plan.json", {"batch_size": batch_size, "shard": shard or max(least, 4 * batch_size)})
+    return read_record(part / "plan.json")
 
 
 def _shards(part: Path, n: int, size: int) -> Iterator[tuple[int, int, Path]]:
     for start in range(0, n, size):
-        yield start, min(start + size, n), part / f"shard-{start // size:06d}.npy"
+        yield start, min(start + size, n), part / f".shard-{start // size:06d}.npy"
 
 
 def _save(file: Path, rows: np.ndarray) -> None:
-    with replacing(file) as temporary:
-        np.save(temporary, rows)
+    content = io.BytesIO()                         # numpy does not say why it could not write a file
+    np.save(content, rows)
+    write_bytes(file, content.getvalue())
 
 
-def _tidy(part: Path) -> None:
-    for leftover in [*part.glob("shard-*"), *part.glob(".*")]:
-        leftover.unlink()
+def _save_shard(file: Path, rows: np.ndarray, errors: dict[str, str]) -> None:
+    """Rows of the good items of a shard, then the record (places and reasons of the bad ones) that makes it count."""
+    _save(file, rows)
+    write_record(file.with_suffix(".json"), {"errors": errors}, files=[file.name])
+
+
+def _errors(file: Path) -> dict[str, str] | None:
+    """The bad items of a finished shard; None for one that has to be made, or made again because it is damaged."""
+    try:
+        return read_record(file.with_suffix(".json"))["errors"]
+    except FileNotFoundError:
+        return None
+    except Damaged as error:
+        error.made_again()
+        return None
 
 
 def _audio_shards(backend: Backend, paths: list[Path], part: Path, plan: dict[str, int], workers: int,
                   cluster: Any) -> None:
     todo = [(start, stop, file) for start, stop, file in _shards(part, len(paths), plan["shard"])
-            if not file.exists() or _mended(backend, paths, start, file)]
+            if _mended(backend, paths, start, _errors(file))]
     progress = Progress(f"Embedding audio with {backend.name}", sum(stop - start for start, stop, _ in todo), "files")
     if cluster is None:
         for start, stop, file in todo:
@@ -172,14 +200,12 @@ def remote_shard(recipe: dict[str, Any], settings: dict[str, Any], paths: list[s
     if backend.settings() != settings:
         raise RuntimeError(f"This worker's CLAP differs from the one that asked: {backend.settings()}, not {settings}. "
                            "All workers must use the same kind of device and the same weights.")
-    if not Path(file).exists():
-        _audio_shard(backend, [Path(path) for path in paths], Path(file), batch_size, workers)
+    _audio_shard(backend, [Path(path) for path in paths], Path(file), batch_size, workers)
     return len(paths)
 
 
 def _audio_shard(backend: Backend, paths: list[Path], file: Path, batch_size: int, workers: int,
                  step: Callable[[int], None] = lambda n: None) -> None:
-    """Rows of the good files of one shard, and beside them (written first) the places and reasons of the bad ones."""
     errors: dict[str, str] = {}
 
     def waves() -> Iterator[np.ndarray]:
@@ -190,9 +216,7 @@ def _audio_shard(backend: Backend, paths: list[Path], file: Path, batch_size: in
                 yield wave
             step(1)
 
-    rows = backend.embed_waves(waves(), batch_size)
-    write_json(file.with_suffix(".json"), errors)
-    _save(file, rows)
+    _save_shard(file, backend.embed_waves(waves(), batch_size), errors)
 
 
 def _decoded(backend: Backend, paths: list[Path], workers: int) -> Iterator[np.ndarray | AudioError]:
@@ -215,20 +239,20 @@ def _decoded(backend: Backend, paths: list[Path], workers: int) -> Iterator[np.n
             yield ahead.popleft().result()
 
 
-def _mended(backend: Backend, paths: list[Path], start: int, file: Path) -> bool:
-    """Whether a file that failed in a finished shard can be read by now."""
-    for i in read_json(file.with_suffix(".json")):
+def _mended(backend: Backend, paths: list[Path], start: int, errors: dict[str, str] | None) -> bool:
+    """Whether a shard has to be made: it is not there, or a file that failed in it can be read by now."""
+    for i in errors or ():
         try:
             backend.wave(paths[start + int(i)])
             return True
         except AudioError:
             pass
-    return False
+    return errors is None
 
 
 def _gather(part: Path, paths: list[Path], size: int, dim: int, on_error: str) -> None:
     errors = {start + int(i): reason for start, _, file in _shards(part, len(paths), size)
-              for i, reason in read_json(file.with_suffix(".json")).items()}
+              for i, reason in read_record(file.with_suffix(".json"))["errors"].items()}
     named = {str(paths[i]): reason for i, reason in sorted(errors.items())}
     if on_error == "raise":
         _raise(named, len(paths))
@@ -245,6 +269,9 @@ def _write_rows(part: Path, order: np.ndarray, n: int, size: int, dim: int) -> N
             np.save(temporary, np.empty((0, dim), np.float32))
             return
         rows, done = np.lib.format.open_memmap(temporary, "w+", np.float32, (len(order), dim)), 0
+        if hasattr(os, "posix_fallocate"):         # else a full disk ends the process when a page is written
+            with open(temporary, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
         for _, _, file in _shards(part, n, size):
             block = np.load(file, mmap_mode="r")
             here = np.flatnonzero((order >= done) & (order < done + len(block)))

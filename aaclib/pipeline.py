@@ -108,7 +108,6 @@ class Pipeline(Inputs):
             seeds.derive(seed, target, row.training), folder, f"{target}, {row.training}, seed {seed}", callback,
         )
         model.save(folder)
-        train.clear(folder)
         return {"history": history, "target": target, "training": row.training, "seed": seed}
 
     # ---- captions

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
-import itertools
 import json
 import os
 import sys
@@ -19,12 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aaclib import bridge, lost, notebook, provenance
 from aaclib import config as configs
+from aaclib import notebook, provenance
 from aaclib.config import Config, ConfigError
-from aaclib.paths import cache_dir, project_root, raw_dir, runs_dir
 from aaclib.progress import duration
-from aaclib.store import digest, write_json
+from aaclib.store import Damaged, digest, lost, read_record, write_record
+from aaclib.sums import changed, sums
 
 
 class RunError(RuntimeError):
@@ -69,23 +68,22 @@ class Run:
         if offline:
             self.overrides["data.download"] = False
         self.config: Config = configs.load(profile, self.overrides)
-        for row in (*itertools.chain(*self.config.data.targets.values()), *self.config.generate.beam_rows):
-            bridge.strategy(row)                  # a misspelt row ends the run now, not in an hour
-        self.root = project_root()
+        self.root = configs.project_root()
         self.notebooks = notebooks or self.root / "notebooks"
-        self.folder = runs_dir() / self.config.name
+        self.folder = configs.runs_dir() / self.config.name
         self.record_path = self.folder / "run.json"
 
     # -- what is there --------------------------------------------------------------------------------------------
 
     def record(self) -> dict[str, Any]:
-        """What `run.json` says; an empty record where there is none."""
+        """What `run.json` says; an empty record where there is none, and where it was changed, which is said."""
         try:
-            return json.loads(self.record_path.read_text())
+            return read_record(self.record_path)
         except FileNotFoundError:
             return {"stages": {}}
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.record_path} is damaged ({error}). Delete it; notebooks then run again.") from error
+        except Damaged as error:
+            error.made_again()
+            return {"stages": {}}
 
     @functools.cached_property
     def _fixed(self) -> dict[str, str]:
@@ -111,18 +109,9 @@ class Run:
         if not done:
             return "not finished yet"
         now = self.made_from(stage) | self.inputs()
-        if changed := [why for key, why in CHANGED.items() if now[key] != done["made_from"].get(key)]:
-            return ", ".join(changed)
-        if missing := [name for name in done["files"] if not (self.folder / name).is_file()]:
-            return f"{missing[0]} is gone"
-        return f"{', '.join(done['lost'])} lost to a crash" if done.get("lost") else ""
-
-    def lost(self, stages: Sequence[Stage]) -> list[str]:
-        """What crashes took from these stages, and what to do, a line each; empty where nothing was lost."""
-        record = self.record()["stages"]
-        lines = [f"{stage.name}: {names} lost to a crash: {why}" for stage in stages
-                 for why, names in lost.by_reason(record.get(stage.name, {}).get("lost", {})).items()]
-        return [*lines, lost.ADVICE] if lines else []
+        if why := [why for key, why in CHANGED.items() if now[key] != done["made_from"].get(key)]:
+            return ", ".join(why)
+        return changed(self.folder, done["files"]) or lost(done["artefacts"])
 
     def select(self, only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
         """The stages asked for, by number ("03"), name or part of a name. Raises RunError for an unknown one."""
@@ -175,18 +164,20 @@ class Run:
 
     def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:
         made_from, before, started = self.made_from(stage), self._files(), time.time()
-        losses = self.folder / "logs" / f"{stage.name}.lost"
-        losses.unlink(missing_ok=True)
+        opened = self.folder / "logs" / f"{stage.name}.opened"
+        opened.unlink(missing_ok=True)
         facts = notebook.execute(
             self._source(stage), self.folder / "notebooks" / f"{stage.name}.ipynb",
             {"profile": self.profile, "overrides": self.overrides}, cwd=self.root,
-            environment={**environment, lost.VARIABLE: str(losses)},
+            environment={**environment, "AACLIB_OPENED": str(opened.absolute())},
             log=self.folder / "logs" / f"{stage.name}.log", console=sys.stderr,
         )
         written = [name for name, time_ns in self._files().items() if before.get(name) != time_ns]
+        artefacts = sorted(set(opened.read_text().split())) if opened.exists() else []
+        opened.unlink(missing_ok=True)
         return {
-            "made_from": made_from, "files": [f"notebooks/{stage.name}.ipynb", *written],
-            "started": _clock(started), "seconds": round(time.time() - started, 1), "lost": lost.noted(losses), **facts,
+            "made_from": made_from, "files": sums(self.folder, [f"notebooks/{stage.name}.ipynb", *written]),
+            "artefacts": artefacts, "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
         }
 
     def _files(self) -> dict[str, int]:
@@ -202,6 +193,9 @@ class Run:
             "PYTHONPATH": os.pathsep.join(paths), "AACLIB_HOME": str(self.root), "AACLIB_HEADLESS": "1",
             "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false",
         }
+        if self.config.threads:
+            names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+            values |= dict.fromkeys(names, str(self.config.threads))
         if self.offline:
             values |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "AACLIB_OFFLINE": "1"}
         if refresh:
@@ -219,7 +213,7 @@ class Run:
             "seconds": round(sum(s["seconds"] for s in stages.values()), 1),
             "peak_memory_mib": max(s["peak_memory_mib"] for s in stages.values()),
         }
-        write_json(self.record_path, record)
+        write_record(self.record_path, record)
 
     @functools.cached_property
     def _machine(self) -> dict[str, Any]:
@@ -274,12 +268,12 @@ def _inputs(config: Config, root: Path) -> dict[str, str]:
     paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
     used = {name.split("-")[0] for name in (*data.targets, data.pairs, data.pretrain)}
     known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
-    paths |= {name: getattr(data, name) or raw_dir() / name for name in known}
+    paths |= {name: getattr(data, name) or configs.raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]
     paths["judge"] = config.metrics.judge.partition(":")[2]
-    paths |= {f"predictions/{name}": raw_dir() / "predictions" / name for name in data.targets}
+    paths |= {f"predictions/{name}": configs.raw_dir() / "predictions" / name for name in data.targets}
     paths["published"] = root / "data" / "published.csv"
-    for folder in (cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
+    for folder in (configs.cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
         paths[folder.name] = folder
     if config.captioner:
         paths["captioner"] = configs.record_of(config.source[0])

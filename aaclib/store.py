@@ -1,27 +1,35 @@
 """Artefacts: every result that took work is kept under the hash of what it was made from.
 
 An artefact is a folder `<root>/<kind>/<id>/` with the files that its builder wrote and `artefact.json`, which says
-how it was made. `id` hashes the kind, the version of the code that makes that kind, and the key: the parameters and
-the ids of the inputs. A builder works in `<id>.part`, which is renamed when it is done, so a folder named by an id is
-always whole. A builder that was killed finds its own `.part` again and may go on from what it wrote there.
+how it was made, with size and sha256 of each file. `id` hashes the kind, the version of the code that makes that kind,
+and the key: the parameters and the ids of the inputs. A builder works in `<id>.part`, which is renamed when it is done.
+A builder that was killed finds its own `.part` again and may go on from what it wrote there; hidden files in it serve
+that alone and go when it is done.
+
+What disks and people do to finished files is seen when a process first opens an artefact: all of them are hashed then,
+side by side, and not again. An artefact that does not fit its sums, or that has none, counts as not there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from aaclib.paths import cache_dir
+from aaclib.sums import changed, sums
 
 # Bump the number when the code that makes a kind changes what it makes; `tests/unit/test_versions.py` demands it.
 VERSIONS = {
@@ -38,9 +46,24 @@ VERSIONS = {
     "scores": 1,
 }
 
+RECORD = "artefact.json"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_opened: dict[Path, tuple[tuple, dict]] = {}           # folder -> stamp and content of a record whose files all fit
+
 
 class StoreError(RuntimeError):
     """An artefact that cannot be made or read; the message names the file and what to do."""
+
+
+class Damaged(StoreError):
+    """(path, why): a file, or the folder of an artefact, that is not as it was written."""
+
+    def __str__(self) -> str:
+        return "{} is damaged ({}). Delete it and run again.".format(*self.args)
+
+    def made_again(self) -> None:
+        """Says so on stderr."""
+        print("{} is damaged ({}): it is made again.".format(*self.args), file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -54,7 +77,7 @@ class Artefact:
 
     @property
     def meta(self) -> dict[str, Any]:
-        return json.loads((self.path / "artefact.json").read_text())
+        return read_record(self.path / RECORD, content=False)
 
 
 class Store:
@@ -71,69 +94,132 @@ class Store:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def find(self, kind: str, key: dict[str, Any]) -> Artefact | None:
-        """The finished artefact, or None."""
+        """The finished artefact, or None; also where it is damaged, for `get` makes it again."""
+        with contextlib.suppress(Damaged):
+            return self.open(kind, key)
+        return None
+
+    def open(self, kind: str, key: dict[str, Any]) -> Artefact | None:
+        """As `find`, for those who cannot make it: raises Damaged, which names the folder to delete."""
         artefact = Artefact(kind, self.id(kind, key), self.root / kind / self.id(kind, key))
-        try:
-            fresh = artefact.meta["made"] >= self.refresh
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (json.JSONDecodeError, KeyError) as error:
-            raise StoreError(f"{artefact / 'artefact.json'} is damaged ({error}). "
-                             f"Delete {artefact.path} and run again.") from error
-        return artefact if fresh else None
+        return artefact if artefact.path.is_dir() and _whole(artefact.path)["made"] >= self.refresh else None
 
     def get(self, kind: str, key: dict[str, Any], build: Callable[[Path], dict[str, Any] | None]) -> Artefact:
-        """The artefact of this key, made by `build(folder)` if it is not there yet.
+        """The artefact of this key, made by `build(folder)` if it is not there yet or does not fit its sums (also one
+        of an earlier version, which has none).
 
         `build` writes its files into `folder` and may return a dict of small facts for `artefact.json`. After a kill
-        it is called with the same folder, contents kept: a builder that resumes must write its files atomically
-        (`write_bytes`, `write_json`), one that does not simply writes them again.
+        it is called with the same folder, contents kept: a builder that resumes must write its files atomically and
+        check what it finds (`write_record`), one that does not simply writes them again.
         """
         if found := self.find(kind, key):
             return found
         final = self.root / kind / self.id(kind, key)
         part = final.with_name(final.name + ".part")
-        part.mkdir(parents=True, exist_ok=True)
-        with locked(final.with_name(final.name + ".lock")):
-            if found := self.find(kind, key):      # another process was faster
-                return found
-            part.mkdir(parents=True, exist_ok=True)
-            started = time.time()
-            facts = build(part) or {}
-            record = {
-                "kind": kind, "id": final.name, "version": VERSIONS[kind], "key": _plain(key),
-                "facts": _plain(facts), "made": time.time(), "seconds": round(time.time() - started, 2),
-            }
-            write_json(part / "artefact.json", record)
+        with room(final), locked(final.with_name(final.name + ".lock")):
+            try:
+                if found := self.open(kind, key):      # another process was faster
+                    return found
+            except Damaged as error:
+                error.made_again()
+            if not self._done(part):
+                part.mkdir(exist_ok=True)
+                started = time.time()
+                facts = build(part) or {}
+                record = {
+                    "kind": kind, "id": final.name, "version": VERSIONS[kind], "key": _plain(key),
+                    "facts": _plain(facts), "made": time.time(), "seconds": round(time.time() - started, 2),
+                }
+                files = [path.relative_to(part).as_posix() for path in sorted(part.rglob("*")) if path.is_file()]
+                write_record(part / RECORD, record, [name for name in files if name[0] != "." and name != RECORD])
+            for scratch in part.glob(".*"):
+                scratch.unlink()
             if final.exists():
                 shutil.rmtree(final)
             os.replace(part, final)
+            _note(final, read_record(final / RECORD, content=False))
         return Artefact(kind, final.name, final)
+
+    def _done(self, part: Path) -> bool:
+        """Whether a builder was killed when all was done but the renaming."""
+        with contextlib.suppress(Damaged):
+            return _whole(part)["made"] >= self.refresh
+        return False
+
+
+def _whole(folder: Path) -> dict[str, Any]:
+    """The record of an artefact whose files all fit it; raises Damaged where they do not."""
+    try:
+        if _opened.get(folder, ((),))[0] != _stamp(folder):
+            _note(folder, read_record(folder / RECORD))
+        return _opened[folder][1]
+    except FileNotFoundError:
+        raise Damaged(folder, f"{RECORD} is gone") from None
+    except Damaged as error:
+        raise Damaged(folder, error.args[1]) from None
+
+
+def _note(folder: Path, record: dict[str, Any]) -> None:
+    """Remembers that a folder fits its record; AACLIB_OPENED names a file that lists what was opened."""
+    _opened[folder] = _stamp(folder), record
+    if (listing := os.environ.get("AACLIB_OPENED")) and folder.suffix != ".part":
+        with open(listing, "a") as file:
+            file.write(f"{folder.parent.name}/{folder.name}\n")
+
+
+def _stamp(folder: Path) -> tuple:
+    status = (folder / RECORD).stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on `path`; the operating system releases it when the process dies."""
+    """Holds an exclusive lock on `path`; the operating system releases it when the process dies. The file goes with
+    the lock: who waited for one that is gone by then asks for the next."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    while True:
+        with open(path, "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                if not os.path.samestat(os.fstat(handle.fileno()), path.stat()):
+                    continue
+            except FileNotFoundError:
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+@contextlib.contextmanager
+def room(path: str | Path) -> Iterator[None]:
+    """Where a disk, a quota or the largest size of a file is full: one StoreError that names `path`."""
+    try:
         yield
+    except Exception as error:
+        told = re.search(r"os error (\d+)", str(error))        # by libraries in Rust
+        number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+        if number not in NO_ROOM:
+            raise
+        raise StoreError(f"{path}: {os.strerror(number)}. Make room and run again; what is finished is kept.") from None
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a temporary name beside `path` that takes its place when the block ends well, and is removed when not."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with room(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -151,11 +237,42 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """The value of a JSON file. Raises StoreError that names the file where it is damaged."""
+    """The value of a JSON file. Raises Damaged."""
     try:
         return json.loads(Path(path).read_text())
-    except json.JSONDecodeError as error:
-        raise StoreError(f"{path} is damaged ({error}). Delete it and run again.") from error
+    except ValueError as error:
+        raise Damaged(path, error) from error
+
+
+def lost(names: Iterable[str]) -> str:
+    """Which of these artefacts ("kind/id") is gone or lacks something, or ''; of files only the sizes are looked at."""
+    for name in names:
+        try:
+            read_record(cache_dir() / name / RECORD, content=False)
+        except FileNotFoundError:
+            return f"{name} is gone"
+        except Damaged as error:
+            return f"{name} is damaged ({error.args[1]})"
+    return ""
+
+
+def write_record(path: str | Path, value: dict[str, Any], files: Iterable[str] | None = None) -> None:
+    """A JSON object that cannot change unseen, nor can the `files` beside it (paths relative to its folder)."""
+    value = value if files is None else {**value, "files": sums(Path(path).parent, files)}
+    write_json(path, {**value, "checksum": digest(value)})
+
+
+def read_record(path: str | Path, content: bool = True) -> dict[str, Any]:
+    """What `write_record` wrote. Raises Damaged where it, or one of its files, has changed; without `content` only the
+    sizes of these are compared."""
+    record = read_json(path)
+    if not isinstance(record, dict) or "checksum" not in record:
+        raise Damaged(path, "it has no checksum, as those of earlier versions")
+    if record.pop("checksum") != digest(record):
+        raise Damaged(path, "its checksum does not fit")
+    if wrong := changed(Path(path).parent, record.get("files", {}), content):
+        raise Damaged(path, wrong)
+    return record
 
 
 def digest(value: Any) -> str:

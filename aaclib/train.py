@@ -19,7 +19,7 @@ from aaclib.config import Train
 from aaclib.decoder import CaptionDecoder, pad
 from aaclib.progress import Progress
 
-STATE, BEST = "state.safetensors", "best.safetensors"
+STATE, BEST = ".state.safetensors", ".best.safetensors"       # hidden: what only a resumed training needs
 SAVE_EVERY_S = 60.0                    # at the latest, in the middle of an epoch as well
 BEGIN = {"step": 0, "loss": 0.0, "tokens": 0.0, "seconds": 0.0}       # the place of a training at the start of an epoch
 Callback = Callable[[list[dict]], None]
@@ -56,8 +56,10 @@ def train(
     optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.lr, fused=True)
     steps_an_epoch = -(-len(training.tokens) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps_an_epoch * settings.epochs))
-    place = resume.restore(folder / STATE, model, optimizer) or {"history": [], **BEGIN}
+    best = [folder / BEST] if settings.keep == "best" else []
+    place = resume.restore(folder / STATE, model, optimizer, needs=best) or {"history": [], **BEGIN}
     history, device = place["history"], model.mapping.weight.device
+    store.write_json(folder / "history.json", history)
     done = len(history) * steps_an_epoch + place["step"]
     for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
         schedule.last_epoch = done
@@ -102,7 +104,7 @@ def train(
             if callback:
                 callback(history)
     if settings.keep == "best":
-        resume.restore(folder / BEST, model)
+        resume.load(folder / BEST, model)
     return history
 
 
@@ -158,9 +160,3 @@ def _schedule(settings: Train, total: int) -> Callable[[int], float]:
         return left if settings.schedule == "linear" else 0.5 * (1 - np.cos(np.pi * left))
 
     return factor
-
-
-def clear(folder: Path) -> None:
-    """Removes what only a resumed training needs."""
-    for name in (STATE, BEST):
-        (folder / name).unlink(missing_ok=True)

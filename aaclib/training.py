@@ -105,7 +105,7 @@ def _history(final: Path) -> list[dict]:
     for path in (final.with_name(final.name + ".part") / "history.json", final / "history.json"):
         try:
             return json.loads(path.read_text())
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):        # not there, or damaged
             continue
     return []
 

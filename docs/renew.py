@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a finished run in data/runs, for example quick")
     run = paths.runs_dir() / parser.parse_args().run
-    record = store.read_json(run / "run.json")
+    record = store.read_record(run / "run.json")
     if RESULTS.is_dir():
         shutil.rmtree(RESULTS)
     RESULTS.mkdir(parents=True)

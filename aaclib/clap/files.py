@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
+import contextlib
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 
+from aaclib.cache import Cache, key
 from aaclib.paths import cache_dir
 from aaclib.store import file_digest
+
+CHUNK = 256                # files whose digests are remembered together
 
 
 def digests(paths: Iterable[str | Path], table: Path | None = None) -> list[str]:
@@ -16,23 +18,25 @@ def digests(paths: Iterable[str | Path], table: Path | None = None) -> list[str]
 
     `table`: the SQLite file that remembers them, by default `file-digests.sqlite` in the cache folder.
     """
-    table = table or cache_dir() / "file-digests.sqlite"
-    table.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(table, timeout=60, isolation_level=None)) as database:
-        database.execute("pragma journal_mode = wal")
-        database.execute("create table if not exists files "
-                         "(path text primary key, stamp text not null, digest text not null)")
-        return [_digest(Path(path), database) for path in paths]
+    paths, cache = list(map(Path, paths)), Cache.at(table or cache_dir() / "file-digests.sqlite")
+    return [one for i in range(0, len(paths), CHUNK) for one in _digests(paths[i:i + CHUNK], cache)]
 
 
-def _digest(path: Path, database: sqlite3.Connection) -> str:
-    try:
-        status, name = path.stat(), str(path.resolve())
-        stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-        row = database.execute("select digest from files where path = ? and stamp = ?", (name, stamp)).fetchone()
-        value = row[0] if row else file_digest(path)
-    except OSError:
-        return ""
-    if not row:
-        database.execute("insert or replace into files values (?, ?, ?)", (name, stamp, value))
-    return value
+def _digests(paths: list[Path], cache: Cache) -> list[str]:
+    keys = list(map(_key, paths))
+    known, fresh = cache.get(filter(None, keys)), {}
+    for path, own in zip(paths, keys, strict=True):
+        if own and own not in known and own not in fresh:
+            with contextlib.suppress(OSError):
+                fresh[own] = file_digest(path).encode()
+    cache.put(fresh)
+    known |= fresh
+    return [known.get(own, b"").decode() for own in keys]
+
+
+def _key(path: Path) -> bytes | None:
+    """Of a file as it stands now; None where there is none."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return key(str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return None

@@ -28,7 +28,7 @@ from aaclib.datasets import Clip, Split
 from aaclib.progress import Progress
 from aaclib.store import write_json
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT = ".checkpoint.safetensors"       # hidden: only a resumed training needs it
 LEARNED_FROM = 0.07         # where a learned temperature starts, as in CLIP
 BEGIN = {"step": 0, "losses": [], "seconds": 0.0}         # the place of a training at the start of an epoch
 
@@ -95,7 +95,6 @@ class Training:
         save_model(folder, net, self.words, self.recipe.window_s,
                    f"{len(self.paths)} clips of {self.split.dataset} ({self.split.name}), nothing else.")
         write_json(folder / HISTORY, history)
-        (folder / CHECKPOINT).unlink(missing_ok=True)
         return {"clips": len(self.paths), "captions": sum(map(len, self.captions)), "vocabulary": len(self.words) - 1,
                 "parameters": sum(p.numel() for p in net.parameters()), "temperature": net.temperature}
 

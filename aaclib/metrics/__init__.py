@@ -14,7 +14,7 @@ import pandas as pd
 
 from aaclib import lost, stats
 from aaclib.metrics import ptb
-from aaclib.metrics.cache import Cache, key
+from aaclib.cache import Cache, key
 from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable
 from aaclib.store import VERSIONS, Store
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from aaclib import stats
-from aaclib.metrics.cache import Cache
+from aaclib.cache import Cache
 from aaclib.metrics.child import Child, say_again
 from aaclib.metrics.java import java
 from aaclib.metrics.ptb import BREAKS, package, pycocoevalcap

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from aaclib.metrics.cache import Cache
+from aaclib.cache import Cache
 from aaclib.metrics.child import ended, printing, twice
 from aaclib.metrics.java import environment, java
 from aaclib.metrics.result import Lost, Unavailable

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from aaclib.metrics.cache import Cache, key
+from aaclib.cache import Cache, key
 from aaclib.metrics.child import Child, twice
 from aaclib.metrics.install_spice import VERSION, installed
 from aaclib.metrics.java import java

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 
 import aaclib
 from aaclib import cli, config, paths, provenance, runner
-from aaclib.store import StoreError
+from aaclib.store import StoreError, write_record, write_text
 
 
 @pytest.fixture(autouse=True)
@@ -144,13 +143,15 @@ def test_the_list_shows_profiles_runs_and_caches(capsys):
     assert "none yet" in capsys.readouterr().out
     folder = paths.runs_dir() / "mine"
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"stages": {"a": {}}, "written": "2026-01-02T03:04:05+0000"}))
+    write_record(folder / "run.json", {"stages": {"a": {}}, "written": "2026-01-02T03:04:05+0000"})
+    write_text(folder.with_name("other") / "run.json", "{}")
     made = paths.cache_dir() / "captions" / "0123"
     made.mkdir(parents=True)
     (made / "captions.json").write_text("[]")
     assert cli.main(["list"]) == 0
     said = capsys.readouterr().out
     assert "mine" in said and "2026-01-02 03:04" in said and "captions" in said and "smoke" in said
+    assert f"{folder.with_name('other') / 'run.json'} is damaged" in said and "Delete it" in said
 
 
 def test_subcommands_of_other_modules_are_imported_only_when_asked_for(monkeypatch):

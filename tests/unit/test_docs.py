@@ -41,7 +41,7 @@ def test_renewing_takes_the_tables_and_the_figures_of_a_run(tmp_path, monkeypatc
     record = {"run": "quick", "profile": "quick", "overrides": {}, "seeds": [0], "machine": {"cores": 2},
               "seconds": 1.0, "peak_memory_mib": 2.0, "versions": {},
               "config": {"data": {"targets": {"soundscapes-long": []}}}}
-    (run / "run.json").write_text(json.dumps(record))
+    store.write_record(run / "run.json", record)
     (tmp_path / "README.md").write_text(f"before\n{renew.START}\nold\n{renew.END}\nafter\n")
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(renew, "ROOT", tmp_path)

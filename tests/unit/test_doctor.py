@@ -9,6 +9,7 @@ from aaclib import config, doctor
 from aaclib.doctor import checks
 from aaclib.metrics import install_spice, java
 from aaclib.metrics.result import Unavailable
+from aaclib.store import write_record
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +129,7 @@ def test_a_run_that_captions_brings_its_own_clap(tmp_path, monkeypatch):
     """Recordings captioned by a finished run need that run's CLAP and tokenizer, not those that the profile names."""
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
     (tmp_path / "quick").mkdir()
-    (tmp_path / "quick" / "run.json").write_text('{"profile": "quick", "overrides": {}}')
+    write_record(tmp_path / "quick" / "run.json", {"profile": "quick", "overrides": {}})
     folder = DEAD | {"data.audio": str(tmp_path)}
     assert {"CLAP weights and tokenizer"} <= {need.what for need in doctor.needs(config.load("folder", folder))}
     for name in ("quick", "quick:soundscapes-short"):

@@ -115,7 +115,7 @@ def extract(kind, store):
         return embed.embed_audio(ToyClap("cpu"), paths, store, shard=2, batch_size=2, workers=2)
     return embed.embed_text(ToyClap("cpu"), texts, store, shard=2, batch_size=2)
 def shards(kind):
-    return len(list((root / f"killed-{{kind}}").rglob("shard-*.npy")))
+    return len(list((root / f"killed-{{kind}}").rglob(".shard-*.json")))
 random.seed(5)
 for kind in ("audio", "text"):
     os.environ["TOY_SLEEP"] = "0.005"

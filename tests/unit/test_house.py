@@ -16,7 +16,7 @@ from aaclib import requirements, runner
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aaclib"
 LAYERS = (
-    {"paths", "fitting", "reading", "config", "store", "progress", "seeds", "audio", "text", "provenance",
+    {"paths", "fitting", "reading", "config", "sums", "store", "cache", "progress", "seeds", "audio", "text", "provenance",
      "requirements", "memo", "lost", "interrupts", "escape", "pretrained"},
     {"gap", "memory", "bridge", "stats", "retrieval"},
     {"datasets", "clap", "embed", "decoder", "resume", "train", "generate", "metrics"},

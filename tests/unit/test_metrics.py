@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aaclib import metrics
-from aaclib.metrics import cache, cider_d, clap_score, diversity, java, label_recall, ptb, rouge_l, spice
+from aaclib import cache, metrics
+from aaclib.metrics import cider_d, clap_score, diversity, java, label_recall, ptb, rouge_l, spice
 from aaclib.metrics.result import Result, Unavailable
 from aaclib.store import VERSIONS, Store
 

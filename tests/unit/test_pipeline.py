@@ -18,7 +18,7 @@ from aaclib.decoder import CaptionDecoder
 from aaclib.embed import ExtractionError
 from aaclib.experiment import Experiment
 from aaclib.pipeline import derangement
-from aaclib.store import Store, write_json
+from aaclib.store import Store, write_record
 
 ALL = {"baseline", "noise", "shift", "c3", "supervised"}
 WEAK = ["baseline", "noise", "c3", "nearest", "projection", "noise+projection", "copy"]
@@ -298,7 +298,7 @@ def test_unreadable_files_are_left_out_and_counted_or_raised(tmp_path):
 def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
     monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
-    write_json(tmp_path / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
+    write_record(tmp_path / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
     captioner = Captioner.from_run("mine", strategy="projection")
     clips = done.clips("folder", "evaluation", 0)
     assert captioner.caption([clip.audio for clip in clips]) == done.captions("folder", "projection", 0)
@@ -309,8 +309,8 @@ def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
         with pytest.raises(ConfigError, match=message):
             Captioner.from_run(**{"run": "mine", **wrong})
     assert json.loads((tmp_path / "mine" / "run.json").read_text())["profile"] == "quick"
-    write_json(tmp_path / "far" / "run.json", {"profile": "quick", "overrides": made.settings_of(world),
-                                               "machine": {"device": "tpu"}})
+    write_record(tmp_path / "far" / "run.json", {"profile": "quick", "overrides": made.settings_of(world),
+                                                 "machine": {"device": "tpu"}})
     with pytest.raises(ConfigError, match="was made on tpu"):
         Captioner.from_run("far")
 
@@ -324,7 +324,7 @@ def test_derangement_moves_everybody():
 def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeypatch):
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
-    write_json(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
+    write_record(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
     settings = {**made.settings_of(world), "data.captions": "", "data.pairs": "", "captioner": "mine"}
     bare = Experiment(config.load("quick", settings), Store(tmp_path / "store"))
     clips = bare.clips("folder", "evaluation", 0)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aaclib import clap, interrupts, resume, retrieval
+from aaclib import clap, interrupts, retrieval
 from aaclib.clap import tiny, tiny_training
 from aaclib.clap.base import BackendError
 from aaclib.clap.tiny_model import Shape, TextTower
@@ -130,13 +130,6 @@ def test_killed_after_each_step_a_training_goes_on_in_the_middle_of_its_epoch(ma
         with pytest.raises(KeyboardInterrupt):
             train(made, tmp_path)
     assert weights(train(made, tmp_path)) == weights(trained) and len(steps) == 6
-
-
-def test_a_damaged_checkpoint_is_named(made, tmp_path):
-    net = tiny_training.TinyNet(SHAPE)
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"half a file")
-    with pytest.raises(RuntimeError, match="checkpoint.safetensors is damaged"):
-        resume.restore(tmp_path / "checkpoint.safetensors", net, torch.optim.AdamW(net.parameters()))
 
 
 def test_it_learns_its_clips(made, tmp_path):

@@ -6,6 +6,7 @@ next shard, and a profile with more clips shares the shards of one with fewer.
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,7 +21,7 @@ from aaclib.datasets.soundscapes import sounds, synth
 from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, scene
 from aaclib.datasets.soundscapes.worlds import World, get
 from aaclib.progress import Progress
-from aaclib.store import Artefact, Store, replacing
+from aaclib.store import Artefact, Store, write_bytes
 
 RATE = synth.RATE
 SHARD = 50                                             # clips
@@ -107,11 +108,10 @@ def _key(world: str, split: str, shard: int) -> dict:
 def _shard(world: str, split: str, shard: int, root: Path, refresh: float) -> Artefact:
     def build(folder: Path) -> dict:
         for index in range(shard * SHARD, (shard + 1) * SHARD):
-            file = folder / f"{index:05d}.flac"
-            if not file.exists():
-                x = render(scene(world, split, index))
-                with replacing(file) as temporary:
-                    soundfile.write(temporary, x, RATE, "PCM_16", format="FLAC", compression_level=0.2)
+            flac = io.BytesIO()                         # libsndfile calls a full disk a 'System error'
+            soundfile.write(flac, render(scene(world, split, index)), RATE, "PCM_16", format="FLAC",
+                            compression_level=0.2)
+            write_bytes(folder / f"{index:05d}.flac", flac.getvalue())
         return {"clips": SHARD}
 
     return Store(root, refresh).get("scenes", _key(world, split, shard), build)

@@ -1,7 +1,8 @@
 """What was computed once, by content: one SQLite file a kind in the store, safe for several processes and for kills.
 
 Captions are short and many, so a folder each (`Store.get`) would be slow; a transaction is as atomic. The file's name
-holds the code version of the kind, and entries made before `store.refresh` are not used.
+holds the code version of the kind, and entries made before `store.refresh` are not used. Each value stands behind
+eight bytes of the sha256 of key and value: an entry that does not fit them is none.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from aaclib.store import VERSIONS, Store
 
 BUSY_S = 60.0
-_said: set[str] = set()
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+SUM = 8                    # bytes of the checksum in front of a value
+_said: set[Path] = set()
 
 
 def key(*parts: Any) -> bytes:
@@ -26,12 +30,24 @@ def key(*parts: Any) -> bytes:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True, separators=(",", ":")).encode()).digest()[:16]
 
 
+def _sum(key: bytes, value: bytes) -> bytes:
+    return hashlib.sha256(key + value).digest()[:SUM]
+
+
 class Cache:
-    """`store=None`: keeps nothing. A cache that cannot be opened or written is reported once and done without."""
+    """`store=None`: keeps nothing. A cache that cannot be opened or written is reported once and done without; one that
+    is damaged is begun anew."""
 
     def __init__(self, kind: str, store: Store | None):
         self.path = store.root / kind / f"v{VERSIONS[kind]}.sqlite" if store else None
         self.refresh = store.refresh if store else 0.0
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """One that belongs to no kind of artefact."""
+        cache = cls("", None)
+        cache.path = path
+        return cache
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """The known ones among `keys`."""
@@ -44,7 +60,10 @@ class Cache:
                 marks = ",".join("?" * len(part))
                 found.update(db.execute(f"SELECT key, value FROM entries WHERE made >= ? AND key IN ({marks})",
                                         (self.refresh, *part)))
-        return found
+        sound = {k: v[SUM:] for k, v in found.items() if isinstance(v, bytes) and v[:SUM] == _sum(k, v[SUM:])}
+        if len(sound) < len(found):
+            self._say(f"{len(found) - len(sound)} entries are damaged or of an earlier version; they are made again.")
+        return sound
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
         if self.path is None or not entries:
@@ -54,7 +73,7 @@ class Cache:
             with self._open() as db, db:
                 db.execute("CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB, made REAL)")
                 db.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
-                               [(k, v, time.time()) for k, v in entries.items()])
+                               [(k, _sum(k, v) + v, time.time()) for k, v in entries.items()])
 
     def complete(self, items: Iterable[str], make: Callable[[list[str]], Sequence], pack: Callable[[Any], bytes],
                  unpack: Callable[[bytes], Any], made_by: Any) -> dict[str, Any]:
@@ -70,7 +89,10 @@ class Cache:
         return values
 
     def _open(self) -> contextlib.closing[sqlite3.Connection]:
-        return contextlib.closing(sqlite3.connect(self.path, timeout=BUSY_S))
+        """To read and write, or, as SQLite does by itself, only to read where the file cannot be written."""
+        db = sqlite3.connect(self.path, timeout=BUSY_S)
+        db.text_factory = bytes                # a damaged entry may call itself text
+        return contextlib.closing(db)
 
     @contextlib.contextmanager
     def _forgiving(self) -> Iterator[None]:
@@ -78,8 +100,14 @@ class Cache:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            another_just_made_it = "no such table" in str(error)
-            if not another_just_made_it and str(self.path) not in _said:
-                _said.add(str(self.path))
-                print(f"{self.path}: {error}; scores are computed without it. Delete the file if it is damaged.",
-                      file=sys.stderr)
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+                self._say(f"damaged ({error}); a new one is begun.")
+                with contextlib.suppress(OSError):
+                    self.path.unlink(missing_ok=True)
+            elif "no such table" not in str(error):        # another process just made the file
+                self._say(f"{error}; it is done without.")
+
+    def _say(self, what: str) -> None:
+        if self.path not in _said:
+            _said.add(self.path)
+            print(f"{self.path}: {what}", file=sys.stderr)
