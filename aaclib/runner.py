@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from aaclib import config as configs
-from aaclib import notebook, provenance
+from aaclib import depends, notebook, provenance
 from aaclib.config import Config, ConfigError
 from aaclib.progress import duration
-from aaclib.store import digest, write_json
+from aaclib.store import digest, temporary, write_json
 
 
 class RunError(RuntimeError):
@@ -47,7 +47,7 @@ STAGES = (
 )
 
 # modules that no notebook's result depends on, and settings that change how fast but not what
-BYSTANDERS = ("cli", "__main__", "runner", "notebook", "provenance")
+BYSTANDERS = ("cli", "__main__", "runner", "depends", "notebook", "provenance", "errors")
 CHANGED = {
     "notebook": "its notebook changed", "settings": "the settings changed", "code": "aaclib changed",
     "packages": "other package versions", "inputs": "input files changed", "upstream": "an earlier stage changed",
@@ -63,7 +63,7 @@ class Run:
     ):
         self.profile = str(Path(profile).resolve()) if profile.endswith((".yaml", ".yml")) else profile
         self.offline, self.stages = offline, tuple(stages)
-        self.overrides = {key: _absolute(key, value) for key, value in configs.pairs_of(overrides)}
+        self.overrides = {key: depends.absolute(key, value) for key, value in configs.pairs_of(overrides)}
         if offline:
             self.overrides["data.download"] = False
         self.config: Config = configs.load(profile, self.overrides)
@@ -87,7 +87,7 @@ class Run:
     def _fixed(self) -> dict[str, str]:
         """Digests that are the same for all stages, taken once: a run is of the code that it began with."""
         return {
-            "settings": digest(_settings(self.config)), "code": provenance.package_digest(BYSTANDERS),
+            "settings": digest(depends.settings(self.config)), "code": provenance.package_digest(BYSTANDERS),
             "packages": digest(provenance.versions()),
         }
 
@@ -99,7 +99,7 @@ class Run:
 
     def inputs(self) -> dict[str, str]:
         """The same for the files outside the store that a run reads."""
-        return {"inputs": digest(_inputs(self.config, self.root))}
+        return {"inputs": digest(depends.inputs(self.config, self.root))}
 
     def reason(self, stage: Stage, record: Mapping[str, Any]) -> str:
         """Why a stage has to run; "" when it does not."""
@@ -143,6 +143,7 @@ class Run:
         for stage in stages:
             self._source(stage)
         with self._alone():
+            self._sweep()
             started, ran = time.time(), []
             record = self.record()
             environment = self._environment(started if force else None)
@@ -152,7 +153,9 @@ class Run:
                     print(f"{stage.name}: up to date", flush=True)
                     continue
                 print(f"{stage.name}: {stage.about} ({why})", flush=True)
+                _ = self._about         # asked before the stage, so that nothing stands between its end and the record
                 record["stages"][stage.name] = self._execute(stage, environment)
+                self._write(record, started)
                 ran.append(stage)
                 inputs = self.inputs()
                 for done in ran:        # a later stage may have fetched files that an earlier one depends on
@@ -163,7 +166,7 @@ class Run:
         return record
 
     def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:
-        made_from, before, started = self.made_from(stage), self._files(), time.time()
+        made_from, before, started = self.made_from(stage) | self.inputs(), self._files(), time.time()
         facts = notebook.execute(
             self._source(stage), self.folder / "notebooks" / f"{stage.name}.ipynb",
             {"profile": self.profile, "overrides": self.overrides}, cwd=self.root, environment=environment,
@@ -177,8 +180,20 @@ class Run:
 
     def _files(self) -> dict[str, int]:
         """Figures and tables of the run with their times."""
-        paths = [path for part in ("figures", "tables") for path in sorted((self.folder / part).rglob("*"))]
-        return {p.relative_to(self.folder).as_posix(): p.stat().st_mtime_ns for p in paths if p.is_file()}
+        paths = [path for part in ("figures", "tables") for path in self._visible(part)]
+        return {p.relative_to(self.folder).as_posix(): p.stat().st_mtime_ns for p in paths}
+
+    def _visible(self, part: str, pattern: str = "*") -> list[Path]:
+        """The files of one part of the run, but for hidden ones: what is being written, and Jupyter's checkpoints."""
+        paths = sorted((self.folder / part).rglob(pattern))
+        return [p for p in paths if p.is_file() and "/." not in f"/{p.relative_to(self.folder).as_posix()}"]
+
+    def _sweep(self) -> None:
+        """Removes what a kill left of an earlier start."""
+        notebook.sweep(self.folder / "notebooks")
+        for path in self.folder.rglob(".*"):
+            if temporary(path):
+                path.unlink(missing_ok=True)
 
     def _environment(self, refresh: float | None) -> dict[str, str]:
         """What kernels find in their environment beside our own."""
@@ -203,7 +218,7 @@ class Run:
         record |= {
             "run": self.config.name, "profile": self.profile, "overrides": self.overrides,
             "seeds": list(self.config.seeds), "config": config,
-            "versions": provenance.versions(), "git": provenance.git(self.root), "machine": self._machine,
+            **self._about,
             "started": _clock(started), "written": _clock(time.time()),
             "seconds": round(sum(s["seconds"] for s in stages.values()), 1),
             "peak_memory_mib": max(s["peak_memory_mib"] for s in stages.values()),
@@ -211,14 +226,20 @@ class Run:
         write_json(self.record_path, record)
 
     @functools.cached_property
-    def _machine(self) -> dict[str, Any]:
-        return provenance.machine()
+    def _about(self) -> dict[str, Any]:
+        """What the results were made with; seconds, because PyTorch is asked as well."""
+        return {"versions": provenance.versions(), "git": provenance.git(self.root), "machine": provenance.machine()}
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Two runs of one profile would write over each other's notebooks."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / ".lock", "w") as handle:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = open(self.folder / ".lock", "w")
+        except OSError as error:
+            raise RunError(f"Results cannot be written to {self.folder} ({error.filename}: {error.strerror}). Mend "
+                           f"that, or choose another folder: export AACLIB_RUNS=DIR") from error
+        with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -229,7 +250,7 @@ class Run:
     def _say_where(self, ran: int, asked: int, seconds: float) -> None:
         print(f"\n{self.config.name}: {ran} of {asked} stages run in {duration(seconds)}, {asked - ran} up to date.")
         for part, pattern in (("tables", "*.csv"), ("figures", "*.pdf"), ("notebooks", "*.ipynb")):
-            files = [p for p in (self.folder / part).rglob(pattern) if not p.stem.endswith((".part", ".failed"))]
+            files = [p for p in self._visible(part, pattern) if not p.stem.endswith((".part", ".failed"))]
             count = len(files)
             print(f"  {part:<10} {self.folder / part}" + (f"   ({count} {pattern})" if count else "   (none yet)"))
         print(f"  {'record':<10} {self.record_path}", flush=True)
@@ -237,42 +258,6 @@ class Run:
 
 def _clock(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
-
-
-def _absolute(key: str, value: Any) -> Any:
-    """A path given on the command line is meant from where the user stands; notebooks run in the project's root."""
-    claps = ("clap.backend", "metrics.judge")
-    names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k")
-    kind, colon, path = value.partition(":") if key in claps and isinstance(value, str) else ("", "", value)
-    if key not in (*claps, "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
-        return value
-    found = Path(str(path)).expanduser()
-    return f"{kind}{colon}{found.resolve()}" if found.exists() else value
-
-
-def _settings(config: Config) -> dict[str, Any]:
-    """The settings that decide what comes out."""
-    settings = asdict(config)
-    del settings["threads"], settings["data"]["download"], settings["clap"]["workers"]
-    return settings
-
-
-def _inputs(config: Config, root: Path) -> dict[str, str]:
-    """Digests of the files and folders outside the store that a run reads."""
-    data = config.data
-    paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
-    used = {name.split("-")[0] for name in (*data.targets, data.pairs, data.pretrain)}
-    known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
-    paths |= {name: getattr(data, name) or configs.raw_dir() / name for name in known}
-    paths["clap"] = config.clap.backend.partition(":")[2]
-    paths["judge"] = config.metrics.judge.partition(":")[2]
-    paths |= {f"predictions/{name}": configs.raw_dir() / "predictions" / name for name in data.targets}
-    paths["published"] = root / "data" / "published.csv"
-    for folder in (configs.cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
-        paths[folder.name] = folder
-    if config.captioner:
-        paths["captioner"] = configs.record_of(config.source[0])
-    return {name: provenance.files_digest(Path(path).expanduser()) for name, path in paths.items() if str(path)}
 
 
 def plan(run: Run, stages: Sequence[Stage], force: bool = False) -> list[str]:

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -134,6 +135,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary(path: Path) -> bool:
+    """Whether a file has a name such as `replacing` gives: it is being written, or a kill left it."""
+    return bool(re.fullmatch(r"\..+(\.[^.]+)\.[a-z0-9_]{8}\1", path.name))
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
