@@ -25,6 +25,7 @@ class FakeCaptioner:
     """Captions every file by its name; files called bad cannot be read."""
 
     asked: dict = {}
+    key = "fake"
 
     @classmethod
     def from_run(cls, run, **options):
