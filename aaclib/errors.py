@@ -38,7 +38,8 @@ def no_room(said: object) -> str:
     short = {folder: size for folder, size in free.items() if size < LITTLE}
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     found = [f"{folder} has {size / 2**20:,.1f} MiB free" for folder, size in (short or free).items()]
-    found += [f"no file may be larger than {limit / 2**20:,.1f} MiB (ulimit -f)"] * (limit != resource.RLIM_INFINITY)
+    if limit != resource.RLIM_INFINITY:
+        found = [f"no file may be larger than {limit:,} bytes (ulimit -f)"]
     return (f"There is no room to write: {'; '.join(found)}. All that was finished is kept. Make room, or move what "
             f"needs it (export AACLIB_RUNS=DIR AACLIB_CACHE=DIR TMPDIR=DIR), and give the same command: it goes on.")
 

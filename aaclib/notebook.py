@@ -33,10 +33,10 @@ def execute(
     source: Path, target: Path, parameters: Mapping[str, Any], *, cwd: Path,
     environment: Mapping[str, str] | None = None, log: Path | None = None, console: TextIO | None = None,
 ) -> dict[str, float]:
-    """Runs the notebook `source` with `parameters` in the folder `cwd` and writes the executed notebook to `target`.
+    """Runs the notebook `source` with `parameters` in the folder `cwd`.
 
-    The executed notebook appears under its name only when every cell has run; while it runs it is `<name>.part.ipynb`
-    beside it, and after a failing cell `<name>.failed.ipynb`. What cells print goes to `log`, what they write to
+    The executed notebook is `<name>.part.ipynb` beside `target`, which takes that place when the caller has noted what
+    it has to; after a failing cell it is `<name>.failed.ipynb`. What cells print goes to `log`, what they write to
     stderr (progress lines) to `console` as well. `environment` is added to the kernel's environment variables; of
     the user's own settings for IPython and Jupyter the kernel sees nothing.
 
@@ -48,12 +48,11 @@ def execute(
     for name in ("papermill", "asyncio"):      # what they would print is in NotebookError
         logging.getLogger(name).addHandler(logging.NullHandler())
     target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent)
     part, failed, own = target.with_suffix(PART), target.with_suffix(".failed.ipynb"), target.parent / OWN
     failed.unlink(missing_ok=True)
     with _open(log) as text, PeakMemory() as memory:
         try:
-            own.mkdir()
+            own.mkdir(exist_ok=True)
             _interruptible(lambda: papermill.execute_notebook(
                 _literal(source), _literal(part), dict(parameters), kernel_name="python3", language="python",
                 kernel_manager_class=_this_python(environment or {}, own, text), cwd=str(cwd), progress_bar=False,
@@ -69,15 +68,7 @@ def execute(
             raise NotebookError(source.name + where, what, no_room(what) or look) from error
         finally:
             shutil.rmtree(own, ignore_errors=True)
-    os.replace(part, target)
     return {"peak_memory_mib": memory.peak_mib}
-
-
-def sweep(folder: Path) -> None:
-    """Removes what a killed execution left in the folder of its target."""
-    for part in folder.glob(f"*{PART}"):
-        part.unlink()
-    shutil.rmtree(folder / OWN, ignore_errors=True)
 
 
 def _literal(path: Path) -> str:

@@ -11,6 +11,7 @@ import fcntl
 import functools
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from aaclib import config as configs
 from aaclib import depends, notebook, provenance
 from aaclib.config import Config, ConfigError
 from aaclib.progress import duration
-from aaclib.store import digest, temporary, write_json
+from aaclib.store import digest, file_digest, temporary, write_json
 
 
 class RunError(RuntimeError):
@@ -143,9 +144,9 @@ class Run:
         for stage in stages:
             self._source(stage)
         with self._alone():
-            self._sweep()
             started, ran = time.time(), []
             record = self.record()
+            self._sweep(record)
             environment = self._environment(started if force else None)
             for stage in stages:
                 why = "forced" if force else self.reason(stage, record)
@@ -156,6 +157,7 @@ class Run:
                 _ = self._about         # asked before the stage, so that nothing stands between its end and the record
                 record["stages"][stage.name] = self._execute(stage, environment)
                 self._write(record, started)
+                self._settle(record)
                 ran.append(stage)
                 inputs = self.inputs()
                 for done in ran:        # a later stage may have fetched files that an earlier one depends on
@@ -175,6 +177,7 @@ class Run:
         written = [name for name, time_ns in self._files().items() if before.get(name) != time_ns]
         return {
             "made_from": made_from, "files": [f"notebooks/{stage.name}.ipynb", *written],
+            "notebook": file_digest(self.folder / "notebooks" / f"{stage.name}{notebook.PART}"),
             "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
         }
 
@@ -188,9 +191,20 @@ class Run:
         paths = sorted((self.folder / part).rglob(pattern))
         return [p for p in paths if p.is_file() and "/." not in f"/{p.relative_to(self.folder).as_posix()}"]
 
-    def _sweep(self) -> None:
+    def _settle(self, record: Mapping[str, Any]) -> None:
+        """Gives executed notebooks their names once the record tells of them, so that at any moment a stage is either
+        finished or not begun, and removes those of which it does not tell."""
+        for part in (self.folder / "notebooks").glob(f"*{notebook.PART}"):
+            name = part.name.removesuffix(notebook.PART)
+            if record["stages"].get(name, {}).get("notebook") == file_digest(part):
+                os.replace(part, part.with_name(f"{name}.ipynb"))
+            else:
+                part.unlink()
+
+    def _sweep(self, record: Mapping[str, Any]) -> None:
         """Removes what a kill left of an earlier start."""
-        notebook.sweep(self.folder / "notebooks")
+        self._settle(record)
+        shutil.rmtree(self.folder / "notebooks" / notebook.OWN, ignore_errors=True)
         for path in self.folder.rglob(".*"):
             if temporary(path):
                 path.unlink(missing_ok=True)
