@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aaclib.audio import AudioError
 from aaclib.errors import message
 from aaclib.store import digest, file_digest, write_text
 
@@ -33,9 +34,9 @@ def caption_files(captioner: Captioner, files: Sequence[Path], beam: int = 1, ba
     made again, and new ones are on the disk when they are handed out."""
     for start in range(0, len(files), batch):
         some = files[start:start + batch]
-        known = kept.find(some, [captioner.key, beam]) if kept else {}
+        known = kept.find(some, [captioner.key, beam]) if kept is not None else {}
         made = _caption(captioner, [path for path in some if path not in known], beam)
-        if kept:
+        if kept is not None:
             kept.add(made)
         found = known | {one.path: one for one in made}
         yield [found[path] for path in some]
@@ -47,7 +48,7 @@ def _caption(captioner: Captioner, files: Sequence[Path], beam: int) -> list[Cap
         return [Captioned(*pair) for pair in zip(files, captioner.caption(files, beam=beam), strict=True)]
     except Exception as error:
         if len(files) == 1:
-            return [Captioned(files[0], error=getattr(error, "reason", "") or message(error))]
+            return [Captioned(files[0], error=error.reason if isinstance(error, AudioError) else message(error))]
     return [found for path in files for found in _caption(captioner, [path], beam)]
 
 
@@ -58,12 +59,12 @@ class Kept:
     """
 
     def __init__(self, table: Path):
-        self.table, self.path = table, table.with_name(table.name + ".part")
-        self.count, self.reused = 0, 0           # captions of this command; those of them that were there before
-        self._keys: dict[Path, str] = {}
-        self._captions: dict[str, str] = {}
         if table.exists() and not table.is_file():
             raise FileExistsError(17, "this is no file to write captions to", str(table))
+        self.table, self.path = table, table.with_name(table.name + ".part")
+        self.reused = 0                          # captions that this command found here
+        self._keys: dict[Path, str] = {}
+        self._captions: dict[str, str] = {}
         table.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self.path, "a+b")
         self._file.seek(0)
@@ -84,6 +85,9 @@ class Kept:
         if not self._captions:
             self.path.unlink(missing_ok=True)
 
+    def __len__(self) -> int:
+        return len(self._captions)
+
     def find(self, files: Sequence[Path], about: Any) -> dict[Path, Captioned]:
         """Those of the files that are captioned already, by a captioner that `about` names (a JSON value)."""
         self._keys = {}
@@ -93,7 +97,7 @@ class Kept:
                     self._keys[path] = digest([about, str(path), file_digest(path)])
         here = {path: self._captions.get(key) for path, key in self._keys.items()}
         found = {path: Captioned(path, caption) for path, caption in here.items() if caption is not None}
-        self.count, self.reused = self.count + len(found), self.reused + len(found)
+        self.reused += len(found)
         return found
 
     def add(self, made: Sequence[Captioned]) -> None:
@@ -105,7 +109,6 @@ class Kept:
                 self._file.write(json.dumps(entry).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
-        self.count += sum(not one.error for one in made)
 
     def finish(self, content: str) -> None:
         """Writes the table, whole, and removes what was kept for it."""

@@ -158,8 +158,8 @@ def _add_caption(sub: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text}")
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on is wanted, not {text}")
     return int(text)
 
 
@@ -177,10 +177,10 @@ def _caption(args: argparse.Namespace) -> int:
                 args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device)
             return _caption_all(args, captioning.caption_files(captioner, files, args.beam, args.batch, kept), kept)
         except KeyboardInterrupt:
-            if not kept:
+            if not kept:                          # no table, or nothing in it yet
                 raise
-            print(f"\nStopped. {kept.count} of {len(files)} captions are kept in {kept.path}; the same command goes on "
-                  "from there.", file=sys.stderr)
+            print(f"\nStopped. {len(kept)} captions are kept in {kept.path}; the same command goes on from there.",
+                  file=sys.stderr)
             return 130
 
 
@@ -190,11 +190,11 @@ def _caption_all(args: argparse.Namespace, batches: Iterable[Sequence[captioning
     for found in (found for batch in batches for found in batch):
         if found.error:
             bad.append(found)
-        elif kept:
+        elif args.out:
             rows.append((readable(found.path), found.caption))
         else:
             print(f"{found.path}\t{found.caption}", flush=True)
-    if kept:
+    if args.out:
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows([("file_name", "caption"), *rows])
         kept.finish(table.getvalue())

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -144,7 +144,7 @@ def _private(own: Path) -> dict[str, str]:
     """Where IPython and Jupyter read their settings and write; matplotlib as well, where there is no home to write to
     (else the list of fonts that it keeps there would be made again for each notebook)."""
     names = ["IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"]
-    if not os.access(os.path.expanduser("~"), os.W_OK):
+    if not os.access(os.path.expanduser("~"), os.W_OK | os.X_OK):
         names.append("MPLCONFIGDIR")
     return dict.fromkeys(names, str(own))
 
@@ -154,14 +154,22 @@ def _interruptible(call: Callable[[], Any]) -> Any:
     kernel); the kernel is then ended with all its children before the exception goes on."""
     import psutil
 
-    before = set(psutil.Process().children(recursive=True))
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(call)
+    before, future = set(psutil.Process().children(recursive=True)), Future()
+
+    def work() -> None:
         try:
-            return future.result()
-        except BaseException:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    try:
+        thread.start()
+        return future.result()
+    except BaseException:
+        if thread.is_alive():
             _end(future, before)
-            raise
+        raise
 
 
 def _end(future: Future, before: set[Any]) -> None:

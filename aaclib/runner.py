@@ -70,7 +70,7 @@ class Run:
         self.config: Config = configs.load(profile, self.overrides)
         self.root = configs.project_root()
         self.notebooks = notebooks or self.root / "notebooks"
-        self.folder = configs.runs_dir() / self.config.name
+        self.folder = configs.runs_dir().absolute() / self.config.name
         self.record_path = self.folder / "run.json"
 
     # -- what is there --------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ class Run:
     def record(self) -> dict[str, Any]:
         """What `run.json` says; an empty record where there is none."""
         try:
-            return json.loads(self.record_path.read_text())
+            return json.loads(self.record_path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {"stages": {}}
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -215,8 +215,11 @@ class Run:
         paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
         values = {
             "PYTHONPATH": os.pathsep.join(paths), "AACLIB_HOME": str(self.root), "AACLIB_HEADLESS": "1",
-            "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1",
         }
+        # kernels work in the project's root, and a relative folder is meant from here
+        folders = {"RUNS": configs.runs_dir(), "RAW": configs.raw_dir(), "CACHE": configs.cache_dir()}
+        values |= {f"AACLIB_{name}": str(folder.absolute()) for name, folder in folders.items()}
         if self.config.threads:
             names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
             values |= dict.fromkeys(names, str(self.config.threads))
