@@ -14,15 +14,17 @@ import numpy as np
 from aaclib import bridge, config, generate
 from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
-from aaclib.pipeline import Pipeline
+from aaclib.pipeline import Pipeline, array_digest
+from aaclib.store import VERSIONS, digest
 
 
 class Captioner:
     """CLAP, the inference half of a strategy, and a decoder. `caption` gives one caption a recording."""
 
     def __init__(self, backend: Backend, model: CaptionDecoder, half: bridge.Half, context: bridge.Context,
-                 settings: config.Generate):
+                 settings: config.Generate, key: str = ""):
         self.clap, self.model, self.half, self.context, self.settings = backend, model, half, context, settings
+        self.key = key                 # names all that decides a caption, but for the recording and the beam
 
     @classmethod
     def from_run(cls, run: str | Path = "quick", strategy: str = "projection", target: str | None = None,
@@ -51,9 +53,11 @@ class Captioner:
             raise config.ConfigError(
                 f"The run '{run}' has trained no decoder for '{strategy}' on {target} (seed {seed}). It has: "
                 f"{', '.join(trained)}. Run ./run_all.sh --profile {pipeline.config.name} if it was stopped before.")
-        model = pipeline.decoder(target, strategy, seed).model
-        return cls(pipeline.clap(seed), model, bridge.infer_half(row), pipeline.context(target, seed),
-                   pipeline.config.generate)
+        trained, clap = pipeline.decoder(target, strategy, seed), pipeline.clap(seed)
+        context = pipeline.context(target, seed)
+        known = {name: array_digest(value) for name, value in vars(context).items() if value is not None}
+        key = digest([VERSIONS, clap.settings(), trained.artefact, row.name, known, pipeline.config.generate])
+        return cls(clap, trained.model, bridge.infer_half(row), context, pipeline.config.generate, key)
 
     def caption(self, recordings: Sequence[str | Path | np.ndarray], sample_rate: int | None = None,
                 beam: int = 1) -> list[str]:

@@ -7,16 +7,22 @@ failing notebook, or a metric lost to a crash, ends with exit code 1. AACLIB_TRA
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aaclib
+from aaclib.errors import for_the_user, message, no_room
 
+if TYPE_CHECKING:
+    from aaclib import captioning
+
+WORKERS = ("run", "caption")           # subcommands whose work is cut short where nobody reads what they print
 PLUGINS = {        # subcommand -> (module with add_arguments(parser) and run(args) -> int, what it does)
     "metrics": ("aaclib.metrics.command", "score captions against references; set SPICE up"),
     "doctor": ("aaclib.doctor", "say what this machine can do, and what would be missing for a profile"),
@@ -26,29 +32,30 @@ PLUGINS = {        # subcommand -> (module with add_arguments(parser) and run(ar
 
 def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with contextlib.suppress(AttributeError):                  # no stdout, or that of a notebook
+        sys.stdout.reconfigure(errors="backslashreplace")      # as stderr: no name and no caption is a reason to stop
     try:
         args = parser(arguments).parse_args(arguments)
-        return args.call(args)
+        code = args.call(args)
+        if sys.stdout:
+            sys.stdout.flush()                    # here, where its reader may have gone, and not at the exit
+        return code
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
         return 130
     except BrokenPipeError:                       # `aaclib list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 141 if arguments[0] in WORKERS else 0           # what a shell says of who wrote to a closed pipe
     except Exception as error:
-        if os.environ.get("AACLIB_TRACEBACK") or not for_the_user(error):
+        if os.environ.get("AACLIB_TRACEBACK"):
+            raise
+        if hint := no_room(error):
+            print(f"aaclib: {message(error)}. {hint}", file=sys.stderr)
+            return 1
+        if not for_the_user(error):
             raise
         print(f"aaclib: {message(error)}", file=sys.stderr)
         return 2
-
-
-def for_the_user(error: Exception) -> bool:
-    """Our own error classes, and files that are not there or may not be touched."""
-    return type(error).__module__.split(".")[0] == "aaclib" or (isinstance(error, OSError) and bool(error.filename))
-
-
-def message(error: Exception) -> str:
-    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
 
 
 def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -109,6 +116,8 @@ def _run(args: argparse.Namespace) -> int:
         run.run(stages, force=args.force)
         wrong = run.lost(stages)
     except notebook.NotebookError as error:
+        if os.environ.get("AACLIB_TRACEBACK"):
+            raise
         wrong = error.lines
     print("".join(f"{line}\n" for line in wrong), end="", file=sys.stderr)
     return 1 if wrong else 0
@@ -122,12 +131,13 @@ def _plan(config: Any) -> None:
 
 
 def _die_politely() -> None:
-    """SIGTERM and a closed terminal end kernels as Ctrl-C does."""
+    """SIGTERM and a closed terminal end kernels as Ctrl-C does, but for what nohup said is to be ignored."""
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 # -- caption ----------------------------------------------------------------------------------------------------------
@@ -139,11 +149,17 @@ def _add_caption(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--strategy", default="projection", help="a row of the run's table; default: projection")
     sub.add_argument("--target", help="the data set whose training text the decoder learned; default: the run's first")
     sub.add_argument("--seed", type=int, help="which of the run's seeds; default: its first")
-    sub.add_argument("--beam", type=int, default=1, metavar="N", help="beam search with N beams; default: greedy")
+    sub.add_argument("--beam", type=_positive, default=1, metavar="N", help="beam search with N beams; default: greedy")
     sub.add_argument("--device", help="cpu, cuda:1, ...: of the kind that the run was made on; default: as in the run")
     sub.add_argument("--out", type=Path, metavar="FILE.csv", help="write file_name,caption there instead of the screen")
-    sub.add_argument("--batch", type=int, default=32, help="files captioned at once; default: 32")
+    sub.add_argument("--batch", type=_positive, default=32, help="files captioned at once; default: 32")
     sub.set_defaults(call=_caption)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on is wanted, not {text}")
+    return int(text)
 
 
 def _caption(args: argparse.Namespace) -> int:
@@ -151,56 +167,65 @@ def _caption(args: argparse.Namespace) -> int:
     if not files:
         print(f"aaclib: no recordings in {', '.join(map(str, args.audio))}", file=sys.stderr)
         return 2
-    captioner = aaclib.Captioner.from_run(
-        args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device)
+    from aaclib import captioning
+
+    _die_politely()
+    with captioning.Kept(args.out) if args.out else contextlib.nullcontext() as kept:
+        try:
+            captioner = aaclib.Captioner.from_run(
+                args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device)
+            return _caption_all(args, captioning.caption_files(captioner, files, args.beam, args.batch, kept), kept)
+        except KeyboardInterrupt:
+            if not kept:                          # no table, or nothing in it yet
+                raise
+            print(f"\nStopped. {len(kept)} captions are kept in {kept.path}; the same command goes on from there.",
+                  file=sys.stderr)
+            return 130
+
+
+def _caption_all(args: argparse.Namespace, batches: Iterable[Sequence[captioning.Captioned]],
+                 kept: captioning.Kept | None) -> int:
     rows, bad = [], []
-    for i in range(0, len(files), args.batch):
-        good, unreadable = _caption_each(captioner, files[i:i + args.batch], args.beam)
-        rows, bad = rows + good, bad + unreadable
-        if not args.out:
-            for path, caption in good:
-                print(f"{path}\t{caption}", flush=True)
+    for found in (found for batch in batches for found in batch):
+        if found.error:
+            bad.append(found)
+        elif args.out:
+            rows.append((readable(found.path), found.caption))
+        else:
+            print(f"{found.path}\t{found.caption}", flush=True)
     if args.out:
         from aaclib.escape import csv_text
-        from aaclib.store import write_text
 
-        write_text(args.out, csv_text([("file_name", "caption"), *rows]))
-        print(f"{len(rows)} captions written to {args.out}")
-    for path, why in bad:
-        print(f"aaclib: {path}: {why}", file=sys.stderr)
+        kept.finish(csv_text([("file_name", "caption"), *rows]))
+        before = f", {kept.reused} of them made before" if kept.reused else ""
+        print(f"{len(rows)} captions written to {args.out}{before}")
+    for found in bad:
+        print(f"aaclib: {found.path}: {found.error}", file=sys.stderr)
     if bad:
-        print(f"aaclib: {len(bad)} of {len(files)} recordings could not be captioned", file=sys.stderr)
+        print(f"aaclib: {len(bad)} of {len(rows) + len(bad)} recordings could not be captioned", file=sys.stderr)
     return 1 if bad else 0
 
 
+def readable(path: Path) -> str:
+    r"""The name as text that any file can hold: a byte that is no UTF-8, \xff say, becomes \udcff, as on the screen."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
 def recordings(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, folders as the recordings below them. A path that is not there raises FileNotFoundError."""
-    from aaclib.datasets.files import AUDIO_SUFFIXES
+    """Files as they are, folders as the recordings below them, each once. A path that is not there raises
+    FileNotFoundError."""
+    from aaclib.datasets.files import audio_files
 
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
+            found += audio_files(path)
         elif path.exists():
             found.append(path)
         else:
-            raise FileNotFoundError(2, "no such file or folder", str(path))
-    return found
-
-
-def _caption_each(
-    captioner: Any, files: Sequence[Path], beam: int,
-) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
-    """Captions, and the files that gave an error with what it said. One bad file must not cost the others theirs."""
-    try:
-        return list(zip(files, captioner.caption(list(files), beam=beam), strict=True)), []
-    except Exception as error:
-        if not for_the_user(error):
-            raise
-        if len(files) == 1:
-            return [], [(files[0], message(error))]
-    parts = [_caption_each(captioner, [path], beam) for path in files]
-    return [row for good, _ in parts for row in good], [row for _, bad in parts for row in bad]
+            lost = path.is_symlink() and f"a link to {os.readlink(path)}, which is not there"
+            raise FileNotFoundError(2, lost or "no such file or folder", str(path))
+    return list(dict.fromkeys(found))
 
 
 # -- list -------------------------------------------------------------------------------------------------------------
@@ -209,27 +234,37 @@ def _caption_each(
 def _list(_: argparse.Namespace) -> int:
     from aaclib import config
     from aaclib.paths import cache_dir, runs_dir
-    from aaclib.store import Damaged, read_record
 
     print("Profiles:", *(f"  {name:<16} {title}" for name, title in config.profiles().items()), sep="\n")
     print(f"Runs (in {runs_dir()}):")
     records = sorted(runs_dir().glob("*/run.json"))
-    for path in records:
-        try:
-            record = read_record(path)
-        except Damaged as error:
-            print(f"  {path.parent.name:<16} {error}")
-            continue
-        written = record["written"][:16].replace("T", " ")
-        print(f"  {path.parent.name:<16} {len(record['stages'])} stages, written {written}")
-    if not records:
-        print("  none yet: aaclib run --profile quick")
+    print(*(map(_of_run, records) if records else ["  none yet: aaclib run --profile quick"]), sep="\n")
     print(f"Artefacts (in {cache_dir()}):")
     for kind in sorted(path for path in cache_dir().glob("*") if path.is_dir()):
         items = [path for path in kind.iterdir() if path.is_dir() and not path.name.endswith(".part")]
-        size = sum(file.stat().st_size for file in kind.rglob("*") if file.is_file())
-        print(f"  {kind.name:<18} {len(items):>5}   {size / 2**20:>9.1f} MiB")
+        print(f"  {kind.name:<18} {len(items):>5}   {_size(kind) / 2**20:>9.1f} MiB")
     return 0
+
+
+def _of_run(record: Path) -> str:
+    """A line about a run, also about one whose record is damaged."""
+    from aaclib.store import Damaged, read_record
+
+    try:
+        found = read_record(record)
+        about = f"{len(found['stages'])} stages, written {found['written'][:16].replace('T', ' ')}"
+    except (OSError, Damaged) as error:
+        about = message(error)
+    return f"  {record.parent.name:<16} {about}"
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder, in which a run may be at work."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 if __name__ == "__main__":

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
+import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, TextIO
 
+from aaclib.errors import no_room
+
 START_TIMEOUT_S = 300
+GRACE_S = 5.0                          # a kernel that was interrupted may take so long to keep what it has
+PART, OWN = ".part.ipynb", ".kernel"   # a notebook that is being executed; the folder of its kernel's own files
 
 
 class NotebookError(RuntimeError):
-    """A cell failed. `lines`: three lines that name the notebook and the cell, the error, and where to look."""
+    """A notebook failed. `lines`: three lines that name the notebook and the cell, the error, and where to look."""
 
     def __init__(self, where: str, error: str, look: str):
         self.lines = (where, error, look)
@@ -25,35 +33,41 @@ def execute(
     source: Path, target: Path, parameters: Mapping[str, Any], *, cwd: Path,
     environment: Mapping[str, str] | None = None, log: Path | None = None, console: TextIO | None = None,
 ) -> dict[str, float]:
-    """Runs the notebook `source` with `parameters` in the folder `cwd` and writes the executed notebook to `target`.
+    """Runs the notebook `source` with `parameters` in the folder `cwd`.
 
-    The executed notebook appears under its name only when every cell has run; while it runs it is `<name>.part.ipynb`
-    beside it, and after a failing cell `<name>.failed.ipynb`. What cells print goes to `log`, what they write to
-    stderr (progress lines) to `console` as well. `environment` is added to the kernel's environment variables.
+    The executed notebook is `<name>.part.ipynb` beside `target`, which takes that place when the caller has noted what
+    it has to; after a failing cell it is `<name>.failed.ipynb`. What cells print goes to `log`, what they write to
+    stderr (progress lines) to `console` as well. `environment` is added to the kernel's environment variables; of
+    the user's own settings for IPython and Jupyter the kernel sees nothing.
 
-    Returns {"peak_memory_mib": of the kernel and its children together}. Raises NotebookError when a cell fails or
-    the kernel dies.
+    Returns {"peak_memory_mib": of the kernel and its children together}. Raises NotebookError when a cell fails, the
+    kernel dies or does not start, or the disk is full.
     """
     import papermill
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
 
+    for name in ("papermill", "asyncio"):      # what they would print is in NotebookError
+        logging.getLogger(name).addHandler(logging.NullHandler())
     target.parent.mkdir(parents=True, exist_ok=True)
-    part, failed = target.with_suffix(".part.ipynb"), target.with_suffix(".failed.ipynb")
+    part, failed, own = target.with_suffix(PART), target.with_suffix(".failed.ipynb"), target.parent / OWN
     failed.unlink(missing_ok=True)
     with _open(log) as text, PeakMemory() as memory:
         try:
+            own.mkdir(exist_ok=True)
             _interruptible(lambda: papermill.execute_notebook(
                 _literal(source), _literal(part), dict(parameters), kernel_name="python3", language="python",
-                kernel_manager_class=_this_python(environment or {}), cwd=str(cwd), progress_bar=False,
+                kernel_manager_class=_this_python(environment or {}, own, text), cwd=str(cwd), progress_bar=False,
                 stdout_file=text, stderr_file=Tee(text, console), start_timeout=START_TIMEOUT_S,
             ))
-        except (PapermillExecutionError, DeadKernelError) as error:
-            os.replace(part, failed)
-            where, what = _failure(failed, error)
-            look = f"The notebook as far as it came: {failed}" + (f"; what it printed: {log}" if log else "")
-            raise NotebookError(f"{source.name}, {where}", what, look) from error
-    os.replace(part, target)
+        except Exception as error:             # a cell's, the kernel's or the disk's: whatever ends a notebook
+            where, what = _failure(part, error, log)
+            if where:
+                os.replace(part, failed)
+            part.unlink(missing_ok=True)
+            seen = {"The notebook as far as it came": failed, "what it printed": log}
+            look = "; ".join(f"{name}: {path}" for name, path in seen.items() if path and path.exists())
+            raise NotebookError(source.name + where, what, no_room(what) or look) from error
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
     return {"peak_memory_mib": memory.peak_mib}
 
 
@@ -69,21 +83,30 @@ def _open(path: Path | None) -> TextIO:
     return open(path, "w", encoding="utf-8", buffering=1)
 
 
-def _failure(path: Path, error: Exception) -> tuple[str, str]:
+def _failure(part: Path, error: Exception, log: Path | None) -> tuple[str, str]:
     """The cell that failed, numbered as in the source notebook, and what happened in it."""
     import nbformat
+    from nbclient.exceptions import DeadKernelError
 
-    cells = nbformat.read(path, as_version=4).cells
-    added = ("injected-parameters", "papermill-error-cell-tag")
-    cells = [cell for cell in cells if not set(added) & set(cell.metadata.get("tags", []))]
-    begun = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and cell.metadata.papermill["start_time"]]
-    at = begun[-1] if begun else 0
-    lines = [line.strip() for line in cells[at].source.splitlines()]
-    code = [line for line in lines if line and not line.startswith("#")]
-    where = f"cell {at + 1} of {len(cells)}: {_short(code[0] if code else '', 90)}"
+    what = f"{type(error).__name__}: {error}"
     if hasattr(error, "ename"):
-        return where, _short(f"{error.ename}: {error.evalue}", 500)
-    return where, f"{type(error).__name__}: the kernel died without a word; it may have run out of memory"
+        what = f"{error.ename}: {error.evalue}"
+    elif isinstance(error, DeadKernelError):
+        what = f"{type(error).__name__}: the kernel died without a word; it may have run out of memory"
+    try:
+        cells = nbformat.read(part, as_version=4).cells
+        added = ("injected-parameters", "papermill-error-cell-tag")
+        cells = [cell for cell in cells if not set(added) & set(cell.metadata.get("tags", []))]
+        begun = [i for i, c in enumerate(cells) if c.cell_type == "code" and c.metadata.papermill["start_time"]]
+    except (OSError, ValueError, KeyError, AttributeError):        # the disk was full, and it is cut
+        return "", _short(what, 500)
+    if not begun:
+        words = log.read_text(encoding="utf-8", errors="replace").split("\n") if log else []
+        last = next((f" ({line.strip()})" for line in reversed(words) if line.strip()), "")
+        return ", before its first cell", _short(what + last, 500)
+    lines = [line.strip() for line in cells[begun[-1]].source.splitlines()]
+    code = [line for line in lines if line and not line.startswith("#")]
+    return f", cell {begun[-1] + 1} of {len(cells)}: {_short(code[0] if code else '', 90)}", _short(what, 500)
 
 
 def _short(text: str, width: int) -> str:
@@ -91,23 +114,39 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def _this_python(environment: Mapping[str, str]) -> type:
-    """A kernel manager whose kernel is this interpreter, whatever kernels are installed for the user or the system."""
+def _this_python(environment: Mapping[str, str], own: Path, log: TextIO) -> type:
+    """A kernel manager whose kernel is this interpreter, whatever kernels are installed for the user or the system. It
+    keeps its files in the folder `own`; what it says before it can answer, or while it dies, goes to `log`."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
     # log level: nbclient interrupts a kernel before it ends it, which the kernel would report as an error
     spec = KernelSpec(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=50"],
-        display_name="Python 3", language="python", env=dict(environment),
+        display_name="Python 3", language="python", env={**environment, **_private(own)},
     )
 
     class ThisPython(AsyncKernelManager):
+        def __init__(self, **options: Any):
+            super().__init__(connection_file=str(own / "connection.json"), **options)
+
         @property
         def kernel_spec(self) -> KernelSpec:
             return spec
 
+        async def start_kernel(self, **options: Any) -> None:
+            await super().start_kernel(**options, stdout=log, stderr=log)
+
     return ThisPython
+
+
+def _private(own: Path) -> dict[str, str]:
+    """Where IPython and Jupyter read their settings and write; matplotlib as well, where there is no home to write to
+    (else the list of fonts that it keeps there would be made again for each notebook)."""
+    names = ["IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"]
+    if not os.access(os.path.expanduser("~"), os.W_OK | os.X_OK):
+        names.append("MPLCONFIGDIR")
+    return dict.fromkeys(names, str(own))
 
 
 def _interruptible(call: Callable[[], Any]) -> Any:
@@ -115,41 +154,73 @@ def _interruptible(call: Callable[[], Any]) -> Any:
     kernel); the kernel is then ended with all its children before the exception goes on."""
     import psutil
 
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(call)
+    before, future = set(psutil.Process().children(recursive=True)), Future()
+
+    def work() -> None:
         try:
-            return future.result()
-        except BaseException:
-            if not future.done():
-                for child in psutil.Process().children(recursive=True):
-                    if child.pid not in before:
-                        _kill(child)
-            raise
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    try:
+        thread.start()
+        return future.result()
+    except BaseException:
+        if thread.is_alive():
+            _end(future, before)
+        raise
 
 
-def _kill(process: Any) -> None:
+def _end(future: Future, before: set[Any]) -> None:
+    """Interrupts the kernel, as Jupyter's stop button does, and kills what is left of it after `GRACE_S`, or at once
+    where somebody asks again; also a kernel that has still to start."""
+    import psutil
+
+    me, patience, asked = psutil.Process(), time.monotonic() + GRACE_S, set()
+    while not future.done():
+        try:
+            for kernel in set(me.children()) - before - asked:
+                asked.add(kernel)
+                _send(kernel, signal.SIGINT)
+            if time.monotonic() > patience:
+                for child in set(me.children(recursive=True)) - before:
+                    _send(child, signal.SIGKILL)
+            wait([future], timeout=0.1)
+        except KeyboardInterrupt:
+            patience = 0
+
+
+def _send(process: Any, number: int) -> None:
     import psutil
 
     try:
-        process.kill()
+        process.send_signal(number)
     except psutil.NoSuchProcess:
         return
 
 
 class Tee:
-    """A text stream that writes to several others."""
+    """A text stream that writes to a log and shows the same on a console, for as long as there is one to show it on."""
 
-    def __init__(self, *streams: TextIO | None):
-        self.streams = [stream for stream in streams if stream is not None]
+    def __init__(self, log: TextIO, console: TextIO | None):
+        self.log, self.console = log, console
 
     def write(self, text: str) -> None:
-        for stream in self.streams:
-            stream.write(text)
+        self.log.write(text)
+        self._show(text)
 
     def flush(self) -> None:
-        for stream in self.streams:
-            stream.flush()
+        self.log.flush()
+        self._show("")
+
+    def _show(self, text: str) -> None:
+        if self.console:
+            try:
+                self.console.write(text)
+                self.console.flush()
+            except (OSError, ValueError):      # its reader has gone, or its terminal
+                self.console = None
 
 
 class PeakMemory:

@@ -94,12 +94,12 @@ def files_digest(path: Path) -> str:
 
 def git(folder: Path) -> dict[str, Any]:
     """The commit of a checkout and whether files differ from it; empty where there is no checkout or no git."""
-    def ask(*words: str) -> str:
+    def ask(*words: str) -> bytes:
         command = ("git", "-C", str(folder), *words)
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, check=True).stdout.strip()
 
     try:
-        return {"commit": ask("rev-parse", "HEAD"), "changed": bool(ask("status", "--porcelain"))}
+        return {"commit": ask("rev-parse", "HEAD").decode(), "changed": bool(ask("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return {}
 
@@ -118,6 +118,6 @@ def machine() -> dict[str, Any]:
         "'device': 'cuda' if c else 'mps' if torch.backends.mps.is_available() else 'cpu',"
         "'gpu': torch.cuda.get_device_name() if c else None, 'threads': torch.get_num_threads()}))"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    answer = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, errors="replace")
     lines = re.findall(r"^\{.*\}$", answer.stdout, re.MULTILINE)
     return facts | (json.loads(lines[-1]) if lines else {"torch": answer.stderr.strip().splitlines()[-1:]})

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import itertools
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,11 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from aaclib import bridge, depends, lost, notebook, provenance, told
 from aaclib import config as configs
-from aaclib import notebook, provenance
 from aaclib.config import Config, ConfigError
+from aaclib.paths import cache_dir, project_root, raw_dir, runs_dir
 from aaclib.progress import duration
-from aaclib.store import Damaged, digest, lost, read_record, write_record
+from aaclib.store import Damaged, digest, gone, read_record, temporary, write_record
 from aaclib.sums import changed, sums
 
 
@@ -48,7 +51,7 @@ STAGES = (
 )
 
 # modules that no notebook's result depends on, and settings that change how fast but not what
-BYSTANDERS = ("cli", "__main__", "runner", "notebook", "provenance")
+BYSTANDERS = ("cli", "__main__", "runner", "depends", "notebook", "provenance", "errors")
 CHANGED = {
     "notebook": "its notebook changed", "settings": "the settings changed", "code": "aaclib changed",
     "packages": "other package versions", "inputs": "input files changed", "upstream": "an earlier stage changed",
@@ -64,13 +67,15 @@ class Run:
     ):
         self.profile = str(Path(profile).resolve()) if profile.endswith((".yaml", ".yml")) else profile
         self.offline, self.stages = offline, tuple(stages)
-        self.overrides = {key: _absolute(key, value) for key, value in configs.pairs_of(overrides)}
+        self.overrides = {key: depends.absolute(key, value) for key, value in configs.pairs_of(overrides)}
         if offline:
             self.overrides["data.download"] = False
         self.config: Config = configs.load(profile, self.overrides)
-        self.root = configs.project_root()
+        for row in (*itertools.chain(*self.config.data.targets.values()), *self.config.generate.beam_rows):
+            bridge.strategy(row)                  # a misspelt row ends the run now, not in an hour
+        self.root = project_root()
         self.notebooks = notebooks or self.root / "notebooks"
-        self.folder = configs.runs_dir() / self.config.name
+        self.folder = runs_dir().absolute() / self.config.name
         self.record_path = self.folder / "run.json"
 
     # -- what is there --------------------------------------------------------------------------------------------
@@ -89,7 +94,7 @@ class Run:
     def _fixed(self) -> dict[str, str]:
         """Digests that are the same for all stages, taken once: a run is of the code that it began with."""
         return {
-            "settings": digest(_settings(self.config)), "code": provenance.package_digest(BYSTANDERS),
+            "settings": digest(depends.settings(self.config)), "code": provenance.package_digest(BYSTANDERS),
             "packages": digest(provenance.versions()),
         }
 
@@ -101,7 +106,7 @@ class Run:
 
     def inputs(self) -> dict[str, str]:
         """The same for the files outside the store that a run reads."""
-        return {"inputs": digest(_inputs(self.config, self.root))}
+        return {"inputs": digest(depends.inputs(self.config, self.root))}
 
     def reason(self, stage: Stage, record: Mapping[str, Any]) -> str:
         """Why a stage has to run; "" when it does not."""
@@ -111,7 +116,15 @@ class Run:
         now = self.made_from(stage) | self.inputs()
         if why := [why for key, why in CHANGED.items() if now[key] != done["made_from"].get(key)]:
             return ", ".join(why)
-        return changed(self.folder, done["files"]) or lost(done["artefacts"])
+        return (changed(self.folder, done["files"]) or gone(done["artefacts"])
+                or (f"{', '.join(done['lost'])} lost to a crash" if done["lost"] else ""))
+
+    def lost(self, stages: Sequence[Stage]) -> list[str]:
+        """What crashes took from these stages, and what to do, a line each; empty where nothing was lost."""
+        record = self.record()["stages"]
+        lines = [f"{stage.name}: {names} lost to a crash: {why}" for stage in stages if stage.name in record
+                 for why, names in lost.by_reason(record[stage.name]["lost"]).items()]
+        return [*lines, lost.ADVICE] if lines else []
 
     def select(self, only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
         """The stages asked for, by number ("03"), name or part of a name. Raises RunError for an unknown one."""
@@ -145,6 +158,7 @@ class Run:
         with self._alone():
             started, ran = time.time(), []
             record = self.record()
+            self._sweep(record)
             environment = self._environment(started if force else None)
             for stage in stages:
                 why = "forced" if force else self.reason(stage, record)
@@ -152,7 +166,10 @@ class Run:
                     print(f"{stage.name}: up to date", flush=True)
                     continue
                 print(f"{stage.name}: {stage.about} ({why})", flush=True)
+                _ = self._about         # asked before the stage, so that nothing stands between its end and the record
                 record["stages"][stage.name] = self._execute(stage, environment)
+                self._write(record, started)
+                self._settle(record)
                 ran.append(stage)
                 inputs = self.inputs()
                 for done in ran:        # a later stage may have fetched files that an earlier one depends on
@@ -163,27 +180,56 @@ class Run:
         return record
 
     def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:
-        made_from, before, started = self.made_from(stage), self._files(), time.time()
-        opened = self.folder / "logs" / f"{stage.name}.opened"
-        opened.unlink(missing_ok=True)
+        made_from, before, started = self.made_from(stage) | self.inputs(), self._files(), time.time()
+        words = self.folder / "logs" / f"{stage.name}.told"
+        words.unlink(missing_ok=True)
         facts = notebook.execute(
             self._source(stage), self.folder / "notebooks" / f"{stage.name}.ipynb",
             {"profile": self.profile, "overrides": self.overrides}, cwd=self.root,
-            environment={**environment, "AACLIB_OPENED": str(opened.absolute())},
+            environment={**environment, told.VARIABLE: str(words)},
             log=self.folder / "logs" / f"{stage.name}.log", console=sys.stderr,
         )
         written = [name for name, time_ns in self._files().items() if before.get(name) != time_ns]
-        artefacts = sorted(set(opened.read_text().split())) if opened.exists() else []
-        opened.unlink(missing_ok=True)
-        return {
-            "made_from": made_from, "files": sums(self.folder, [f"notebooks/{stage.name}.ipynb", *written]),
-            "artefacts": artefacts, "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
+        result = {
+            "made_from": made_from, "files": {**self._executed(stage.name), **sums(self.folder, written)},
+            "artefacts": sorted(set(told.told("opened", words))), "lost": lost.noted(words),
+            "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
         }
+        words.unlink(missing_ok=True)
+        return result
+
+    def _executed(self, stage: str) -> dict[str, list]:
+        """The `sums` of a stage's executed notebook, under the name that it will have."""
+        [found] = sums(self.folder, [f"notebooks/{stage}{notebook.PART}"]).values()
+        return {f"notebooks/{stage}.ipynb": found}
 
     def _files(self) -> dict[str, int]:
         """Figures and tables of the run with their times."""
-        paths = [path for part in ("figures", "tables") for path in sorted((self.folder / part).rglob("*"))]
-        return {p.relative_to(self.folder).as_posix(): p.stat().st_mtime_ns for p in paths if p.is_file()}
+        paths = [path for part in ("figures", "tables") for path in self._visible(part)]
+        return {p.relative_to(self.folder).as_posix(): p.stat().st_mtime_ns for p in paths}
+
+    def _visible(self, part: str, pattern: str = "*") -> list[Path]:
+        """The files of one part of the run, but for hidden ones: what is being written, and Jupyter's checkpoints."""
+        paths = sorted((self.folder / part).rglob(pattern))
+        return [p for p in paths if p.is_file() and "/." not in f"/{p.relative_to(self.folder).as_posix()}"]
+
+    def _settle(self, record: Mapping[str, Any]) -> None:
+        """Gives executed notebooks their names once the record tells of them, so that at any moment a stage is either
+        finished or not begun, and removes those of which it does not tell."""
+        for part in (self.folder / "notebooks").glob(f"*{notebook.PART}"):
+            name = part.name.removesuffix(notebook.PART)
+            if self._executed(name).items() <= record["stages"].get(name, {}).get("files", {}).items():
+                os.replace(part, part.with_name(f"{name}.ipynb"))
+            else:
+                part.unlink()
+
+    def _sweep(self, record: Mapping[str, Any]) -> None:
+        """Removes what a kill left of an earlier start."""
+        self._settle(record)
+        shutil.rmtree(self.folder / "notebooks" / notebook.OWN, ignore_errors=True)
+        for path in self.folder.rglob(".*"):
+            if temporary(path):
+                path.unlink(missing_ok=True)
 
     def _environment(self, refresh: float | None) -> dict[str, str]:
         """What kernels find in their environment beside our own."""
@@ -191,11 +237,11 @@ class Run:
         paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
         values = {
             "PYTHONPATH": os.pathsep.join(paths), "AACLIB_HOME": str(self.root), "AACLIB_HEADLESS": "1",
-            "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1",
         }
-        if self.config.threads:
-            names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-            values |= dict.fromkeys(names, str(self.config.threads))
+        # kernels work in the project's root, and a relative folder is meant from here
+        folders = {"RUNS": runs_dir(), "RAW": raw_dir(), "CACHE": cache_dir()}
+        values |= {f"AACLIB_{name}": str(folder.absolute()) for name, folder in folders.items()}
         if self.offline:
             values |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "AACLIB_OFFLINE": "1"}
         if refresh:
@@ -208,7 +254,7 @@ class Run:
         record |= {
             "run": self.config.name, "profile": self.profile, "overrides": self.overrides,
             "seeds": list(self.config.seeds), "config": config,
-            "versions": provenance.versions(), "git": provenance.git(self.root), "machine": self._machine,
+            **self._about,
             "started": _clock(started), "written": _clock(time.time()),
             "seconds": round(sum(s["seconds"] for s in stages.values()), 1),
             "peak_memory_mib": max(s["peak_memory_mib"] for s in stages.values()),
@@ -216,14 +262,20 @@ class Run:
         write_record(self.record_path, record)
 
     @functools.cached_property
-    def _machine(self) -> dict[str, Any]:
-        return provenance.machine()
+    def _about(self) -> dict[str, Any]:
+        """What the results were made with; seconds, because PyTorch is asked as well."""
+        return {"versions": provenance.versions(), "git": provenance.git(self.root), "machine": provenance.machine()}
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Two runs of one profile would write over each other's notebooks."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / ".lock", "w") as handle:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = open(self.folder / ".lock", "w")
+        except OSError as error:
+            raise RunError(f"Results cannot be written to {self.folder} ({error.filename}: {error.strerror}). Mend "
+                           f"that, or choose another folder: export AACLIB_RUNS=DIR") from error
+        with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -234,7 +286,7 @@ class Run:
     def _say_where(self, ran: int, asked: int, seconds: float) -> None:
         print(f"\n{self.config.name}: {ran} of {asked} stages run in {duration(seconds)}, {asked - ran} up to date.")
         for part, pattern in (("tables", "*.csv"), ("figures", "*.pdf"), ("notebooks", "*.ipynb")):
-            files = [p for p in (self.folder / part).rglob(pattern) if not p.stem.endswith((".part", ".failed"))]
+            files = [p for p in self._visible(part, pattern) if not p.stem.endswith((".part", ".failed"))]
             count = len(files)
             print(f"  {part:<10} {self.folder / part}" + (f"   ({count} {pattern})" if count else "   (none yet)"))
         print(f"  {'record':<10} {self.record_path}", flush=True)
@@ -242,42 +294,6 @@ class Run:
 
 def _clock(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
-
-
-def _absolute(key: str, value: Any) -> Any:
-    """A path given on the command line is meant from where the user stands; notebooks run in the project's root."""
-    claps = ("clap.backend", "metrics.judge")
-    names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k")
-    kind, colon, path = value.partition(":") if key in claps and isinstance(value, str) else ("", "", value)
-    if key not in (*claps, "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
-        return value
-    found = Path(str(path)).expanduser()
-    return f"{kind}{colon}{found.resolve()}" if found.exists() else value
-
-
-def _settings(config: Config) -> dict[str, Any]:
-    """The settings that decide what comes out."""
-    settings = asdict(config)
-    del settings["threads"], settings["data"]["download"], settings["clap"]["workers"]
-    return settings
-
-
-def _inputs(config: Config, root: Path) -> dict[str, str]:
-    """Digests of the files and folders outside the store that a run reads."""
-    data = config.data
-    paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
-    used = {name.split("-")[0] for name in (*data.targets, data.pairs, data.pretrain)}
-    known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
-    paths |= {name: getattr(data, name) or configs.raw_dir() / name for name in known}
-    paths["clap"] = config.clap.backend.partition(":")[2]
-    paths["judge"] = config.metrics.judge.partition(":")[2]
-    paths |= {f"predictions/{name}": configs.raw_dir() / "predictions" / name for name in data.targets}
-    paths["published"] = root / "data" / "published.csv"
-    for folder in (configs.cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
-        paths[folder.name] = folder
-    if config.captioner:
-        paths["captioner"] = configs.record_of(config.source[0])
-    return {name: provenance.files_digest(Path(path).expanduser()) for name, path in paths.items() if str(path)}
 
 
 def plan(run: Run, stages: Sequence[Stage], force: bool = False) -> list[str]:

@@ -30,6 +30,7 @@ from typing import Any
 
 from aaclib.paths import cache_dir
 from aaclib.sums import changed, sums
+from aaclib.told import tell
 
 # Bump the number when the code that makes a kind changes what it makes; `tests/unit/test_versions.py` demands it.
 VERSIONS = {
@@ -160,11 +161,10 @@ def _whole(folder: Path) -> dict[str, Any]:
 
 
 def _note(folder: Path, record: dict[str, Any]) -> None:
-    """Remembers that a folder fits its record; AACLIB_OPENED names a file that lists what was opened."""
+    """Remembers that a folder fits its record, and tells the runner what was opened."""
     _opened[folder] = _stamp(folder), record
-    if (listing := os.environ.get("AACLIB_OPENED")) and folder.suffix != ".part":
-        with open(listing, "a") as file:
-            file.write(f"{folder.parent.name}/{folder.name}\n")
+    if folder.suffix != ".part":
+        tell("opened", f"{folder.parent.name}/{folder.name}")
 
 
 def _stamp(folder: Path) -> tuple:
@@ -222,6 +222,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def temporary(path: Path) -> bool:
+    """Whether a file has a name such as `replacing` gives: it is being written, or a kill left it."""
+    return bool(re.fullmatch(r"\..+(\.[^.]+)\.[a-z0-9_]{8}\1", path.name))
+
+
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Writes the whole file or nothing."""
     with replacing(path) as temporary:
@@ -244,7 +249,7 @@ def read_json(path: str | Path) -> Any:
         raise Damaged(path, error) from error
 
 
-def lost(names: Iterable[str]) -> str:
+def gone(names: Iterable[str]) -> str:
     """Which of these artefacts ("kind/id") is gone or lacks something, or ''; of files only the sizes are looked at."""
     for name in names:
         try:

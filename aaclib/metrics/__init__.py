@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from aaclib import lost, stats
-from aaclib.metrics import ptb
 from aaclib.cache import Cache, key
+from aaclib.metrics import ptb
 from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable
 from aaclib.store import VERSIONS, Store
 

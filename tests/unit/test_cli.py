@@ -2,11 +2,15 @@
 
 import argparse
 import csv
+import errno
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import aaclib
 from aaclib import cli, config, paths, provenance, runner
@@ -24,6 +28,7 @@ class FakeCaptioner:
     """Captions every file by its name; files called bad cannot be read."""
 
     asked: dict = {}
+    key = "fake"
 
     @classmethod
     def from_run(cls, run, **options):
@@ -154,6 +159,44 @@ def test_the_list_shows_profiles_runs_and_caches(capsys):
     assert f"{folder.with_name('other') / 'run.json'} is damaged" in said and "Delete it" in said
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=40) | st.sampled_from([b"{}", b"[]", b"null", b'{"stages": 3}', b'{"stages": {}}']))
+def test_a_damaged_record_is_named_in_the_list_and_hides_nothing(capsys, content):
+    for name in ("broken", "whole"):
+        (paths.runs_dir() / name).mkdir(parents=True, exist_ok=True)
+    (paths.runs_dir() / "broken" / "run.json").write_bytes(content)
+    (paths.runs_dir() / "whole" / "run.json").write_text('{"stages": {}, "written": "2026-01-02T03:04:05+0000"}')
+    assert cli.main(["list"]) == 0
+    said = capsys.readouterr()
+    assert f"{paths.runs_dir() / 'broken' / 'run.json'} is damaged" in said.out and "2026-01-02 03:04" in said.out
+    assert not said.err
+
+
+@pytest.mark.parametrize("error", [
+    OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EFBIG, "File too large"),
+    StoreError("rows.npy: Disk quota exceeded"), RuntimeError("Error opening 'a.wav': System error."),
+])
+def test_a_full_disk_is_one_message_that_says_what_is_kept(monkeypatch, capsys, error):
+    def full(*_, **__):
+        raise error
+
+    monkeypatch.setattr(runner, "Run", full)
+    assert cli.main(["run"]) == 1
+    said = capsys.readouterr().err
+    assert str(paths.runs_dir()) in said and "AACLIB_CACHE" in said and "kept" in said and said.count("\n") == 1
+
+
+def test_what_nohup_ignores_stays_ignored():
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        cli._die_politely()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN and callable(signal.getsignal(signal.SIGTERM))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_subcommands_of_other_modules_are_imported_only_when_asked_for(monkeypatch):
     class Plugin:
         @staticmethod
@@ -175,5 +218,9 @@ def test_it_runs_as_a_module_and_stops_at_a_closed_pipe():
     command = [sys.executable, "-m", "aaclib"]
     shown = subprocess.run([*command, "--version"], capture_output=True, text=True, env=environment)
     assert shown.stdout.strip() == f"aaclib {aaclib.__version__}"
+    for closed in (">&-", "| true", "2>&-"):
+        shell = f'"$0" -m aaclib list {closed}; exit ${{PIPESTATUS[0]}}'
+        listed = subprocess.run(["bash", "-c", shell, sys.executable], capture_output=True, text=True, env=environment)
+        assert listed.returncode == 0 and not listed.stderr, closed
     usage = subprocess.run([*command, "nonsense"], capture_output=True, text=True, env=environment)
     assert usage.returncode == 2 and "invalid choice" in usage.stderr

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_clap import ToyClap
 
-from aaclib import cache, cli, config, embed, resume, store
+from aaclib import cache, cli, config, embed, paths, resume, store
 from aaclib.captioner import Captioner
 from aaclib.clap import files
 from aaclib.experiment import Experiment
@@ -36,7 +36,7 @@ def ground(tmp_path_factory):
         patch.setattr("aaclib.metrics._Run._tokens", lambda run, _: (run.candidates, run.references))     # needs Java
         made.make(folder / "world", n=40)
         settings = {**made.settings_of(folder / "world"), **SMALL}
-        store.write_record(config.runs_dir() / "mine" / "run.json",
+        store.write_record(paths.runs_dir() / "mine" / "run.json",
                            {"profile": "quick", "overrides": settings, "stages": {}, "written": "2026-01-02T03:04"})
         results(settings)
         shutil.copytree(folder / "here", folder / "whole")
@@ -90,11 +90,11 @@ def test_a_decoder_that_was_damaged_is_not_trained_in_passing(ground):
         shutil.rmtree(weights.parent)
         with pytest.raises(config.ConfigError, match="Run ./run_all.sh"):
             Captioner.from_run("mine")
-        assert store.lost([f"decoder/{weights.parent.name}"]) == f"decoder/{weights.parent.name} is gone"
+        assert store.gone([f"decoder/{weights.parent.name}"]) == f"decoder/{weights.parent.name} is gone"
     finally:
         shutil.rmtree(folder / "here")
         shutil.copytree(folder / "whole", folder / "here")
-    assert store.lost([f"decoder/{weights.parent.name}"]) == ""
+    assert store.gone([f"decoder/{weights.parent.name}"]) == ""
 
 
 # ---- unfinished folders ----------------------------------------------------------------------------------------------

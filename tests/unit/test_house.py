@@ -16,12 +16,12 @@ from aaclib import requirements, runner
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aaclib"
 LAYERS = (
-    {"paths", "fitting", "reading", "config", "sums", "store", "cache", "progress", "seeds", "audio", "text", "provenance",
-     "requirements", "memo", "lost", "interrupts", "escape", "pretrained"},
+    {"paths", "fitting", "reading", "config", "sums", "errors", "store", "cache", "progress", "seeds", "audio", "text",
+     "provenance", "requirements", "memo", "lost", "told", "interrupts", "escape", "pretrained", "depends"},
     {"gap", "memory", "bridge", "stats", "retrieval"},
     {"datasets", "clap", "embed", "decoder", "resume", "train", "generate", "metrics"},
-    {"inputs", "pipeline", "training", "experiment", "plots", "tables", "captioner", "notebook", "runner", "doctor",
-     "cli"},
+    {"inputs", "pipeline", "training", "experiment", "plots", "tables", "captioner", "captioning", "notebook", "runner",
+     "doctor", "cli"},
 )
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS, 1) for module in layer}
 SOURCES = sorted(PACKAGE.rglob("*.py"))

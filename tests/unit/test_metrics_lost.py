@@ -6,7 +6,7 @@ import fake_java
 import numpy as np
 import pytest
 
-from aaclib import cli, lost, metrics
+from aaclib import cli, lost, metrics, told
 from aaclib.metrics import child, java, meteor, ptb, spice
 from aaclib.metrics.result import Lost, Unavailable
 from aaclib.store import Store
@@ -20,7 +20,7 @@ NAMES = ["bleu_1", "meteor", "rouge_l", "cider_d"]
 def fake(monkeypatch, tmp_path):
     """The folder of a fake Java, which is the one that is used; METEOR's process is the test's own."""
     monkeypatch.setenv("AACLIB_JAVA", str(fake_java.install(tmp_path)))
-    monkeypatch.delenv(lost.VARIABLE, raising=False)
+    monkeypatch.delenv(told.VARIABLE, raising=False)
     java.java.cache_clear()
     worker = meteor.Meteor()
     monkeypatch.setattr(meteor, "worker", lambda: worker)
@@ -70,20 +70,20 @@ def test_a_metric_asked_for_by_name_is_lost_aloud(fake):
 
 
 def test_what_a_stage_lost_is_noted_for_the_runner_and_not_tried_again_in_it(fake, monkeypatch, capsys):
-    monkeypatch.setenv(lost.VARIABLE, str(fake / "stage.lost"))
+    monkeypatch.setenv(told.VARIABLE, str(fake / "stage.lost"))
     fake_java.plan(fake, "meteor", "kill")
     first, tries = evaluate(), fake_java.starts(fake, "meteor")
     assert "lost to a crash" in capsys.readouterr().err
     second = metrics.evaluate(CANDIDATES[::-1], REFERENCES[::-1], NAMES, store=False, strict=False)
     assert first.missing == second.missing == lost.noted(fake / "stage.lost")
     assert fake_java.starts(fake, "meteor") == tries and capsys.readouterr().err == ""
-    monkeypatch.setenv(lost.VARIABLE, str(fake / "next.lost"))
+    monkeypatch.setenv(told.VARIABLE, str(fake / "next.lost"))
     fake_java.plan(fake, "meteor", "ok")
     assert not evaluate().missing and lost.noted() == {}
 
 
 def test_what_is_not_installed_is_missing_and_not_lost(fake, monkeypatch, tmp_path):
-    monkeypatch.setenv(lost.VARIABLE, str(fake / "stage.lost"))
+    monkeypatch.setenv(told.VARIABLE, str(fake / "stage.lost"))
     monkeypatch.setenv("AACLIB_CACHE", str(tmp_path / "empty"))
     monkeypatch.setattr(spice, "worker", spice.Worker)
     found = evaluate(names=["spice", "spider", "fense"])
@@ -125,7 +125,7 @@ def fake_spice(monkeypatch, tmp_path):
     """plan(words) makes SPICE's worker a fake that at its first, second, ... start dies at the request so named."""
     worker = spice.Worker()
     monkeypatch.setattr(spice, "worker", lambda: worker)
-    monkeypatch.delenv(lost.VARIABLE, raising=False)
+    monkeypatch.delenv(told.VARIABLE, raising=False)
 
     def plan(*words):
         worker.stop()

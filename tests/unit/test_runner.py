@@ -1,12 +1,16 @@
 """Stages run once, again only when something changed, and a failure or a kill leaves nothing half done."""
 
+import contextlib
+import io
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -92,7 +96,7 @@ def test_files_and_artefacts_of_a_stage_that_were_damaged_make_it_due(home, caps
     book(home / "notebooks", "02_aside", "from aaclib import store", "store.Store().get('captions', {'a': 1}, lambda "
          "folder: store.write_text(folder / 'x', 'made'))")
     record = make().run()
-    folder, made = config.runs_dir() / "smoke", config.cache_dir() / record["stages"]["02_aside"]["artefacts"][0]
+    folder, made = paths.runs_dir() / "smoke", paths.cache_dir() / record["stages"]["02_aside"]["artefacts"][0]
     assert record["stages"]["00_first"]["artefacts"] == [] and not list((folder / "logs").glob("*.opened"))
     for path, says, times in ((folder / "tables" / "00_first.csv", "tables/00_first.csv", 4),
                               (folder / "notebooks" / "01_second.ipynb", "notebooks/01_second.ipynb", 4),
@@ -251,6 +255,185 @@ def test_a_kill_in_the_middle_leaves_no_half_notebook_and_no_kernel(home, number
     make().run(STAGES[:2])
     assert ran(capsys) == ["01_second"]
     assert not list(notebooks.glob("*.part.ipynb"))
+
+
+class Kill(BaseException):
+    """What a test does to the runner at a moment of its choice."""
+
+
+@pytest.fixture
+def quickly(monkeypatch):
+    """Notebooks that are executed at once: each writes a figure and its own name. The list of what was done."""
+    did = []
+
+    def execute(source, target, parameters, **_):
+        did.append(source.stem)
+        figures = target.parent.parent / "figures"
+        for folder in (figures, target.parent):
+            folder.mkdir(exist_ok=True)
+        (figures / f"{source.stem}.pdf").write_text("a figure")
+        target.with_suffix(notebook.PART).write_text(f"{source.stem}, time {len(did)}")
+        return {"peak_memory_mib": 1.0}
+
+    monkeypatch.setattr(notebook, "execute", execute)
+    monkeypatch.setattr(provenance, "machine", lambda: did.append("machine") or {})
+    return did
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_kill_at_any_moment_leaves_a_stage_finished_or_not_begun(home, quickly, monkeypatch, after):
+    folder, replace = paths.runs_dir() / "smoke", os.replace
+    for moment in range(1, 99):
+        shutil.rmtree(folder, ignore_errors=True)
+        moments = iter(range(1, 99))
+
+        def killed(*names, moments=moments, moment=moment):
+            now = next(moments) == moment
+            if not now or after:
+                replace(*names)
+            if now:
+                raise Kill
+
+        monkeypatch.setattr(os, "replace", killed)
+        try:
+            make().run()
+        except Kill:
+            pass
+        else:
+            break
+        finally:
+            monkeypatch.setattr(os, "replace", replace)
+        path = folder / "run.json"
+        recorded = set(json.loads(path.read_text())["stages"]) if path.exists() else set()
+        named = {p.stem for p in (folder / "notebooks").glob("*.ipynb") if not p.name.endswith(notebook.PART)}
+        assert named <= recorded
+        quickly.clear()
+        make().run()
+        assert set(quickly) - {"machine"} == {stage.name for stage in STAGES} - recorded
+        assert {p.stem for p in (folder / "notebooks").iterdir()} == {stage.name for stage in STAGES}
+    assert moment > len(STAGES)
+
+
+def test_nothing_slow_stands_between_a_finished_stage_and_its_record(home, quickly, monkeypatch):
+    write = runner.write_json
+    monkeypatch.setattr(runner, "write_json", lambda *args: quickly.append("record") or write(*args))
+    make().run(STAGES[:1])
+    assert quickly[:3] == ["machine", "00_first", "record"]
+    quickly.clear()
+    make().run(STAGES[:1])
+    assert not quickly                       # and nothing is asked where nothing runs
+
+
+def test_left_overs_of_a_kill_are_not_counted_and_go_at_the_next_start(home, quickly, capsys):
+    make().run(STAGES[:1])
+    folder = paths.runs_dir() / "smoke"
+    left = [folder / name for name in ("figures/.a.pdf.abcd_123.pdf", "tables/per_clip/.b+c.csv.zzzzzzz0.csv",
+                                       ".run.json.01234567.json", "notebooks/01_second.part.ipynb",
+                                       "notebooks/.kernel/connection.json")]
+    own = [folder / name for name in ("figures/.mine.pdf", "figures/.a.settings.pdf", "notebooks/00_first.failed.ipynb",
+                                      "notebooks/.ipynb_checkpoints/00_first-checkpoint.ipynb")]
+    for path in (*left, *own):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    capsys.readouterr()
+    run = make()
+    assert list(run._files()) == ["figures/00_first.pdf"]
+    run._say_where(0, 1, 0)
+    said = capsys.readouterr().out
+    assert "(1 *.pdf)" in said and "(1 *.ipynb)" in said and "(none yet)" in said
+    run.run(STAGES[:1])
+    assert not any(path.exists() for path in left) and all(path.exists() for path in own)
+
+
+def test_names_of_temporary_files_are_known_by_what_gives_them(tmp_path):
+    for name in ("a.png", "a b.c.csv", "run.json", ".hidden.tex"):
+        with store.replacing(tmp_path / name) as temporary:
+            assert store.temporary(temporary) and not store.temporary(tmp_path / name)
+
+
+def test_a_kernel_needs_no_home_and_nobodys_settings(home, tmp_path, monkeypatch):
+    profile = tmp_path / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text("raise SystemExit('broken settings')")
+    (tmp_path / "no folder").touch()
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("HOME", str(tmp_path / "no folder"))
+    book(home / "notebooks", "00_first", "import os, matplotlib\nprint(matplotlib.get_cachedir(), os.getcwd())",
+         "print(os.environ['AACLIB_RUNS'], __import__('pathlib').Path('é').exists())")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AACLIB_RUNS", "runs {x} é")
+    make().run(STAGES[:1])
+    folder = tmp_path / "runs {x} é" / "smoke"
+    first, second = (folder / "logs" / "00_first.log").read_text().splitlines()
+    assert first == f"{folder / 'notebooks' / '.kernel'} {home}" and second == f"{tmp_path / 'runs {x} é'} False"
+    assert [path.name for path in (folder / "notebooks").iterdir()] == ["00_first.ipynb"]
+
+
+def test_a_kernel_that_does_not_start_is_three_lines_with_its_last_words(home, tmp_path, monkeypatch, capfd):
+    (tmp_path / "ipykernel_launcher.py").write_text("raise OSError('it cannot be')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(notebook.NotebookError) as caught:
+        make().run(STAGES[:1])
+    first, second, third = caught.value.lines
+    assert first == "00_first.ipynb, before its first cell" and "OSError: it cannot be" in second
+    assert "00_first.log" in third and capfd.readouterr().err == ""
+
+
+def test_a_file_size_limit_is_three_lines_and_leaves_no_cut_notebook(home):
+    book(home / "notebooks", "00_first", "from IPython.display import HTML\nHTML('x' * 100_000)")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(notebook.NotebookError, match="File too large") as caught:
+            make().run(STAGES[:1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "no file may be larger than 50,000 bytes" in caught.value.lines[2] and "kept" in caught.value.lines[2]
+    assert not list((paths.runs_dir() / "smoke" / "notebooks").iterdir())
+
+
+def test_an_interrupt_before_the_kernel_starts_ends_it_too(monkeypatch):
+    monkeypatch.setattr(notebook, "GRACE_S", 0.2)
+    ended = []
+
+    def call():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.5)                      # as long as papermill takes to start a kernel
+        ended.append(subprocess.run([sys.executable, "-c", "import time; time.sleep(20)"], stderr=subprocess.DEVNULL))
+
+    with pytest.raises(KeyboardInterrupt):
+        notebook._interruptible(call)
+    assert ended[0].returncode != 0
+
+
+def test_a_console_that_goes_away_ends_no_notebook():
+    log, (read, write) = io.StringIO(), os.pipe()
+    console = open(write, "w")
+    os.close(read)
+    tee = notebook.Tee(log, console)
+    for _ in range(2):
+        tee.write("a line\n")
+        tee.flush()
+    assert log.getvalue() == "a line\n" * 2
+    with contextlib.suppress(BrokenPipeError):
+        console.close()
+
+
+@pytest.mark.parametrize("name", ["", "smoke", "smoke/.lock"])
+def test_a_folder_that_cannot_be_written_is_named(home, name):
+    wrong = paths.runs_dir() / name
+    wrong.parent.mkdir(parents=True, exist_ok=True)
+    wrong.mkdir() if name.endswith(".lock") else wrong.touch()
+    with pytest.raises(runner.RunError, match="export AACLIB_RUNS=DIR"):
+        make().run()
+
+
+def test_a_name_that_begins_with_a_tilde_is_a_name(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for exists in (False, True):
+        run = make(overrides={"data.captions": "~birds of nobody.csv"})
+        assert Path(run.overrides["data.captions"]).is_absolute() == exists and run.inputs()
+        (tmp_path / "~birds of nobody.csv").touch()
 
 
 def test_two_runs_of_one_profile_do_not_mix(home):

@@ -1,0 +1,57 @@
+"""What a run depends on: the settings that decide what comes out, and the files outside the store that it reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from aaclib import config as configs
+from aaclib import provenance
+from aaclib.config import Config
+from aaclib.paths import cache_dir, raw_dir
+
+
+def absolute(key: str, value: Any) -> Any:
+    """A path given on the command line is meant from where the user stands; notebooks run in the project's root."""
+    claps = ("clap.backend", "metrics.judge")
+    names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k")
+    kind, colon, path = value.partition(":") if key in claps and isinstance(value, str) else ("", "", value)
+    if key not in (*claps, "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
+        return value
+    found = _expanded(path)
+    return f"{kind}{colon}{found.resolve()}" if found.exists() else value
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """The settings that decide what comes out."""
+    tree = asdict(config)
+    del tree["threads"], tree["data"]["download"], tree["clap"]["workers"]
+    return tree
+
+
+def inputs(config: Config, root: Path) -> dict[str, str]:
+    """Digests of the files and folders outside the store that a run reads."""
+    data = config.data
+    paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
+    used = {name.split("-")[0] for name in (*data.targets, data.pairs, data.pretrain)}
+    known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
+    paths |= {name: getattr(data, name) or raw_dir() / name for name in known}
+    paths["clap"] = config.clap.backend.partition(":")[2]
+    paths["judge"] = config.metrics.judge.partition(":")[2]
+    paths |= {f"predictions/{name}": raw_dir() / "predictions" / name for name in data.targets}
+    paths["published"] = root / "data" / "published.csv"
+    for folder in (cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
+        paths[folder.name] = folder
+    if config.captioner:
+        paths["captioner"] = configs.record_of(config.source[0])
+    return {name: provenance.files_digest(_expanded(path)) for name, path in paths.items() if str(path)}
+
+
+def _expanded(path: Any) -> Path:
+    """With the home folder for a leading ~, but a name such as ~birds.wav as it is, where nobody is called so."""
+    path = Path(str(path))
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
