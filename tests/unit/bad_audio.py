@@ -11,12 +11,12 @@ import soundfile
 
 BAD = {
     "empty file": "0 bytes", "no samples": "holds no samples", "truncated wav": "truncated",
-    "truncated flac": "lost sync",
-    "truncated ogg": "truncated", "text as wav": "the file is text", "html as mp3": "the file is text",
-    "binary as flac": "not readable as audio", "nan": "3 of 16000 samples are NaN", "infinite": "NaN or infinite",
-    "one sample": "1 sample at", "5 ms": "at least 10 ms", "zero channels": "zero channels", "a folder": "folder",
-    "missing": "no such file", "dangling link": "no such file", "wav header only": "truncated",
-    "zip as wav": "not readable as audio", "png as ogg": "not readable as audio", "cut header": "truncated",
+    "truncated flac": "truncated or damaged", "truncated ogg": "truncated", "text as wav": "the file is text",
+    "html as mp3": "the file is text", "binary as flac": "not readable as audio", "nan": "3 of 16000 samples are NaN",
+    "infinite": "NaN or infinite", "one sample": "1 sample at", "5 ms": "at least 10 ms",
+    "zero channels": "hannel count is zero", "a folder": "folder", "missing": "no such file",
+    "dangling link": "no such file", "wav header only": "truncated", "zip as wav": "not readable as audio",
+    "png as ogg": "not readable as audio", "cut header": "truncated",
 }
 GOOD = ("8 kHz mu-law", "96 kHz 24-bit stereo", "six channels", "float wav")
 
