@@ -88,7 +88,7 @@ def _opened(path: str | Path) -> Iterator[Any]:
     """A `soundfile.SoundFile`. Whatever it and the file system raise, then and while it is read, becomes AudioError."""
     import soundfile
 
-    path = Path(path)
+    path, file = Path(path), None
     try:
         with contextlib.ExitStack() as stack:
             name = os.fsencode(path) if os.name == "posix" else str(path)          # any name, decodable or not
@@ -104,7 +104,8 @@ def _opened(path: str | Path) -> Iterator[Any]:
     except containers.Unusable as error:
         raise AudioError(path, str(error)) from error
     except soundfile.LibsndfileError as error:
-        raise AudioError(path, f"not readable as audio ({str(error.error_string).strip().rstrip('.')})") from error
+        what = "damaged or truncated" if file else "not readable as audio"
+        raise AudioError(path, f"{what} ({str(error.error_string).strip().rstrip('.')})") from error
     except FileNotFoundError as error:
         raise AudioError(path, "there is no such file") from error
     except OSError as error:
@@ -120,7 +121,7 @@ def _mono(file: Any, path: str | Path) -> Iterator[np.ndarray]:
         done += len(block)
         yield block.mean(axis=1)
     if done < _promised(file):
-        raise AudioError(path, f"truncated or damaged: {done} of {file.frames} samples could be decoded")
+        raise AudioError(path, f"damaged or truncated: {done} of {file.frames} samples could be decoded")
 
 
 def _promised(file: Any) -> int:

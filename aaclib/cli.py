@@ -177,12 +177,12 @@ def _caption(args: argparse.Namespace) -> int:
 
 def recordings(paths: Sequence[Path]) -> list[Path]:
     """Files as they are, folders as the recordings below them. A path that is not there raises FileNotFoundError."""
-    from aaclib.datasets.files import AUDIO_SUFFIXES
+    from aaclib.datasets.files import audio_files
 
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
+            found += audio_files(path)
         elif path.exists():
             found.append(path)
         else:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aaclib.metrics.result import MetricError
+from aaclib.names import told_apart
 from aaclib.store import replacing, write_json
 
 ID_COLUMNS = ("file_name", "filename", "fname", "audio_file", "clip", "clip_id", "audio_id", "image_id", "id", "wav",
@@ -88,7 +89,7 @@ def match(predictions: Mapping[str, str], references: Mapping[str, Sequence[str]
     notes = []
     for clips, what in ((missing, "have no predicted caption"), (extra, "have predictions but no references")):
         if clips:
-            notes.append(f"{len(clips)} clips {what}, such as {', '.join(map(repr, clips[:3]))}")
+            notes.append(f"{len(clips)} clips {what}, such as {', '.join(told_apart(clips[:3], [*missing, *extra]))}")
     if notes and (not partial or len(missing) == len(names)):
         raise FormatError(f"{'; '.join(notes)}. References: {len(names)} clips; predictions: {len(predictions)}.")
     kept = [(short, name) for short, name in names.items() if short in predictions]

@@ -11,7 +11,7 @@ import soundfile
 
 BAD = {
     "empty file": "0 bytes", "no samples": "holds no samples", "truncated wav": "truncated",
-    "truncated flac": "truncated or damaged", "truncated ogg": "truncated", "text as wav": "the file is text",
+    "truncated flac": "damaged or truncated", "truncated ogg": "truncated", "text as wav": "the file is text",
     "html as mp3": "the file is text", "binary as flac": "not readable as audio", "nan": "3 of 16000 samples are NaN",
     "infinite": "NaN or infinite", "one sample": "1 sample at", "5 ms": "at least 10 ms",
     "zero channels": "hannel count is zero", "a folder": "folder", "missing": "no such file",

@@ -16,7 +16,8 @@ from aaclib import requirements, runner
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aaclib"
 LAYERS = (
-    {"config", "store", "progress", "seeds", "audio", "containers", "text", "provenance", "requirements", "memo"},
+    {"config", "store", "progress", "seeds", "audio", "containers", "names", "text", "provenance", "requirements",
+     "memo"},
     {"gap", "memory", "bridge", "stats", "retrieval"},
     {"datasets", "clap", "embed", "decoder", "resume", "train", "generate", "metrics"},
     {"inputs", "pipeline", "training", "experiment", "plots", "tables", "captioner", "notebook", "runner", "doctor",
