@@ -119,7 +119,9 @@ def _mono(file: Any, path: str | Path) -> Iterator[np.ndarray]:
     done = 0
     while len(block := file.read(max(1, BLOCK // file.channels), dtype="float32", always_2d=True)):
         done += len(block)
-        yield block.mean(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):    # what comes of it is refused by `_checked`
+            mixed = block.mean(axis=1)
+        yield mixed
     if done < _promised(file):
         raise AudioError(path, f"damaged or truncated: {done} of {file.frames} samples could be decoded")
 

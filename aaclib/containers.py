@@ -139,7 +139,7 @@ def _chunks(file: BinaryIO, path: Path, size: int, head: bytes, layout: Layout) 
             if long and length == 0xFFFFFFFF:
                 field = long, "<Q"
                 file.seek(long)
-                (length,) = struct.unpack("<Q", file.read(8))
+                (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
             end = 8 + struct.unpack(order + "I", head[4:8])[0]
             unclosed = layout.first == 12 and length <= layout.empty and not start < end <= size
             return _samples(file, path, size, field, start, length, layout.own, unclosed)
@@ -155,6 +155,8 @@ def _samples(file: BinaryIO, path: Path, size: int, field: tuple[int, str], star
     """`field`: place and struct of the length of the samples, which begin at `start`. What writes to a pipe
     (0xFFFFFFFF, 0x7FFFF000, -1 ...), or was stopped before it knew (0, `unclosed`), means: to the end."""
     there = size - start + own
+    if there < own:
+        raise Unusable("truncated: the file ends before its samples begin")
     endless = length >= 2**62 or any(0 <= limit - length < 2**16 for limit in (2**31, 2**32))
     if (unclosed and there > own) or (endless and length > there):
         file.seek(0)
@@ -162,7 +164,7 @@ def _samples(file: BinaryIO, path: Path, size: int, field: tuple[int, str], star
         struct.pack_into(field[1], head, field[0], there)
         return Spliced(path, bytes(head), start)
     if length > there:
-        raise Unusable(f"truncated: {max(0, there)} of {length} bytes of samples are there")
+        raise Unusable(f"truncated: {there} of {length} bytes of samples are there")
     return None
 
 
@@ -228,7 +230,7 @@ CRC16 = [_crc16_of(byte) for byte in range(256)]
 def _mp3(path: Path, size: int, head: bytes, tag: int) -> Spliced | None:
     place = max(head[:64].find(b"Xing"), head[:64].find(b"Info"))
     if place > 0:
-        flags, frames, length = struct.unpack(">III", head[place + 4:place + 16])
+        flags, frames, length = struct.unpack(">III", head[place + 4:place + 16].ljust(12, b"\0"))
         if flags & 3 == 3 and length > size:
             raise Unusable(f"truncated: {size - tag} of {length} bytes are there")
         if flags & 1 and frames:
