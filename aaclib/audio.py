@@ -116,8 +116,8 @@ def _opened(path: str | Path) -> Iterator[Any]:
 
 def _mono(file: Any, path: str | Path) -> Iterator[np.ndarray]:
     """What decodes, channels averaged. Raises AudioError where that is less than the file promises."""
-    done = 0
-    while len(block := file.read(max(1, BLOCK // file.channels), dtype="float32", always_2d=True)):
+    done, most = 0, max(1, BLOCK // file.channels)
+    while len(block := file.read(min(most, file.frames - done), dtype="float32", always_2d=True)):
         done += len(block)
         with np.errstate(over="ignore", invalid="ignore"):    # what comes of it is refused by `_checked`
             mixed = block.mean(axis=1)
@@ -192,9 +192,9 @@ def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int, name:
     stream = None if from_rate == to_rate else soxr.ResampleStream(from_rate, to_rate, 1, "float32", "HQ")
     for block in blocks:
         size += block.size
-        data += (stream.resample_chunk(block) if stream else block).tobytes()
+        data += (stream.resample_chunk(block) if stream else np.asarray(block, np.float32, order="C")).data
     if stream:
-        data += stream.resample_chunk(np.empty(0, np.float32), last=True).tobytes()
+        data += stream.resample_chunk(np.empty(0, np.float32), last=True).data
     if not data:
         raise AudioError(name, f"too short: nothing is left of {size} samples after resampling to {to_rate} Hz")
     return np.frombuffer(data, np.float32)
