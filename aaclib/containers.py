@@ -141,7 +141,7 @@ def _chunks(file: BinaryIO, path: Path, size: int, head: bytes, layout: Layout) 
                 file.seek(long)
                 (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
             end = 8 + struct.unpack(order + "I", head[4:8])[0]
-            unclosed = layout.first == 12 and length <= layout.empty and not start < end <= size
+            unclosed = layout.first == 12 and length <= layout.empty and not start + layout.empty < end <= size
             return _samples(file, path, size, field, start, length, layout.own, unclosed)
         if length < layout.own or not name[:4].isascii():
             return None                                      # no chunk: libsndfile says what it makes of it

@@ -2,10 +2,10 @@
 
     python benchmarks/formats.py --clap tiny:FOLDER [--audio FOLDER] [--all 20] [--save FILE] [--against FILE]
 
-Each recording is made a 16-bit WAV, which is written in the other formats: in those of WIDE for every recording, in all
-others (about 110) for the first `--all`. Lossless formats must give its embedding to 1e-5; of lossy ones the cosines are
-shown. `--save` keeps what was read; `--against` names what was read then and is refused now. To judge another version,
-run this file with that version's folder in PYTHONPATH.
+Each recording is made a 16-bit WAV, which is written in the other formats: in those of WIDE for every recording, in
+all others (about 110) for the first `--all`. Lossless formats must give its embedding to 1e-5; of lossy ones the
+cosines are shown. `--save` keeps what was read; `--against` names what was read then and is refused now. To judge
+another version, run this file with that version's folder in PYTHONPATH.
 """
 
 from __future__ import annotations
