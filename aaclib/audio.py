@@ -176,7 +176,7 @@ def _check_room(file: Any, sample_rate: int, path: str | Path) -> None:
         return
     if 4 * seconds * sample_rate > memory:
         raise AudioError(path, f"too long: {seconds / 3600:.1f} hours at {sample_rate} Hz take "
-                               f"{4 * seconds * sample_rate / 1e9:.0f} GB, and this machine has {memory / 1e9:.0f} GB "
+                               f"{4 * seconds * sample_rate / 1e9:.1f} GB, and this machine has {memory / 1e9:.1f} GB "
                                f"of memory; cut it into pieces (or its header is damaged)")
 
 

@@ -43,10 +43,14 @@ def match_names(names: Iterable[str], files: Iterable[Path],
 
 
 def told_apart(names: Iterable[object], among: Iterable[object] = ()) -> list[str]:
-    """Names for a message, in quotes; one that looks like another, of them or `among` those, is written in escapes."""
+    """Names or paths for a message, in quotes; one that ends like another, of them or `among` those, in escapes."""
     names = list(map(str, names))
-    looks = Counter(unicodedata.normalize("NFKC", name) for name in {*names, *map(str, among)})
-    return [ascii(name) if looks[unicodedata.normalize("NFKC", name)] > 1 else repr(name) for name in names]
+    looks = Counter(_look(name) for name in {*names, *map(str, among)})
+    return [ascii(name) if looks[_look(name)] > 1 else repr(name) for name in names]
+
+
+def _look(name: str) -> str:
+    return unicodedata.normalize("NFKC", Path(name).name).strip()
 
 
 def _ends_with(file: Path, path: Path) -> bool:

@@ -16,7 +16,8 @@ BAD = {
     "infinite": "NaN or infinite", "one sample": "1 sample at", "5 ms": "at least 10 ms",
     "zero channels": "hannel count is zero", "a folder": "folder", "missing": "no such file",
     "dangling link": "no such file", "wav header only": "truncated", "zip as wav": "not readable as audio",
-    "png as ogg": "not readable as audio", "cut header": "truncated",
+    "png as ogg": "not readable as audio", "cut header": "truncated", "aac as mp3": "AAC audio",
+    "16 bits as floats": "divide by 32768", "1 Hz": "sample rate of 1 Hz",
 }
 GOOD = ("8 kHz mu-law", "96 kHz 24-bit stereo", "six channels", "float wav")
 
@@ -47,6 +48,12 @@ def write_bad(folder: Path, kind: str) -> Path:
         wave = tone()
         wave[100:103] = np.nan if kind == "nan" else np.inf
         soundfile.write(path, wave, 16000, subtype="FLOAT")
+    elif kind == "aac as mp3":
+        path.write_bytes(b"\xff\xf1\x50\x80" + np.random.default_rng(1).bytes(5000))
+    elif kind == "16 bits as floats":
+        soundfile.write(path, np.round(32767 * tone()), 16000, subtype="FLOAT")
+    elif kind == "1 Hz":
+        soundfile.write(path, tone(), 1)
     elif kind == "zero channels":
         soundfile.write(path, tone(), 16000)
         content = bytearray(path.read_bytes())

@@ -19,7 +19,7 @@ from aaclib.clap.base import Backend, BackendError
 from aaclib.store import Store
 
 HERE = Path(__file__).resolve().parent
-AT_DECODING = ("nan", "infinite", "truncated flac")        # what a look at the header does not show
+AT_DECODING = ("nan", "infinite", "truncated flac", "16 bits as floats")      # what a look at the header does not show
 
 
 @pytest.fixture
@@ -149,10 +149,10 @@ def test_killed_ten_times(tmp_path):
     assert all(int(line[2]) >= 8 for line in kept), "too little was kept from one kill to the next"
 
 
-def test_twenty_bad_files_among_four_hundred(store, tmp_path):
+def test_bad_files_among_four_hundred(store, tmp_path):
     good = recordings(tmp_path / "a", 376) + [write_bad(tmp_path / "a", kind) for kind in GOOD]
     bad = {write_bad(tmp_path / "a", kind): kind for kind in BAD}
-    assert len(good) == 380 and len(bad) == 20
+    assert len(good) == 380 and len(bad) == len(BAD) > 20
     paths, backend = [*good], ToyClap("cpu")
     for i, path in enumerate(bad):
         paths.insert(7 + i * 19, path)
