@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from aaclib import containers
+from aaclib.names import printable
 
 POLICIES = ("windows", "first", "centre", "random", "fusion")     # what happens to audio longer than a window
 FILLINGS = ("repeatpad", "repeat", "zero", "keep")                # and to shorter audio
@@ -33,8 +34,8 @@ class AudioError(ValueError):
     """Audio that cannot be used. `.name` is the file (or the place in a list of arrays), `.reason` a short phrase."""
 
     def __init__(self, name: str | Path, reason: str):
-        self.name, self.reason = str(name), reason
-        super().__init__(f"{name}: {reason}")
+        self.name, self.reason = printable(name), reason
+        super().__init__(f"{self.name}: {reason}")
 
     def __reduce__(self):
         return (AudioError, (self.name, self.reason))     # so that it survives the way back from a worker process

@@ -42,6 +42,11 @@ def match_names(names: Iterable[str], files: Iterable[Path],
     return found, doubtful
 
 
+def printable(name: str | Path) -> str:
+    """A name that can be written anywhere: bytes in it that are no text (a file system allows any) as escapes."""
+    return str(name).encode(errors="backslashreplace").decode()
+
+
 def told_apart(names: Iterable[object], among: Iterable[object] = ()) -> list[str]:
     """Names or paths for a message, in quotes; one that ends like another, of them or `among` those, in escapes."""
     names = list(map(str, names))

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from aaclib.config import cache_dir
+from aaclib.names import printable
 from aaclib.store import file_digest
 
 
@@ -27,7 +28,7 @@ def digests(paths: Iterable[str | Path], table: Path | None = None) -> list[str]
 
 def _digest(path: Path, database: sqlite3.Connection) -> str:
     try:
-        status, name = path.stat(), str(path.resolve())
+        status, name = path.stat(), printable(path.resolve())
         stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
         row = database.execute("select digest from files where path = ? and stamp = ?", (name, stamp)).fetchone()
         value = row[0] if row else file_digest(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from bad_audio import BAD, GOOD, write_bad
 from toy_clap import ToyClap
 
 from aaclib import clap, embed
+from aaclib.audio import AudioError
 from aaclib.clap import files
 from aaclib.clap.base import Backend, BackendError
 from aaclib.store import Store
@@ -171,6 +173,14 @@ def test_bad_files_among_four_hundred(store, tmp_path):
         embed.extract_audio(backend, paths, store, on_error="ignore")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
+def test_a_bad_file_whose_name_is_no_text(store, tmp_path):
+    paths = [*recordings(tmp_path / "a", 2), tmp_path / "a" / os.fsdecode(b"caf\xe9.wav")]
+    paths[2].write_bytes(b"\1\2\3")
+    result = embed.extract_audio(ToyClap("cpu"), paths, store, on_error="skip")
+    assert list(result.errors) == [str(tmp_path / "a" / "caf\\udce9.wav")] and len(result.rows) == 2
+
+
 def test_bad_headers_are_known_before_the_first_batch(store, tmp_path):
     paths = recordings(tmp_path / "a", 30) + [write_bad(tmp_path / "a", kind) for kind in BAD]
     with pytest.raises(embed.ExtractionError) as caught:
@@ -244,6 +254,8 @@ def test_what_the_base_refuses(tmp_path):
         ToyClap("cpu").embed_text("a dog")
     with pytest.raises(TypeError, match="brackets"):
         ToyClap("cpu").embed_audio("a.wav")
+    with pytest.raises(AudioError, match=r"recording 1: samples up to 1e\+20"):         # not blamed on the weights
+        ToyClap("cpu").embed_audio([np.ones(2000), np.r_[np.ones(1999), 1e20]], 8000)
 
 
 def test_a_class_of_ones_own(tmp_path):
