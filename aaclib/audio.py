@@ -92,8 +92,8 @@ def _opened(path: str | Path) -> Iterator[Any]:
     path, file = Path(path), None
     try:
         with contextlib.ExitStack() as stack:
-            name = os.fsencode(path) if os.name == "posix" else str(path)          # any name, decodable or not
             spliced = containers.examine(path)
+            name = os.fsencode(path) if os.name == "posix" else str(path)          # any name, decodable or not
             file = stack.enter_context(soundfile.SoundFile(stack.enter_context(spliced) if spliced else name))
             file.seekable = lambda: False      # else soundfile seeks after each read: MP3s decode otherwise, FLACs fail
             if spliced and spliced.frames_behind():
@@ -212,8 +212,6 @@ def windows(wave: np.ndarray, size: int, policy: str = "windows", filling: str =
     whose place hangs on `seed` and the samples alone, so that a run repeats in any order of files.
     Shorter audio is filled by `fill`; with `filling` 'keep' it stays as it is, (1, samples).
     """
-    if policy not in POLICIES:
-        raise ValueError(f"Unknown policy for long audio '{policy}'. Known: {', '.join(POLICIES)}.")
     if wave.size <= size:
         return fill(wave, size, filling)[None]
     return np.stack(list(cuts(wave, size, policy, seed)))
@@ -221,6 +219,8 @@ def windows(wave: np.ndarray, size: int, policy: str = "windows", filling: str =
 
 def cuts(wave: np.ndarray, size: int, policy: str, seed: int = 0) -> Iterator[np.ndarray]:
     """The windows of a recording longer than one, (size,) each, as views: see `windows`."""
+    if policy not in POLICIES:
+        raise ValueError(f"Unknown policy for long audio '{policy}'. Known: {', '.join(POLICIES)}.")
     last = wave.size - size
     if policy == "windows":
         starts = [*range(0, last, size), last]

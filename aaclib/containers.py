@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import stat
 import struct
 from pathlib import Path
@@ -95,6 +96,8 @@ def examine(path: Path) -> Spliced | None:
         size, head = os.fstat(file.fileno()).st_size, file.read(4096)
         if size == 0:
             raise Unusable("empty: the file has 0 bytes")
+        if path.suffix.lower() == ".raw":
+            raise Unusable("raw samples, and nothing says at what rate and in what form; save it as WAV")
         tag = 0
         if head[:3] == b"ID3" and len(head) >= 10:
             tag = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
@@ -102,8 +105,9 @@ def examine(path: Path) -> Spliced | None:
             head = file.read(4096)
         found = next((what for place, magic, what in FOREIGN if head.startswith(magic, place)), "")
         if found or (head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0):       # an MPEG frame of no layer
-            raise Unusable(f"it holds {found or 'AAC audio'}, whatever its name says, and that cannot be decoded here; "
-                           f"convert it: ffmpeg -i {path.name} {path.stem}.wav")
+            target = path.with_suffix(".flac" if path.suffix == ".wav" else ".wav")
+            raise Unusable(f"it holds {found or 'AAC audio'}, which cannot be decoded here; convert it: "
+                           f"ffmpeg -i {shlex.quote(path.name)} {shlex.quote(target.name)}")
         if layout := LAYOUTS.get(head[:4] + head[8:12]) or LAYOUTS.get(head[:4]):
             return _chunks(file, path, size, head, layout)
         if head[:4] in (b".snd", b"dns.") and len(head) >= 12:
@@ -117,7 +121,7 @@ def examine(path: Path) -> Spliced | None:
         elif head[:4] == b"fLaC":
             _flac(file, size, head)
         elif head[:1] == b"\xff" and head[1:2] and head[1] & 0xE6 == 0xE2:                # MPEG layer III
-            return _mp3(path, size, head, tag)
+            return _mp3(file, path, size, head, tag)
         elif not any(byte > 126 or (byte < 32 and byte not in b"\t\r\n\f") for byte in head):
             raise Unusable("not audio: the file is text")
     return None
@@ -227,12 +231,16 @@ def _crc16_of(byte: int) -> int:
 CRC16 = [_crc16_of(byte) for byte in range(256)]
 
 
-def _mp3(path: Path, size: int, head: bytes, tag: int) -> Spliced | None:
+def _mp3(file: BinaryIO, path: Path, size: int, head: bytes, tag: int) -> Spliced | None:
     place = max(head[:64].find(b"Xing"), head[:64].find(b"Info"))
     if place > 0:
         flags, frames, length = struct.unpack(">III", head[place + 4:place + 16].ljust(12, b"\0"))
         if flags & 3 == 3 and length > size:
             raise Unusable(f"truncated: {size - tag} of {length} bytes are there")
+        file.seek(tag + length)
+        if flags & 3 == 3 and file.read(1 << 20).count(head[:2]) > 2:
+            raise Unusable("another MP3 stands behind its end, and only the first can be decoded; join them: "
+                           "ffmpeg -i FILE.mp3 FILE.wav")
         if flags & 1 and frames:
             return None
     return None if b"VBRI" in head[:64] else Spliced(path, b"", tag, head[:2])

@@ -271,8 +271,7 @@ def _share(split: str, text: str) -> float:
 
 def _as_given(name: str, roots: list[Path]) -> Path | None:
     """The file of this name, absolute, below the audio folder or beside the table, with or without its suffix."""
-    for path in (root / given for root in roots for given in dict.fromkeys((Path(name), home_path(name)))):
-        for file in (path, *(Path(f"{path}{suffix}") for suffix in AUDIO_SUFFIXES)):
-            if file.is_file():
-                return file
-    return None
+    suffixes = ("",) if name.lower().endswith(AUDIO_SUFFIXES) else ("", *AUDIO_SUFFIXES)
+    files = (Path(f"{root / given}{suffix}") for root in roots for given in dict.fromkeys((Path(name), home_path(name)))
+             for suffix in suffixes)
+    return next((file for file in files if file.is_file()), None)

@@ -164,6 +164,9 @@ def test_an_mp3_that_does_not_say_how_long_it_is(tmp_path):
         read(tmp_path / "e.mp3", b"".join(frames[:20]) + bytes(4000) + b"".join(frames[20:]))
     with pytest.raises(AudioError, match="truncated: .* bytes are there"):
         read(tmp_path / "f.mp3", (info + bare)[:-2000])
+    with pytest.raises(AudioError, match="another MP3 stands behind its end"):
+        read(tmp_path / "g.mp3", (info + bare) * 2)
+    assert read(tmp_path / "h.mp3", info + bare + b"TAG" + bytes(125)).size == WAVE.size
 
 
 # ---- what is no such file -------------------------------------------------------------------------------------------
@@ -176,7 +179,7 @@ def test_an_mp3_that_does_not_say_how_long_it_is(tmp_path):
     ("a.amr", b"#!AMR\n", "AMR audio"), ("a.ogg", b"OggS" + bytes(24) + b"Speex   ", "Speex audio"),
 ])
 def test_formats_that_cannot_be_decoded_are_named_whatever_the_file_is_called(tmp_path, name, head, what):
-    with pytest.raises(AudioError, match=f"it holds {what}.*ffmpeg -i {name} a.wav"):
+    with pytest.raises(AudioError, match=f"it holds {what}.*ffmpeg -i {name} a.(wav|flac)"):
         read(tmp_path / name, head + bytes(range(256)) * 20)
 
 
