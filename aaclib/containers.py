@@ -239,7 +239,7 @@ def _mp3(file: BinaryIO, path: Path, size: int, head: bytes, tag: int) -> Splice
             raise Unusable(f"truncated: {size - tag} of {length} bytes are there")
         file.seek(tag + length)
         if flags & 3 == 3 and file.read(1 << 20).count(head[:2]) > 2:
-            raise Unusable("another MP3 stands behind its end, and only the first can be decoded; join them: "
+            raise Unusable("another MP3 (or more of it) stands behind its end and cannot be decoded; join them: "
                            "ffmpeg -i FILE.mp3 FILE.wav")
         if flags & 1 and frames:
             return None

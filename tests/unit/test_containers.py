@@ -164,7 +164,7 @@ def test_an_mp3_that_does_not_say_how_long_it_is(tmp_path):
         read(tmp_path / "e.mp3", b"".join(frames[:20]) + bytes(4000) + b"".join(frames[20:]))
     with pytest.raises(AudioError, match="truncated: .* bytes are there"):
         read(tmp_path / "f.mp3", (info + bare)[:-2000])
-    with pytest.raises(AudioError, match="another MP3 stands behind its end"):
+    with pytest.raises(AudioError, match="another MP3 .* stands behind its end"):
         read(tmp_path / "g.mp3", (info + bare) * 2)
     assert read(tmp_path / "h.mp3", info + bare + b"TAG" + bytes(125)).size == WAVE.size
 
