@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import aaclib
 from aaclib.errors import for_the_user, message, no_room
+from aaclib.names import printable
 
 if TYPE_CHECKING:
     from aaclib import captioning
@@ -190,7 +191,7 @@ def _caption_all(args: argparse.Namespace, batches: Iterable[Sequence[captioning
         if found.error:
             bad.append(found)
         elif args.out:
-            rows.append((readable(found.path), found.caption))
+            rows.append((printable(found.path), found.caption))
         else:
             print(f"{found.path}\t{found.caption}", flush=True)
     if args.out:
@@ -204,11 +205,6 @@ def _caption_all(args: argparse.Namespace, batches: Iterable[Sequence[captioning
     if bad:
         print(f"aaclib: {len(bad)} of {len(rows) + len(bad)} recordings could not be captioned", file=sys.stderr)
     return 1 if bad else 0
-
-
-def readable(path: Path) -> str:
-    r"""The name as text that any file can hold: a byte that is no UTF-8, \xff say, becomes \udcff, as on the screen."""
-    return str(path).encode(errors="backslashreplace").decode()
 
 
 def recordings(paths: Sequence[Path]) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 from aaclib import config as configs
 from aaclib import provenance
 from aaclib.config import Config
-from aaclib.paths import cache_dir, raw_dir
+from aaclib.paths import cache_dir, home_path, raw_dir
 
 
 def absolute(key: str, value: Any) -> Any:
@@ -19,7 +19,7 @@ def absolute(key: str, value: Any) -> Any:
     kind, colon, path = value.partition(":") if key in claps and isinstance(value, str) else ("", "", value)
     if key not in (*claps, "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
         return value
-    found = _expanded(path)
+    found = home_path(path)
     return f"{kind}{colon}{found.resolve()}" if found.exists() else value
 
 
@@ -45,13 +45,4 @@ def inputs(config: Config, root: Path) -> dict[str, str]:
         paths[folder.name] = folder
     if config.captioner:
         paths["captioner"] = configs.record_of(config.source[0])
-    return {name: provenance.files_digest(_expanded(path)) for name, path in paths.items() if str(path)}
-
-
-def _expanded(path: Any) -> Path:
-    """With the home folder for a leading ~, but a name such as ~birds.wav as it is, where nobody is called so."""
-    path = Path(str(path))
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        return path
+    return {name: provenance.files_digest(home_path(path)) for name, path in paths.items() if str(path)}

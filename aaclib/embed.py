@@ -21,6 +21,7 @@ import numpy as np
 from aaclib.audio import AudioError, check_readable
 from aaclib.clap import files
 from aaclib.clap.base import Backend, distinct
+from aaclib.names import printable
 from aaclib.progress import Progress
 from aaclib.store import (
     Artefact,
@@ -253,7 +254,7 @@ def _mended(backend: Backend, paths: list[Path], start: int, errors: dict[str, s
 def _gather(part: Path, paths: list[Path], size: int, dim: int, on_error: str) -> None:
     errors = {start + int(i): reason for start, _, file in _shards(part, len(paths), size)
               for i, reason in read_record(file.with_suffix(".json"))["errors"].items()}
-    named = {str(paths[i]): reason for i, reason in sorted(errors.items())}
+    named = {printable(paths[i]): reason for i, reason in sorted(errors.items())}
     if on_error == "raise":
         _raise(named, len(paths))
     write_json(part / "errors.json", named)
@@ -289,7 +290,7 @@ def _bad_headers(paths: list[Path]) -> dict[str, str]:
         try:
             check_readable(path)
         except AudioError as error:
-            errors[str(path)] = error.reason
+            errors[error.name] = error.reason
     return errors
 
 

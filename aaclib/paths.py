@@ -27,3 +27,11 @@ def cache_dir() -> Path:
 def runs_dir() -> Path:
     """Where runs lie (executed notebooks, figures, tables): data/runs, or AACLIB_RUNS."""
     return Path(os.environ.get("AACLIB_RUNS") or project_root() / "data" / "runs")
+
+
+def home_path(path: str | Path) -> Path:
+    """`path` with ~ or ~user in front as that home folder; a name that merely begins with ~ stays."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:                   # nobody of that name has a home
+        return Path(path)

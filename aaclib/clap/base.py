@@ -178,14 +178,16 @@ class Backend:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _windows(self, wave: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    def _windows(self, wave: np.ndarray) -> Iterable[tuple[int, np.ndarray]]:
         size = round(self.window_s * self.sample_rate)
         if wave.size > size and self.long_audio == "fusion":
             return [(-1, wave)]
         if self.short == "keep" and wave.size < self.shortest_s * self.sample_rate:
             wave = audio.fill(wave, round(self.shortest_s * self.sample_rate), "repeat")
-        policy = self.long_audio if wave.size > size else "windows"
-        return [(window.size, window) for window in audio.windows(wave, size, policy, self.short, self.seed)]
+        if wave.size > size:
+            return ((size, window) for window in audio.cuts(wave, size, self.long_audio, self.seed))
+        window = audio.fill(wave, size, self.short)
+        return [(window.size, window)]
 
     def _half(self) -> torch.dtype | None:
         return self.amp if self.device.type == "cuda" else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aaclib.cache import Cache, key
+from aaclib.names import printable
 from aaclib.paths import cache_dir
 from aaclib.store import file_digest
 
@@ -38,5 +39,5 @@ def _key(path: Path) -> bytes | None:
     """Of a file as it stands now; None where there is none."""
     with contextlib.suppress(OSError):
         status = path.stat()
-        return key(str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return key(printable(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     return None

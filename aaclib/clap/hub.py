@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from aaclib import pretrained
 from aaclib.clap.base import BackendError
+from aaclib.paths import home_path
 
 # TypeError: transformers 4 opens a file that it did not find; RuntimeError: PyTorch's for a damaged one
 UNLOADABLE = (OSError, ValueError, TypeError, RuntimeError)
@@ -18,7 +18,7 @@ UNLOADABLE = (OSError, ValueError, TypeError, RuntimeError)
 def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
     """`load(name, local_files_only=...)` from a folder or the cache, else from the hub. BackendError where neither has
     it: one paragraph that says what is missing, where to put it, and the command that fetches it."""
-    local = Path(name).expanduser()
+    local = home_path(name)
     if local.exists() or name.startswith((".", "/", "~")):
         if not local.is_dir():
             raise BackendError(f"There is no folder {local} with {what}.")

@@ -25,7 +25,7 @@ from aaclib.clap import checkpoint, hub
 from aaclib.clap.base import BackendError
 from aaclib.clap.hf import LaionModel
 from aaclib.clap.mel import LogMel
-from aaclib.paths import raw_dir
+from aaclib.paths import home_path, raw_dir
 
 REPOSITORY = "lukewys/laion_clap"
 NAMES = ("630k-best", "630k-audioset-best", "630k-fusion-best", "630k-audioset-fusion-best",
@@ -66,7 +66,7 @@ class LaionClap(LaionModel):
 def find(name: str) -> Path:
     """The checkpoint file: `name` itself, or NAME.pt in data/raw/clap, in the package's folder (where it downloads to),
     in the Hugging Face cache, or from the hub. BackendError says where it was looked for."""
-    path = Path(name).expanduser()
+    path = home_path(name)
     if path.is_file():
         return path
     stem = path.name.removesuffix(".pt")

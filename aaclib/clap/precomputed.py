@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from aaclib.clap.base import Backend, BackendError, check_captions
+from aaclib.paths import home_path
 from aaclib.store import digest, file_digest
 
 NORM_TOLERANCE = 1e-3
@@ -31,7 +32,7 @@ class Precomputed(Backend):
 
     def __init__(self, folder: str | Path, device: Any = None):
         super().__init__(device or "cpu")
-        self.folder = Path(folder).expanduser()
+        self.folder = home_path(folder)
         if not self.folder.is_dir():
             raise BackendError(f"There is no folder {self.folder} with embeddings. {__doc__}")
         self.audio, self.audio_rows = self._side("audio", ("audio_ids", "ids"))

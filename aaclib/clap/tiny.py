@@ -22,6 +22,7 @@ from aaclib.clap.tiny_model import SAMPLE_RATE, Shape, TinyNet
 from aaclib.clap.tiny_words import Words
 from aaclib.config import Clap
 from aaclib.datasets import DatasetError, Split
+from aaclib.paths import home_path
 from aaclib.store import Artefact, Store, digest, file_digest, write_bytes, write_json
 
 WEIGHTS, CARD, HISTORY = "model.safetensors", "model.json", "history.json"
@@ -38,7 +39,7 @@ class TinyClap(Backend):
 
     def __init__(self, folder: str | Path, device: str | torch.device | None = None):
         super().__init__(device)
-        folder = Path(folder).expanduser()
+        folder = home_path(folder)
         card = _card(folder)
         shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in card["shape"].items()})
         self.words = Words(card["vocabulary"])

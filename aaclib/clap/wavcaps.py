@@ -21,7 +21,7 @@ from aaclib.clap import checkpoint, hub
 from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.convert import htsat, htsat_settings
 from aaclib.clap.mel import LogMel
-from aaclib.paths import raw_dir
+from aaclib.paths import home_path, raw_dir
 
 CHANNELS = (1, 64, 128, 256, 512, 1024, 2048)
 PUNCTUATION = re.compile(r'[(,.!?;:|*")]')
@@ -86,7 +86,7 @@ class WavCapsClap(Backend):
     def __init__(self, name: str, device: Any = None, tokenizer: str = "bert-base-uncased"):
         """`name`: a checkpoint file. `tokenizer`: BERT's tokenizer files, a folder or an id."""
         super().__init__(device)
-        path = Path(name).expanduser()
+        path = home_path(name)
         if not path.is_file() and (kept := raw_dir() / "clap" / path.name).is_file():      # where AACLIB_RAW puts it
             path = kept
         if not path.is_file():

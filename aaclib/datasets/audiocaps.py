@@ -15,7 +15,7 @@ from pathlib import Path
 from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Split, check_split
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, data_folder, read_table, some, with_audio
+from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, some, with_audio
 from aaclib.paths import raw_dir
 from aaclib.reading import Row
 
@@ -70,9 +70,7 @@ class AudioCaps:
 
     def coverage(self, name: str) -> Coverage:
         """Looks for every clip of a split below the folder, under each usual naming in turn."""
-        files: dict[str, Path] = {}
-        for file in audio_files(self.root) if self.root.is_dir() else []:
-            files.setdefault(file.stem, file)
+        files = by_stem(self.root)
         found, namings, missing = {}, Counter(), []
         for clip, rows in self._clips(name).items():
             hits = [(naming, files[stem]) for naming, stem in _namings(clip, rows) if stem in files]

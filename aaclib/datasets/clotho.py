@@ -14,7 +14,8 @@ from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Split, check_split
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, data_folder, match_names, read_table, some, with_audio
+from aaclib.datasets.files import audio_files, data_folder, doubts, read_table, some, with_audio
+from aaclib.names import match_names
 
 ZENODO = "https://zenodo.org/records/4783391/files"
 OFFICIAL = {"train": "development", "validation": "validation", "evaluation": "evaluation"}
@@ -54,7 +55,9 @@ class Clotho:
             notes.append(f"The captions file of Clotho's {OFFICIAL[name]} split has {total} clips; {CLIPS[name]} were "
                          f"published.")
         if audio:
-            clips, missing = with_audio(clips, self.audio(name, [clip.id for clip in clips]))
+            found, doubtful = self.audio(name, [clip.id for clip in clips])
+            clips, missing = with_audio(clips, found)
+            notes += doubts(doubtful)
         if missing:
             notes.append(f"{len(missing)} of Clotho's {total} {OFFICIAL[name]} clips have no audio file and are left "
                          f"out ({some(missing, 3)}).")
@@ -79,17 +82,19 @@ class Clotho:
         rows = read_table(self._table("metadata", name), ("file_name", "sound_id"), encodings=("iso-8859-1",))
         return {row.name("file_name"): {k: row.text(k) for k in row.cells if k != "file_name"} for row in rows}
 
-    def audio(self, name: str, wanted: list[str]) -> dict[str, Path]:
-        """Official file name -> file, for those that are there; fetched and unpacked first if none is."""
+    def audio(self, name: str, wanted: list[str]) -> tuple[dict[str, Path], dict[str, list[Path]]]:
+        """Official file name -> file, for those that are there, and those that could be several; fetched and unpacked
+        first if none is."""
         folder = self.audio_folder(name)
-        found = match_names(wanted, audio_files(folder)) if folder.is_dir() else {}
+        files = {file.name: file for file in audio_files(folder)} if folder.is_dir() else {}
+        found, doubtful = match_names(wanted, files.values())
         if not found:
             file = self.remote(f"clotho_audio_{OFFICIAL[name]}.7z", ARCHIVE_BYTES[name])
             with fetched(file, self.root / "archives" / file.name, self.data.download) as archive:
-                found = match_names(wanted, extract(archive, folder, lambda n: n.lower().endswith(".wav")))
+                found, doubtful = match_names(wanted, extract(archive, folder, lambda n: n.lower().endswith(".wav")))
                 if not found:
                     raise DatasetError(f"{archive} holds none of the {len(wanted)} clips of its captions file.")
-        return found
+        return found, doubtful
 
     def audio_folder(self, name: str) -> Path:
         return self.root / "clotho_audio_files" / OFFICIAL[name]

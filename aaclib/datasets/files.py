@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from aaclib import reading
 from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError
-from aaclib.paths import raw_dir
+from aaclib.names import told_apart
+from aaclib.paths import home_path, raw_dir
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aif", ".aiff")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aif", ".aiff", ".wave", ".bwf", ".rf64", ".w64",
+                  ".aifc", ".mpga", ".mp2", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".sf", ".ircam", ".svx",
+                  ".8svx", ".avr", ".paf", ".pvf")
+FOREIGN_SUFFIXES = (".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".ac3", ".eac3", ".dts", ".ape", ".wv",
+                    ".tta", ".mka", ".weba", ".webm", ".spx", ".mpc", ".ra", ".rm", ".dsf", ".dff")     # not decoded
+HIDDEN = (".", "__MACOSX")
 
 # the one reader of tables, whose errors are a data set's here
 read_table, read_text, read_lines, parse_json = map(
@@ -26,19 +31,48 @@ read_table, read_text, read_lines, parse_json = map(
 def data_folder(data: Data, name: str, must_exist: bool = True) -> Path:
     """The folder that `data.<name>` gives, which has to be there, or else data/raw/<name>, which need not."""
     given = getattr(data, name)
-    folder = Path(given).expanduser() if given else raw_dir() / name
+    folder = home_path(given) if given else raw_dir() / name
     if given and must_exist and not folder.is_dir():
         raise DatasetError(f"There is no folder {folder} (data.{name}).")
     return folder
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """All audio files below a folder, sorted; hidden files and macOS's `._` leftovers are no recordings."""
+    """All recordings below a folder, sorted, those in linked folders too; hidden files and macOS's leftovers are none.
+
+    What cannot be decoded here (m4a, wma ...) is a recording as well, so that it is named and not forgotten, unless it
+    stands there in another format under the same name.
+    """
     if not folder.is_dir():
         raise DatasetError(f"There is no folder {folder}.")
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
-    hidden = (".", "__MACOSX")
-    return sorted(p for p in found if not any(part.startswith(hidden) for part in p.relative_to(folder).parts))
+    found = [path for path in _files_below(folder) if _suffix(path) in AUDIO_SUFFIXES + FOREIGN_SUFFIXES]
+    beside = {path.with_suffix("") for path in found if _suffix(path) in AUDIO_SUFFIXES}
+    return sorted(p for p in found if p.is_file() and (_suffix(p) in AUDIO_SUFFIXES or p.with_suffix("") not in beside))
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    """File name without suffix -> the first recording of that name below a folder, one that can be decoded before one
+    that cannot."""
+    files = audio_files(folder) if folder.is_dir() else []
+    return {file.stem: file for file in sorted(reversed(files), key=lambda file: _suffix(file) in AUDIO_SUFFIXES)}
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.strip().lower()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Each folder once, whatever links lead to it, and under its own name if it has one below `folder`."""
+    seen, todo = set(), [folder]
+    for start in todo:                     # it grows by the links that are met
+        for here, folders, names in os.walk(start):
+            real = Path(here).resolve()
+            folders[:] = [name for name in sorted(folders) if real not in seen and not name.startswith(HIDDEN)]
+            if real not in seen:
+                seen.add(real)
+                yield from (Path(here, name) for name in names if not name.startswith(HIDDEN))
+                links = (path for path in (Path(here, name) for name in folders) if path.is_symlink())
+                todo += [link for link in links if not real.is_relative_to(link.resolve())]      # that were a loop
 
 
 def with_audio(clips: Collection[Clip], files: Mapping[str, Path]) -> tuple[list[Clip], tuple[str, ...]]:
@@ -47,24 +81,11 @@ def with_audio(clips: Collection[Clip], files: Mapping[str, Path]) -> tuple[list
     return here, tuple(clip.id for clip in clips if clip.id not in files)
 
 
-def name_key(name: str) -> str:
-    """A file name without what unpackers and file systems change: outer and repeated spaces, case, Unicode form, and
-    characters that are not allowed everywhere."""
-    return re.sub(r"[\s_:?*\"<>|\\/]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
-
-
-def match_names(names: Iterable[str], files: Sequence[Path]) -> dict[str, Path]:
-    """name -> file: the exact name first, else the only one with the same `name_key`."""
-    exact = {file.name: file for file in files}
-    loose: dict[str, list[Path]] = {}
-    for file in files:
-        loose.setdefault(name_key(file.name), []).append(file)
-    found = {}
-    for name in names:
-        candidates = [exact[name]] if name in exact else loose.get(name_key(name), [])
-        if len(candidates) == 1:
-            found[name] = candidates[0]
-    return found
+def doubts(doubtful: Mapping[str, Sequence[Path]]) -> list[str]:
+    """The note on clips whose name could mean several files (`names.match_names`), if there are any."""
+    shown = [f"{name} ({', '.join(files)})" for name, *files in (told_apart([n, *f]) for n, f in doubtful.items())]
+    return [f"{len(shown)} clips are left out whose names could each mean several files: {some(shown, 3)}. Give them "
+            f"exact names, with their folders."] if shown else []
 
 
 def some(names: Iterable[object], n: int = 5) -> str:

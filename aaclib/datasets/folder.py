@@ -1,8 +1,9 @@
 """A user's own recordings and captions: a folder of audio and a table that names the files, or either of them alone.
 
-`data.audio`     folder of recordings (wav, flac, ogg, mp3; any rate), searched below as well
+`data.audio`     folder of recordings (wav, flac, ogg, mp3, ...; any rate), searched below as well, links followed
 `data.captions`  CSV, TSV, JSON or JSONL: file_name and caption (one column or several of that name, or a list in its
-                 cell), or caption_1..n, or one row a caption. Names are taken as they stand, outer spaces included
+                 cell), or caption_1..n, or one row a caption. Names are taken as they stand, outer spaces included,
+                 where a file has such a name
 `data.text`      a plain file of captions, one a line: added to the training text (and so to the memory)
 `data.columns`   our name -> the file's column: file_name, caption, split, group, labels
 `data.splits`    with a split column: our split -> its value(s) there, comma-separated; all other values are train
@@ -13,6 +14,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -21,7 +23,17 @@ from pathlib import Path
 
 from aaclib.config import Data
 from aaclib.datasets import SPLITS, Clip, DatasetError, Split, check_split
-from aaclib.datasets.files import AUDIO_SUFFIXES, audio_files, read_lines, read_table, some, with_audio
+from aaclib.datasets.files import (
+    AUDIO_SUFFIXES,
+    audio_files,
+    doubts,
+    read_lines,
+    read_table,
+    some,
+    with_audio,
+)
+from aaclib.names import match_names
+from aaclib.paths import home_path
 from aaclib.reading import Row, columns, namesakes, raising
 
 NAMES = ("file_name", "caption", "split", "group", "labels")
@@ -65,7 +77,7 @@ class Folder:
         if unknown := set(data.splits) - set(SPLITS):
             raise DatasetError(f"data.splits: unknown split '{min(unknown)}'. Known: {', '.join(SPLITS)}.")
         self.data = data
-        self.audio, self.table, self.text = (Path(path).expanduser() if path else None
+        self.audio, self.table, self.text = (home_path(path) if path else None
                                              for path in (data.audio, data.captions, data.text))
         if self.audio and not self.audio.is_dir():
             raise DatasetError(f"There is no folder {self.audio} (data.audio).")
@@ -79,7 +91,8 @@ class Folder:
         clips = [Clip(e.name, tuple(e.captions), None, e.labels) for e in self.entries if e.split == name]
         notes, missing, total = list(self.notes), (), len(clips)
         if audio:
-            clips, missing = self._with_audio(clips)
+            clips, missing, doubtful = self._with_audio(clips)
+            notes += doubts(doubtful)
         else:
             clips += self._text_clips(name, any(e.split == "validation" for e in self.entries))
         if missing:
@@ -93,16 +106,15 @@ class Folder:
         if self.table is None:
             if self.audio is None:
                 return []
-            files = audio_files(self.audio)
-            if not files:
+            if not self.files:
                 raise DatasetError(f"{self.audio} has no audio file ({', '.join(AUDIO_SUFFIXES)}).")
-            return [Entry(str(file.relative_to(self.audio)), split="evaluation") for file in files]
+            return [Entry(str(file.relative_to(self.audio)), split="evaluation") for file in self.files]
         rows = read_table(self.table)
         column = self._columns(rows)
         captions = self._caption_columns(rows, column)
         entries: dict[str, Entry] = {}
         for row in rows:
-            name = row.name(column["file_name"])
+            name = self._name(row.name(column["file_name"]))
             split, group = (row.text(column[c]) if c in column else "" for c in ("split", "group"))
             found = [text.strip() for c in captions for text in row.texts(c)]
             if not found:
@@ -188,18 +200,30 @@ class Folder:
 
     # ---- audio and text ----------------------------------------------------------------------------------------------
 
-    def _with_audio(self, clips: list[Clip]) -> tuple[list[Clip], tuple[str, ...]]:
-        roots = [root for root in (self.audio, self.table and self.table.parent) if root]
-        index: dict[str, list[Path]] = {}
-        for file in audio_files(self.audio) if self.audio else []:
-            index.setdefault(file.name, []).append(file)
-            index.setdefault(file.stem, []).append(file)
-        files = {clip.id: _find(clip.id, roots, index) for clip in clips}
-        here, missing = with_audio(clips, {name: file for name, file in files.items() if file})
+    @functools.cached_property
+    def files(self) -> list[Path]:
+        """All recordings below data.audio."""
+        return audio_files(self.audio) if self.audio else []
+
+    @property
+    def roots(self) -> list[Path]:
+        return [root for root in (self.audio, self.table and self.table.parent) if root]
+
+    def _name(self, exact: str) -> str:
+        """A file name without outer spaces, unless there is a file whose name really has them."""
+        name = exact.strip()
+        real = exact != name and (_as_given(exact, self.roots) or any(file.name == exact for file in self.files))
+        return exact if real else name
+
+    def _with_audio(self, clips: list[Clip]) -> tuple[list[Clip], tuple[str, ...], dict[str, list[Path]]]:
+        given = {clip.id: file for clip in clips if (file := _as_given(clip.id, self.roots))}
+        others = [clip.id for clip in clips if clip.id not in given]
+        found, doubtful = match_names(others, self.files, set(given.values()))
+        here, missing = with_audio(clips, given | found)
         if clips and not here:
-            raise DatasetError(f"None of the {len(clips)} clips is in {some(roots)} (looked for {some(missing, 3)}). "
-                               f"Is data.audio the right folder?")
-        return here, missing
+            raise DatasetError(f"None of the {len(clips)} clips is in {some(self.roots)} (looked for "
+                               f"{some(missing, 3)}). Is data.audio the right folder? {''.join(doubts(doubtful))}")
+        return here, missing, doubtful
 
     def _text_clips(self, split: str, table_has_validation: bool) -> list[Clip]:
         if self.text is None or split == "evaluation" or (split == "validation" and table_has_validation):
@@ -233,12 +257,9 @@ def _share(split: str, text: str) -> float:
     return share
 
 
-def _find(name: str, roots: list[Path], index: dict[str, list[Path]]) -> Path | None:
-    """The file as given (absolute, below the audio folder, or beside the table), else the only one of that name."""
-    given = Path(name).expanduser()
-    for path in [given] if given.is_absolute() else [root / given for root in roots]:
-        for file in (path, *(path.with_name(path.name + suffix) for suffix in AUDIO_SUFFIXES)):
-            if file.is_file():
-                return file
-    found = index.get(given.name, [])
-    return found[0] if len(found) == 1 else None
+def _as_given(name: str, roots: list[Path]) -> Path | None:
+    """The file of this name, absolute, below the audio folder or beside the table, with or without its suffix."""
+    suffixes = ("",) if name.lower().endswith(AUDIO_SUFFIXES) else ("", *AUDIO_SUFFIXES)
+    files = (Path(f"{root / given}{suffix}") for root in roots for given in dict.fromkeys((Path(name), home_path(name)))
+             for suffix in suffixes)
+    return next((file for file in files if file.is_file()), None)

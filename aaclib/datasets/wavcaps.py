@@ -12,7 +12,7 @@ from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Split, check_split
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, data_folder, read_table, with_audio
+from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, with_audio
 
 HUB = "https://huggingface.co/datasets/cvssp/WavCaps/resolve/main"
 JSON = "json_files/SoundBible/sb_final.json"
@@ -70,7 +70,7 @@ class WavCaps:
         return found
 
     def _here(self, wanted: list[str]) -> dict[str, Path]:
-        files = {file.stem: file for file in audio_files(self.root)} if self.root.is_dir() else {}
+        files = by_stem(self.root)
         return {i: files[i] for i in wanted if i in files}
 
     def remote(self, path: str) -> Remote:

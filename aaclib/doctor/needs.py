@@ -12,7 +12,7 @@ from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import AudioCaps
 from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
 from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES
-from aaclib.paths import raw_dir
+from aaclib.paths import home_path, raw_dir
 
 NEED_SPICE = {"spice", "spider", "spider_fl"}
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
@@ -110,14 +110,14 @@ def _clap(config: Config) -> list[Need]:
         files = [("config.json",), ("preprocessor_config.json",), WEIGHTS, ("tokenizer.json", "vocab.json")]
         return [_hub("CLAP weights and tokenizer", name, files, HUB_BYTES.get(name, 0), "clap.backend=hf:DIR")]
     if kind == "laion":
-        path = next((p for p in (Path(name).expanduser(), raw_dir() / "clap" / f"{name}.pt") if p.is_file()), None)
+        path = next((p for p in (home_path(name), raw_dir() / "clap" / f"{name}.pt") if p.is_file()), None)
         here = path is not None or cached("lukewys/laion_clap", f"{name}.pt")
         url = "" if name.endswith(".pt") or "/" in name else _hub_url("lukewys/laion_clap", f"{name}.pt")
         weights = Need("LAION-CLAP checkpoint", str(path or name), here, LAION_BYTES, 0, url,
                        f"a network; or put {name}.pt at {raw_dir() / 'clap'}")
         return [weights, _hub("RoBERTa's tokenizer", "roberta-base", [("tokenizer.json", "vocab.json")], SMALL, "")]
     if kind == "wavcaps":
-        path = Path(name).expanduser()
+        path = home_path(name)
         weights = Need("WavCaps' CLAP checkpoint", str(path), path.is_file(), 0, 0, "",
                        f"fetch cnn14-bert.pt by browser (links in github.com/XinhaoMei/WavCaps, folder retrieval), put "
                        f"it at {path}, or --set clap.backend=wavcaps:FILE")
@@ -125,13 +125,13 @@ def _clap(config: Config) -> list[Need]:
         return [weights, _hub("BERT's tokenizer", options.get("tokenizer", "bert-base-uncased"),
                               [("tokenizer.json", "vocab.txt")], SMALL, "")]
     if kind == "embeddings":
-        return [Need("computed embeddings", name, Path(name).expanduser().is_dir(), mend="give embeddings:DIR")]
+        return [Need("computed embeddings", name, home_path(name).is_dir(), mend="give embeddings:DIR")]
     return []
 
 
 def _hub(what: str, name: str, files: list[tuple[str, ...]], size: int, setting: str) -> Need:
     """Something that transformers reads: `files`: of each group one has to be there, in the folder or the cache."""
-    folder = Path(name).expanduser()
+    folder = home_path(name)
     local = folder.is_dir() or name.startswith((".", "/", "~"))
     here = all(any((folder / file).is_file() if local else cached(name, file) for file in group) for group in files)
     if local:

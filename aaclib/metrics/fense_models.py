@@ -19,7 +19,7 @@ from typing import Any
 from aaclib import pretrained
 from aaclib.clap.files import digests
 from aaclib.metrics.result import MetricError, Unavailable
-from aaclib.paths import cache_dir
+from aaclib.paths import cache_dir, home_path
 from aaclib.store import digest
 
 SBERT = "sentence-transformers/paraphrase-TinyBERT-L6-v2"
@@ -40,7 +40,7 @@ def location(part: str) -> str:
         return pooch.retrieve(ECHECKER_URL, f"sha256:{ECHECKER_SHA256}", fname=ECHECKER, path=cache_dir() / "fense")
     if chosen == "hub":
         return {"sbert": SBERT, "bert": "bert-base-uncased"}[part]
-    path = Path(chosen).expanduser() / {"echecker": ECHECKER}.get(part, part)
+    path = home_path(chosen) / {"echecker": ECHECKER}.get(part, part)
     if not path.exists():
         raise Unavailable(f"{path} is not there: {HINT}.")
     return str(path)

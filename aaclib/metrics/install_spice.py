@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aaclib.metrics.result import MetricError, Unavailable
-from aaclib.paths import cache_dir
+from aaclib.paths import cache_dir, home_path
 from aaclib.progress import Progress
 from aaclib.store import file_digest, locked
 
@@ -84,7 +84,7 @@ def install(source: str | Path | None = None, repository: str | None = None, for
             shutil.rmtree(left)
         work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".install-"))
         try:
-            jars = _local(Path(source).expanduser(), work) if source else _maven(work, repository)
+            jars = _local(home_path(source), work) if source else _maven(work, repository)
             _keep(jars, work / "new", str(source or "the Maven repository"))
             shutil.rmtree(target, ignore_errors=True)
             os.replace(work / "new", target)

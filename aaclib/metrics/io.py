@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from aaclib.metrics.result import MetricError
+from aaclib.names import told_apart
 from aaclib.reading import AUDIO, UTF8, Row, namesakes, raising, read_table
 from aaclib.store import replacing, write_json
 
@@ -87,7 +88,7 @@ def match(predictions: Mapping[str, str], references: Mapping[str, Sequence[str]
     notes = []
     for clips, what in ((missing, "have no predicted caption"), (extra, "have predictions but no references")):
         if clips:
-            notes.append(f"{len(clips)} clips {what}, such as {', '.join(map(repr, clips[:3]))}")
+            notes.append(f"{len(clips)} clips {what}, such as {', '.join(told_apart(clips[:3], [*missing, *extra]))}")
     if notes and (not partial or not met):
         raise FormatError(f"{'; '.join(notes)}. References: {len(references)} clips; predictions: {len(predictions)}.")
     clips = [name for name in references if name in met]

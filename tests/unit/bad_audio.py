@@ -11,12 +11,13 @@ import soundfile
 
 BAD = {
     "empty file": "0 bytes", "no samples": "holds no samples", "truncated wav": "truncated",
-    "truncated flac": "lost sync",
-    "truncated ogg": "truncated", "text as wav": "the file is text", "html as mp3": "the file is text",
-    "binary as flac": "not readable as audio", "nan": "3 of 16000 samples are NaN", "infinite": "NaN or infinite",
-    "one sample": "1 sample at", "5 ms": "at least 10 ms", "zero channels": "zero channels", "a folder": "folder",
-    "missing": "no such file", "dangling link": "no such file", "wav header only": "truncated",
-    "zip as wav": "not readable as audio", "png as ogg": "not readable as audio", "cut header": "truncated",
+    "truncated flac": "damaged or truncated", "truncated ogg": "truncated", "text as wav": "the file is text",
+    "html as mp3": "the file is text", "binary as flac": "not readable as audio", "nan": "3 of 16000 samples are NaN",
+    "infinite": "NaN or infinite", "one sample": "1 sample at", "5 ms": "at least 10 ms",
+    "zero channels": "hannel count is zero", "a folder": "folder", "missing": "no such file",
+    "dangling link": "no such file", "wav header only": "truncated", "zip as wav": "not readable as audio",
+    "png as ogg": "not readable as audio", "cut header": "truncated", "aac as mp3": "AAC audio",
+    "16 bits as floats": "divide by 32768", "1 Hz": "sample rate of 1 Hz", "raw": "raw samples",
 }
 GOOD = ("8 kHz mu-law", "96 kHz 24-bit stereo", "six channels", "float wav")
 
@@ -28,7 +29,7 @@ def tone(seconds: float = 1.0, rate: int = 16000) -> np.ndarray:
 def write_bad(folder: Path, kind: str) -> Path:
     """Writes the file of this kind (of BAD or GOOD) into `folder` and returns its path."""
     name = kind.replace(" ", "_")
-    path = folder / f"{name}.{next((suffix for suffix in ('flac', 'ogg', 'mp3') if suffix in kind), 'wav')}"
+    path = folder / f"{name}.{next((suffix for suffix in ('flac', 'ogg', 'mp3', 'raw') if suffix in kind), 'wav')}"
     if kind == "empty file":
         path.touch()
     elif kind in ("no samples", "one sample", "5 ms"):
@@ -47,6 +48,14 @@ def write_bad(folder: Path, kind: str) -> Path:
         wave = tone()
         wave[100:103] = np.nan if kind == "nan" else np.inf
         soundfile.write(path, wave, 16000, subtype="FLOAT")
+    elif kind == "raw":
+        path.write_bytes(np.random.default_rng(1).bytes(5000))
+    elif kind == "aac as mp3":
+        path.write_bytes(b"\xff\xf1\x50\x80" + np.random.default_rng(1).bytes(5000))
+    elif kind == "16 bits as floats":
+        soundfile.write(path, np.round(32767 * tone()), 16000, subtype="FLOAT")
+    elif kind == "1 Hz":
+        soundfile.write(path, tone(), 1)
     elif kind == "zero channels":
         soundfile.write(path, tone(), 16000)
         content = bytearray(path.read_bytes())

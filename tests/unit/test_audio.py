@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -52,6 +53,86 @@ def test_long_files_are_read_in_blocks(tmp_path, monkeypatch):
     np.testing.assert_array_equal(audio.read(tmp_path / "a.flac")[0], whole)
 
 
+def test_nothing_comes_from_memory(tmp_path, monkeypatch):
+    """An MP3 and a FLAC that hold less than they promise: no rest is filled with what was read before."""
+    monkeypatch.setattr(audio, "BLOCK", 4096)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 40000)
+    soundfile.write(tmp_path / "a.mp3", noise, 16000)
+    content = (tmp_path / "a.mp3").read_bytes()
+    place = max(content.find(b"Xing"), content.find(b"Info"))
+    frames = int.from_bytes(content[place + 8:place + 12], "big")
+    promising = content[:place + 8] + (3 * frames).to_bytes(4, "big") + content[place + 12:]
+    (tmp_path / "b.mp3").write_bytes(promising)
+    found = []
+    for level in (0.1, 0.9):                            # other recordings before it, as large as its own blocks
+        soundfile.write(tmp_path / "before.wav", np.full(200000, level), 16000)
+        audio.read(tmp_path / "before.wav")
+        found.append(audio.read(tmp_path / "b.mp3")[0])
+    np.testing.assert_array_equal(*found)
+    assert found[0].size <= 576 * (frames + 1)          # what decodes, and nothing that was only promised
+    soundfile.write(tmp_path / "c.flac", noise, 16000)
+    content = bytearray((tmp_path / "c.flac").read_bytes())
+    content[21:26] = (content[21] & 0xF0).to_bytes() + (60000).to_bytes(4, "big")
+    (tmp_path / "c.flac").write_bytes(content)
+    with pytest.raises(AudioError, match="damaged or truncated"):
+        audio.read(tmp_path / "c.flac")
+
+
+@given(n=st.integers(1, 6000), rates=st.sampled_from([(16000, 48000), (44100, 16000), (8000, 44100), (22050, 22050)]),
+       block=st.integers(1, 7000), channels=st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_the_stream_gives_the_bits_of_the_whole(tmp_path_factory, n, rates, block, channels):
+    import soxr
+
+    path = tmp_path_factory.mktemp("stream") / "a.wav"
+    wave = np.random.default_rng(n).uniform(-0.9, 0.9, (n + 500, channels)).astype(np.float32)
+    soundfile.write(path, wave, rates[0], subtype="FLOAT")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audio, "BLOCK", block)
+        ours, array = audio.load(path, rates[1]), audio.resample(wave.mean(axis=1), *rates)
+    wanted = wave.mean(axis=1) if rates[0] == rates[1] else soxr.resample(wave.mean(axis=1), *rates, quality="HQ")
+    np.testing.assert_array_equal(ours, wanted)
+    np.testing.assert_array_equal(array, wanted)
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32"])
+def test_formats_without_seeking(tmp_path, subtype):
+    wave = 0.3 * np.sin(np.arange(16000) / 5)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype=subtype)
+    assert np.corrcoef(audio.read(tmp_path / "a.wav")[0][:16000], wave)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("rate", [1, 50, 20_000_000])
+def test_sample_rates_of_no_recording(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", np.zeros(5000), rate)
+    with pytest.raises(AudioError, match=f"a sample rate of {rate} Hz"):
+        audio.load(tmp_path / "a.wav", 48000)
+    with pytest.raises(AudioError, match=f"a sample rate of {rate} Hz"):
+        audio.check(np.zeros(5000), rate)
+
+
+def test_what_the_machine_cannot_hold_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", np.zeros(50000), 500)
+    monkeypatch.setattr(audio.os, "sysconf", lambda name: 1 << 12)
+    monkeypatch.setattr(soundfile.SoundFile, "read", None)
+    with pytest.raises(AudioError, match="too long: 0.0 hours at 480000 Hz take 0.2 GB, and this machine has 0.0 GB"):
+        audio.load(tmp_path / "a.wav", 480000)
+
+
+def test_many_channels(tmp_path):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (3000, 100)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="FLOAT")
+    np.testing.assert_array_equal(audio.read(tmp_path / "a.wav")[0], wave.mean(axis=1))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
+def test_a_name_that_is_no_text(tmp_path):
+    path = os.fsencode(tmp_path) + b"/caf\xe9.wav"
+    with open(path, "wb") as file:
+        soundfile.write(file, np.zeros(5000), 8000, format="WAV")
+    assert audio.read(os.fsdecode(path))[0].size == 5000
+
+
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_files(tmp_path, kind):
     path = write_bad(tmp_path, kind)
@@ -88,6 +169,21 @@ def test_arrays_are_checked():
         audio.check(np.r_[np.zeros(999), np.nan], 8000)
     with pytest.raises(AudioError, match="positive"):
         audio.check(np.zeros(1000), 0)
+
+
+@pytest.mark.parametrize(("wave", "reason"), [
+    (np.r_[np.zeros(999), 32768.0], "samples up to 32768: floats are expected in -1..1; divide by 32768"),
+    (np.r_[np.zeros(999), -101.0], "samples up to 101: floats are expected in -1..1; divide by 32768"),
+    (np.r_[np.zeros(999), 1e20], r"samples up to 1e\+20: floats are expected in -1..1$"),
+    (np.r_[np.zeros(999), 1e300], r"samples up to 1e\+300: floats are expected in -1..1$"),
+])
+def test_samples_at_another_scale(tmp_path, wave, reason):
+    with pytest.raises(AudioError, match=reason):
+        audio.check(wave, 8000)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="DOUBLE")
+    with pytest.raises(AudioError, match=reason if wave.max() < 1e30 else "NaN or infinite"):
+        audio.load(tmp_path / "a.wav", 16000)
+    assert audio.check(wave.clip(-8, 8), 8000).size == 1000          # a loud mix of floats is one
 
 
 # --- windows ----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,13 @@ from bad_audio import BAD, GOOD, write_bad
 from toy_clap import ToyClap
 
 from aaclib import clap, embed
+from aaclib.audio import AudioError
 from aaclib.clap import files
 from aaclib.clap.base import Backend, BackendError
 from aaclib.store import Store
 
 HERE = Path(__file__).resolve().parent
-AT_DECODING = ("nan", "infinite", "truncated flac")        # what a look at the header does not show
+AT_DECODING = ("nan", "infinite", "truncated flac", "16 bits as floats")      # what a look at the header does not show
 
 
 @pytest.fixture
@@ -149,10 +151,10 @@ def test_killed_ten_times(tmp_path):
     assert all(int(line[2]) >= 8 for line in kept), "too little was kept from one kill to the next"
 
 
-def test_twenty_bad_files_among_four_hundred(store, tmp_path):
+def test_bad_files_among_four_hundred(store, tmp_path):
     good = recordings(tmp_path / "a", 376) + [write_bad(tmp_path / "a", kind) for kind in GOOD]
     bad = {write_bad(tmp_path / "a", kind): kind for kind in BAD}
-    assert len(good) == 380 and len(bad) == 20
+    assert len(good) == 380 and len(bad) == len(BAD) > 20
     paths, backend = [*good], ToyClap("cpu")
     for i, path in enumerate(bad):
         paths.insert(7 + i * 19, path)
@@ -169,6 +171,14 @@ def test_twenty_bad_files_among_four_hundred(store, tmp_path):
         assert path.name in str(caught.value)
     with pytest.raises(ValueError, match="on_error"):
         embed.extract_audio(backend, paths, store, on_error="ignore")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
+def test_a_bad_file_whose_name_is_no_text(store, tmp_path):
+    paths = [*recordings(tmp_path / "a", 2), tmp_path / "a" / os.fsdecode(b"caf\xe9.wav")]
+    paths[2].write_bytes(b"\1\2\3")
+    result = embed.extract_audio(ToyClap("cpu"), paths, store, on_error="skip")
+    assert list(result.errors) == [str(tmp_path / "a" / "caf\\udce9.wav")] and len(result.rows) == 2
 
 
 def test_bad_headers_are_known_before_the_first_batch(store, tmp_path):
@@ -244,6 +254,8 @@ def test_what_the_base_refuses(tmp_path):
         ToyClap("cpu").embed_text("a dog")
     with pytest.raises(TypeError, match="brackets"):
         ToyClap("cpu").embed_audio("a.wav")
+    with pytest.raises(AudioError, match=r"recording 1: samples up to 1e\+20"):         # not blamed on the weights
+        ToyClap("cpu").embed_audio([np.ones(2000), np.r_[np.ones(1999), 1e20]], 8000)
 
 
 def test_a_class_of_ones_own(tmp_path):

@@ -16,8 +16,9 @@ from aaclib import requirements, runner
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aaclib"
 LAYERS = (
-    {"paths", "fitting", "reading", "config", "sums", "errors", "store", "cache", "progress", "seeds", "audio", "text",
-     "provenance", "requirements", "memo", "lost", "told", "interrupts", "escape", "pretrained", "depends"},
+    {"paths", "fitting", "reading", "config", "sums", "told", "lost", "errors", "store", "cache", "progress", "seeds",
+     "interrupts", "audio", "containers", "names", "text", "escape", "pretrained", "provenance", "requirements", "memo",
+     "depends"},
     {"gap", "memory", "bridge", "stats", "retrieval"},
     {"datasets", "clap", "embed", "decoder", "resume", "train", "generate", "metrics"},
     {"inputs", "pipeline", "training", "experiment", "plots", "tables", "captioner", "captioning", "notebook", "runner",
