@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
+from aaclib.store import room
+
 START_TIMEOUT_S = 300
 
 
@@ -41,7 +43,7 @@ def execute(
     target.parent.mkdir(parents=True, exist_ok=True)
     part, failed = target.with_suffix(".part.ipynb"), target.with_suffix(".failed.ipynb")
     failed.unlink(missing_ok=True)
-    with _open(log) as text, PeakMemory() as memory:
+    with room(part), _open(log) as text, PeakMemory() as memory:
         try:
             _interruptible(lambda: papermill.execute_notebook(
                 _literal(source), _literal(part), dict(parameters), kernel_name="python3", language="python",
