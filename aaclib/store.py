@@ -6,8 +6,8 @@ and the key: the parameters and the ids of the inputs. A builder works in `<id>.
 A builder that was killed finds its own `.part` again and may go on from what it wrote there; hidden files in it serve
 that alone and go when it is done.
 
-What disks and people do to finished files is seen when a process first opens an artefact: all of them are hashed then,
-side by side, and not again. An artefact that does not fit its sums, or that has none, counts as not there.
+What disks and people do to finished files is seen when a process first opens an artefact, for they are hashed then. An
+artefact that does not fit its sums, or that has none (earlier versions wrote none), counts as not there.
 """
 
 from __future__ import annotations
@@ -106,8 +106,7 @@ class Store:
         return artefact if artefact.path.is_dir() and _whole(artefact.path)["made"] >= self.refresh else None
 
     def get(self, kind: str, key: dict[str, Any], build: Callable[[Path], dict[str, Any] | None]) -> Artefact:
-        """The artefact of this key, made by `build(folder)` if it is not there yet or does not fit its sums (also one
-        of an earlier version, which has none).
+        """The artefact of this key, made by `build(folder)` if it is not there yet or does not fit its sums.
 
         `build` writes its files into `folder` and may return a dict of small facts for `artefact.json`. After a kill
         it is called with the same folder, contents kept: a builder that resumes must write its files atomically and
@@ -123,14 +122,15 @@ class Store:
                     return found
             except Damaged as error:
                 error.made_again()
-            if not self._done(part):
+            done = 0.0
+            with contextlib.suppress(Damaged):         # who was killed before the renaming had done all else
+                done = _whole(part)["made"]
+            if done <= self.refresh:
                 part.mkdir(exist_ok=True)
                 started = time.time()
                 facts = build(part) or {}
-                record = {
-                    "kind": kind, "id": final.name, "version": VERSIONS[kind], "key": _plain(key),
-                    "facts": _plain(facts), "made": time.time(), "seconds": round(time.time() - started, 2),
-                }
+                record = {"kind": kind, "id": final.name, "version": VERSIONS[kind], "key": key, "facts": facts,
+                          "made": time.time(), "seconds": round(time.time() - started, 2)}
                 files = [path.relative_to(part).as_posix() for path in sorted(part.rglob("*")) if path.is_file()]
                 write_record(part / RECORD, record, [name for name in files if name[0] != "." and name != RECORD])
             for scratch in part.glob(".*"):
@@ -140,12 +140,6 @@ class Store:
             os.replace(part, final)
             _note(final, read_record(final / RECORD, content=False))
         return Artefact(kind, final.name, final)
-
-    def _done(self, part: Path) -> bool:
-        """Whether a builder was killed when all was done but the renaming."""
-        with contextlib.suppress(Damaged):
-            return _whole(part)["made"] >= self.refresh
-        return False
 
 
 def _whole(folder: Path) -> dict[str, Any]:
@@ -181,9 +175,10 @@ def locked(path: Path) -> Iterator[None]:
         with open(path, "w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             try:
-                if not os.path.samestat(os.fstat(handle.fileno()), path.stat()):
-                    continue
+                gone = not os.path.samestat(os.fstat(handle.fileno()), path.stat())
             except FileNotFoundError:
+                gone = True
+            if gone:
                 continue
             try:
                 yield

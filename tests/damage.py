@@ -3,9 +3,10 @@
     python tests/damage.py FOLDER                a `smoke` run in FOLDER/cache and FOLDER/runs, made there if need be
     python tests/damage.py FOLDER --commands     one file of each kind only, by the real commands
 
-Each file is changed by one byte, cut in half, emptied and deleted. Then the run is asked what is due, all results are
-asked for, one recording is captioned and the list is shown, in this process; where the store makes something again, it
-is handed the untouched files, for a training would take a minute each time. With --commands all of it is real: `run`
+Each file is changed by one byte, cut in half, emptied and deleted. Then, in this process, the run is asked what is due,
+all results are asked for, one recording is captioned and the list is shown (of a kind's other files only: what is due,
+and what whoever opens that artefact gets). Where the store makes something again, it is handed the untouched files, for
+a training would take a minute each time. With --commands all of it is real: `run`
 (the stage of the captions, which opens every kind, has lost its notebook and is due), `caption` and `list`.
 
 Left out: logs and locks, which nobody reads, and SPICE's installation, which no run makes. Ends with exit code 1 where
@@ -168,20 +169,25 @@ class Smoke:
         return f"{parts[1]}: {path.name if parts[1] != 'scenes' or path.suffix != '.flac' else '*.flac'}"
 
     def steps(self, path: Path) -> list[Callable[[], object]]:
-        """What is done after a damage. The recordings of scenes are many and alike: of most only the store is asked."""
+        """What is done after a damage: everything for the first file of a kind. The others are opened by the
+        same code, so that alone is asked of them."""
         from aaclib import config, runner
         from aaclib.experiment import Experiment
 
-        open_ = [] if self._in_run(path) or path.suffix == ".sqlite" else [lambda: self._open(*path.parts[-3:-1])]
-        if path.suffix == ".flac" and not path.stem.endswith("00"):
-            return open_
-        experiment = Experiment(config.load("smoke"))
-        use = [lambda: command(["caption", str(self.recording), "--run", "smoke"]), lambda: command(["list"]), *open_]
+        due = [lambda: print(*runner.plan(self.run, runner.STAGES), sep="\n")] if self._in_run(path) else []
+        open_ = [] if due or path.suffix == ".sqlite" else [lambda: self._open(*path.parts[-3:-1])]
+        use = [lambda: command(["caption", str(self.recording), "--run", "smoke"]), lambda: command(["list"])]
+        if path not in self.first:
+            return [*due, *open_]
         if path.parent.name in ("tokens", "meteor", "spice"):       # nobody asks for parts of scores that are known
             for file in (self.folder / "cache" / "scores").glob("*"):
                 file.unlink()
-        due = [lambda: print(*runner.plan(self.run, runner.STAGES), sep="\n")]
-        return [*due, *([] if self._in_run(path) else [lambda: results(experiment)]), *use]
+        experiment = Experiment(config.load("smoke"))
+        return [*due, lambda: results(experiment), *use, *open_]
+
+    @cached_property
+    def first(self) -> set[Path]:
+        return set({self.kind(path): path for path in reversed(self.files())}.values())
 
     @cached_property
     def run(self):
@@ -201,16 +207,16 @@ class Smoke:
 
     def one(self, path: Path, how: str) -> str:
         """Damages one file, looks, and puts it back."""
-        sort = path.suffix, path.parent.name if path.suffix == ".sqlite" else path.stem[-2:] == "00", self._in_run(path)
+        everything = path in self.first
+        sort = (everything, self._in_run(path), path.parent.name if everything and path.suffix == ".sqlite" else "")
         if sort not in self.expected:
             self.expected[sort] = watch(self.steps(path)).gave
-            self.restore(self.folder / "cache")
+            self.restore(self.folder)
         fresh(path.parent)
         left = damage(path, how)
         with handed(self.whole / "cache"):
             found = verdict(path, left, watch(self.steps(path)), self.expected[sort])
-        part = self.folder / ("runs" if self._in_run(path) else "cache")
-        self.restore(path.parent if path.suffix == ".flac" else part)
+        self.restore(self.folder if everything else path.parent)
         return found
 
     def really(self, path: Path, how: str) -> str:
@@ -256,7 +262,7 @@ def results(experiment) -> list:
             if row.name in ("copy", "human"):
                 continue
             decoder = experiment.decoder(target, row.name, seed) if row.name != "shuffled" else None
-            gave.append(decoder and float(next(decoder.model.parameters()).sum()))
+            gave.append(decoder and float(next(decoder.model.parameters()).detach().sum()))
             gave.append(experiment.captions(target, row.name, seed))
             gave.append(experiment.scores(target, row.name, seed).corpus)
         for row in experiment.rows(target, "beam"):
