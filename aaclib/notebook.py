@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -17,7 +18,7 @@ from typing import Any, TextIO
 from aaclib.errors import no_room
 
 START_TIMEOUT_S = 300
-GRACE_S = 5.0                          # a kernel that was interrupted may take so long to keep what it has
+GRACE_S = 10.0                         # a kernel that was interrupted may take so long to keep what it has
 PART, OWN = ".part.ipynb", ".kernel"   # a notebook that is being executed; the folder of its kernel's own files
 
 
@@ -178,6 +179,8 @@ def _end(future: Future, before: set[Any]) -> None:
     import psutil
 
     me, patience, asked = psutil.Process(), time.monotonic() + GRACE_S, set()
+    with contextlib.suppress(OSError):
+        print("\nStopping; what is at work keeps what it has. Once more to stop at once.", file=sys.stderr, flush=True)
     while not future.done():
         try:
             for kernel in set(me.children()) - before - asked:
