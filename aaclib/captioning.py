@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aaclib.audio import AudioError
 from aaclib.errors import message
-from aaclib.store import digest, file_digest, write_text
+from aaclib.store import digest, write_text
+from aaclib.sums import file_digest
 
 if TYPE_CHECKING:
     from aaclib.captioner import Captioner

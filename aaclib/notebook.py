@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from aaclib.errors import no_room
+from aaclib.paths import cache_dir, raw_dir, runs_dir
 
 START_TIMEOUT_S = 300
 GRACE_S = 10.0                         # a kernel that was interrupted may take so long to keep what it has
@@ -70,6 +71,25 @@ def execute(
         finally:
             shutil.rmtree(own, ignore_errors=True)
     return {"peak_memory_mib": memory.peak_mib}
+
+
+def environment(root: Path, offline: bool = False, refresh: float | None = None) -> dict[str, str]:
+    """What kernels of a run find in their environment beside our own. `root`: the project's folder, where they work;
+    `refresh`: artefacts older than this time are made again (`Store`)."""
+    above = str(Path(__file__).resolve().parent.parent)
+    paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
+    values = {
+        "PYTHONPATH": os.pathsep.join(paths), "AACLIB_HOME": str(root), "AACLIB_HEADLESS": "1",
+        "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1",
+    }
+    # a relative folder is meant from here
+    folders = {"RUNS": runs_dir(), "RAW": raw_dir(), "CACHE": cache_dir()}
+    values |= {f"AACLIB_{name}": str(folder.absolute()) for name, folder in folders.items()}
+    if offline:
+        values |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "AACLIB_OFFLINE": "1"}
+    if refresh:
+        values["AACLIB_REFRESH"] = repr(refresh)
+    return values
 
 
 def _literal(path: Path) -> str:

@@ -15,7 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from aaclib.store import digest, file_digest
+from aaclib.store import digest
+from aaclib.sums import file_digest
 
 # what a result may depend on; the rest of an environment follows from these or does not compute
 PACKAGES = (

@@ -23,7 +23,7 @@ from typing import Any
 from aaclib import bridge, depends, lost, notebook, provenance, told
 from aaclib import config as configs
 from aaclib.config import Config, ConfigError
-from aaclib.paths import cache_dir, project_root, raw_dir, runs_dir
+from aaclib.paths import project_root, runs_dir
 from aaclib.progress import duration
 from aaclib.store import Damaged, digest, gone, read_record, temporary, write_record
 from aaclib.sums import changed, sums
@@ -159,7 +159,7 @@ class Run:
             started, ran = time.time(), []
             record = self.record()
             self._sweep(record)
-            environment = self._environment(started if force else None)
+            environment = notebook.environment(self.root, self.offline, started if force else None)
             for stage in stages:
                 why = "forced" if force else self.reason(stage, record)
                 if not why:
@@ -230,23 +230,6 @@ class Run:
         for path in self.folder.rglob(".*"):
             if temporary(path):
                 path.unlink(missing_ok=True)
-
-    def _environment(self, refresh: float | None) -> dict[str, str]:
-        """What kernels find in their environment beside our own."""
-        above = str(Path(__file__).resolve().parent.parent)
-        paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
-        values = {
-            "PYTHONPATH": os.pathsep.join(paths), "AACLIB_HOME": str(self.root), "AACLIB_HEADLESS": "1",
-            "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1",
-        }
-        # kernels work in the project's root, and a relative folder is meant from here
-        folders = {"RUNS": runs_dir(), "RAW": raw_dir(), "CACHE": cache_dir()}
-        values |= {f"AACLIB_{name}": str(folder.absolute()) for name, folder in folders.items()}
-        if self.offline:
-            values |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "AACLIB_OFFLINE": "1"}
-        if refresh:
-            values["AACLIB_REFRESH"] = repr(refresh)
-        return values
 
     def _write(self, record: dict[str, Any], started: float) -> None:
         stages = record["stages"]

@@ -282,12 +282,6 @@ def digest(value: Any) -> str:
     return hashlib.sha256(value).hexdigest()[:16]
 
 
-def file_digest(path: str | Path) -> str:
-    """sha256 of a file's content, in full."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def _plain(value: Any) -> Any:
     """The JSON form of a key: artefacts become their ids, dataclasses dicts, paths their names."""
     if isinstance(value, Artefact):

@@ -39,6 +39,12 @@ def changed(folder: Path, recorded: Mapping[str, list], content: bool = True) ->
     return next((f"{name} was changed" for name in recorded if now[name] != recorded[name]), "")
 
 
+def file_digest(path: str | Path) -> str:
+    """sha256 of a file's content, in full."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 def _shard_digest(path: Path, start: int) -> str:
     found, left = hashlib.sha256(), SHARD
     with open(path, "rb") as handle:

@@ -9,7 +9,7 @@ from pathlib import Path
 from aaclib.cache import Cache, key
 from aaclib.names import printable
 from aaclib.paths import cache_dir
-from aaclib.store import file_digest
+from aaclib.sums import file_digest
 
 CHUNK = 256                # files whose digests are remembered together
 

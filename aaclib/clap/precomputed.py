@@ -21,7 +21,8 @@ from safetensors.numpy import load_file
 
 from aaclib.clap.base import Backend, BackendError, check_captions
 from aaclib.paths import home_path
-from aaclib.store import digest, file_digest
+from aaclib.store import digest
+from aaclib.sums import file_digest
 
 NORM_TOLERANCE = 1e-3
 

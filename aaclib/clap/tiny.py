@@ -23,7 +23,8 @@ from aaclib.clap.tiny_words import Words
 from aaclib.config import Clap
 from aaclib.datasets import DatasetError, Split
 from aaclib.paths import home_path
-from aaclib.store import Artefact, Store, digest, file_digest, write_bytes, write_json
+from aaclib.store import Artefact, Store, digest, write_bytes, write_json
+from aaclib.sums import file_digest
 
 WEIGHTS, CARD, HISTORY = "model.safetensors", "model.json", "history.json"
 FORMAT = 1                 # of the card; a reader that does not know it says so

@@ -19,7 +19,8 @@ from pathlib import Path
 from aaclib.metrics.result import MetricError, Unavailable
 from aaclib.paths import cache_dir, home_path
 from aaclib.progress import Progress
-from aaclib.store import file_digest, locked
+from aaclib.store import locked
+from aaclib.sums import file_digest
 
 VERSION = "3.6.0"
 GROUP, NAME = "edu.stanford.nlp", "stanford-corenlp"

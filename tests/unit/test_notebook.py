@@ -14,7 +14,7 @@ import pytest
 import test_runner
 from test_runner import STAGES, book, make
 
-from aaclib import notebook
+from aaclib import notebook, paths
 
 home = test_runner.home                # the fixture
 
