@@ -36,10 +36,10 @@ from aaclib.told import tell
 VERSIONS = {
     "scenes": 1,       # rendered audio of a synthetic world
     "scene-captions": 1,
-    "tiny-clap": 3,    # a trained tiny CLAP
-    "audio-embeddings": 1,
-    "text-embeddings": 1,
-    "decoder": 1,
+    "tiny-clap": 4,    # a trained tiny CLAP
+    "audio-embeddings": 2,
+    "text-embeddings": 2,
+    "decoder": 2,
     "captions": 1,
     "tokens": 1,       # PTB-tokenised captions
     "meteor": 1,

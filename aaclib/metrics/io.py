@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import csv
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from aaclib.metrics.result import MetricError
-from aaclib.names import told_apart
+from aaclib.names import name_key, told_apart
 from aaclib.reading import AUDIO, UTF8, Row, namesakes, raising, read_table
 from aaclib.store import replacing, write_json
 
@@ -78,7 +77,7 @@ def match(predictions: Mapping[str, str], references: Mapping[str, Sequence[str]
     Raises FormatError naming clips that have no prediction, or predictions for clips without references; with
     `partial`, both are left out and noted."""
     met = {name: name for name in references if name in predictions}
-    met |= _only([name for name in references if name not in met], [p for p in predictions if p not in met], _loose)
+    met |= _only([name for name in references if name not in met], [p for p in predictions if p not in met], name_key)
     if not met:
         met = _only(references, predictions, _stem)
         if len({*map(_stem, references)}) < len(references) or len({*map(_stem, predictions)}) < len(predictions):
@@ -157,12 +156,8 @@ def _only(names: Iterable[str], others: Iterable[str], key: Callable[[str], str]
     return {ours[k][0]: theirs[k][0] for k in ours if len(ours[k]) == len(theirs.get(k, ())) == 1}
 
 
-def _loose(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip().casefold()
-
-
 def _stem(name: str) -> str:
-    return AUDIO.sub("", Path(_loose(name)).name)
+    return AUDIO.sub("", name_key(Path(name).name))
 
 
 def _some(found: dict, path: Path) -> dict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import unicodedata
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,7 +50,8 @@ def identity() -> dict[str, Any]:
 def tokenise(captions: list[str], store: Store | None = None) -> list[str]:
     """Each caption as space-separated tokens, in the same order; line breaks count as spaces.
     Raises Unavailable without Java and Lost where the tokenizer fails twice or does not answer line by line."""
-    plain = [BREAKS.sub(" ", caption) for caption in captions]
+    # composed: an accent is the same word, however a system or a person wrote it
+    plain = [unicodedata.normalize("NFC", BREAKS.sub(" ", caption)) for caption in captions]
     tokens = Cache("tokens", store).complete(plain, lambda fresh: twice(lambda: _run(fresh)), str.encode, bytes.decode,
                                              identity())
     return [tokens[caption] for caption in plain]
