@@ -89,8 +89,11 @@ def _side_by_side(pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], wo
             _raise_first(running)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                process.terminate()
+            ending = multiprocessing.active_children()
+            for process in ending:
+                process.terminate()                # it saves what it trains
+            for process in ending:
+                process.join(GRACE_S)
             raise
 
 

@@ -62,7 +62,7 @@ def settings_of(folder) -> dict:
     """The settings of an experiment on what `make` made."""
     return {
         "data.audio": str(folder / "audio"), "data.captions": str(folder / "captions.csv"), "data.pretrain": "",
-        "data.pairs": "folder.train", "clap.backend": "made:MadeClap", "device": "cpu", "threads": 1,
+        "data.pairs": "folder.train", "clap.backend": "made:MadeClap", "device": "cpu",
         "decoder.width": 32, "decoder.layers": 1, "decoder.heads": 2,
         "decoder.dropout": 0.0, "train.epochs": 25, "train.lr": 0.01, "train.warmup_steps": 10,
         "train.batch_size": 16, "metrics.bootstrap": 50, "metrics.names": ["bleu_1", "bleu_4", "rouge_l", "cider_d"],

@@ -161,7 +161,8 @@ def test_a_second_run_makes_nothing_again(world, done, monkeypatch):
             again.captions("folder", row.name, 0)
 
 
-def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done):
+def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done, monkeypatch):
+    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
     apart, seen = experiment(world, tmp_path), []
     histories = training.train_all(apart, watch=seen.append)
     assert set(histories) == {("folder", 0)} and seen[-1] == histories
@@ -195,6 +196,19 @@ if __name__ == "__main__":
     parent.communicate()
     worker.wait(timeout=30)
     assert (tmp_path / "saved").exists()           # what it was training is kept
+
+
+def test_decoders_that_train_side_by_side_are_saved_when_they_are_stopped(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
+    found = experiment(world, tmp_path, **{"train.epochs": 5000, "data.targets": {"folder": ["baseline", "noise"]}})
+
+    def stop(histories):
+        if len(histories.get(("folder", 0), {})) == 2:             # both have finished an epoch
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train_all(found, watch=stop)
+    assert len(list((tmp_path / "decoder").glob("*.part/*state*"))) == 2
 
 
 def step(factor):
