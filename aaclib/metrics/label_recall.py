@@ -41,7 +41,7 @@ def label_recall(captions: Sequence[str], labels: Sequence[Sequence[str]]) -> di
 def alternatives(label: str) -> tuple[frozenset[str], ...]:
     """The ways to say a label, each a set of stems: 'Vehicle horn and car horn' -> {vehicl, horn}, {car, horn}. What
     stands in brackets only explains, and words such as 'sound' need not be said."""
-    bare = re.sub(r"\(.*?\)|_", " ", label.lower())
+    bare = re.sub(r"\([^)]{0,200}\)|_", " ", label.lower())
     parts = [frozenset(stems(part)) for part in re.split(r"\band\b|\bor\b|,|/", bare)]
     telling = tuple(part - SILENT for part in parts if part - SILENT)
     return telling or tuple(part for part in parts if part)
