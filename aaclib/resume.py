@@ -29,14 +29,16 @@ def save(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | 
 
 def restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None,
             needs: Sequence[Path] = ()) -> dict[str, Any]:
-    """As `load`, but {} where there is no such file, and where it or one of the states that it `needs` is damaged, and
-    says so: the training begins anew."""
+    """As `load`, but {} where there is no such file, and where it is damaged or, once its history has an epoch, one of
+    the states that it `needs`; that is said, and the training begins anew."""
     if not path.is_file():
         return {}
     try:
-        for other in needs:
+        saved, place = _read(path)
+        for other in needs if place.get("history") else ():
             _read(other)
-        return load(path, model, optimizer)
+        _put(path, saved, model, optimizer)
+        return place
     except store.Damaged as error:
         error.made_again()
         return {}
@@ -46,6 +48,12 @@ def load(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | 
     """Puts a saved state back and returns its place. Raises Damaged, before anything is changed, for a file
     that is damaged or of another model."""
     saved, place = _read(path)
+    _put(path, saved, model, optimizer)
+    return place
+
+
+def _put(path: Path, saved: dict[str, torch.Tensor], model: torch.nn.Module,
+         optimizer: torch.optim.Optimizer | None) -> None:
     own = _tensors(model)
     shapes = {name.removeprefix("model."): saved[name].shape for name in saved if name.startswith("model.")}
     if shapes != {name: tensor.shape for name, tensor in own.items()}:
@@ -60,7 +68,6 @@ def load(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | 
                 _, i, key = name.split(".", 2)
                 states.setdefault(int(i), {})[key] = saved[name]
         optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
-    return place
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

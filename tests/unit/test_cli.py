@@ -165,7 +165,7 @@ def test_a_damaged_record_is_named_in_the_list_and_hides_nothing(capsys, content
     for name in ("broken", "whole"):
         (paths.runs_dir() / name).mkdir(parents=True, exist_ok=True)
     (paths.runs_dir() / "broken" / "run.json").write_bytes(content)
-    (paths.runs_dir() / "whole" / "run.json").write_text('{"stages": {}, "written": "2026-01-02T03:04:05+0000"}')
+    write_record(paths.runs_dir() / "whole" / "run.json", {"stages": {}, "written": "2026-01-02T03:04:05+0000"})
     assert cli.main(["list"]) == 0
     said = capsys.readouterr()
     assert f"{paths.runs_dir() / 'broken' / 'run.json'} is damaged" in said.out and "2026-01-02 03:04" in said.out

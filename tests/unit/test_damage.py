@@ -162,12 +162,12 @@ def test_a_state_that_was_damaged_begins_anew(tmp_path, how, which, capsys):
     model(torch.ones(2, 3)).sum().backward()
     optimizer.step()
     for path in paths.values():
-        resume.save(path, model, optimizer, [{"epoch": 1}])
-    assert resume.restore(paths["state"], again, other, [paths["best"]]) == [{"epoch": 1}]
+        resume.save(path, model, optimizer, {"history": [{"epoch": 1}]})
+    assert resume.restore(paths["state"], again, other, [paths["best"]]) == {"history": [{"epoch": 1}]}
     assert torch.equal(again[0].weight, model[0].weight)
     damage.damage(paths[which], how)
     again = net()
-    assert resume.restore(paths["state"], again, needs=[paths["best"]]) == []
+    assert resume.restore(paths["state"], again, needs=[paths["best"]]) == {}
     assert torch.equal(again[0].weight, net()[0].weight)           # untouched
     assert (which, how) == ("state", "deleted") or f"{paths[which]} is damaged" in capsys.readouterr().err
 

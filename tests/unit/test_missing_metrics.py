@@ -90,6 +90,7 @@ def test_frames_without_any_metric_have_their_columns_and_say_why(run, decoding)
 
 
 def test_a_profile_without_metrics_has_empty_tables(world, tmp_path):
-    bare = experiment.Experiment(config.load("quick", {**world[0], "metrics.names": []}), world[1])
+    settings = config.load("quick", world[0])
+    bare = experiment.Experiment(replace(settings, metrics=replace(settings.metrics, names=())), world[1])
     assert tuple(bare.results("folder").columns) == experiment.RESULTS and bare.relative("folder") is None
     assert tables.main_table(bare, "folder").columns == ()

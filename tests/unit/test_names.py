@@ -115,7 +115,7 @@ def test_names_that_look_alike_are_told_apart():
     assert told_apart([NFC, NFD, "b.wav"]) == ["'caf\\xe9.wav'", "'cafe\\u0301.wav'", "'b.wav'"]
     assert told_apart([NFC]) == [f"'{NFC}'"] and told_apart([NFC], [NFD]) == ["'caf\\xe9.wav'"]
     with pytest.raises(FormatError, match=r"'caf\\xe9.wav'; .* such as 'cafe\\u0301.wav'"):
-        match({NFD: "a dog", "b.wav": "a cat"}, {NFC: ["a dog"], "b.wav": ["a cat"]})
+        match({NFD: "a dog", NFC.upper(): "a cat", "b.wav": "a cow"}, {NFC: ["a dog"], "b.wav": ["a cow"]})
 
 
 # ---- a table and its folder -----------------------------------------------------------------------------------------

@@ -128,6 +128,8 @@ def test_captions_in_several_columns_of_one_name_and_in_lists_all_count(tmp_path
     path = tmp_path / "t.csv"
     path.write_text(f"file_name,{header}\nx.wav,{cells}\n")
     assert read_references(path) == {"x.wav": ["one", "two", "three"]}
+    for name in NAMES:                  # of a name that no file has, the outer spaces are a slip
+        (tmp_path / name).touch()
     folder = load("folder", Data(captions=str(path), splits={"train": "100%"}))
     assert folder.split("train").references == [["one", "two", "three"]]
 
@@ -190,6 +192,8 @@ def test_names_are_taken_as_they_stand(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(written([[name, f"number {i}"] for i, name in enumerate(NAMES)]))
     assert list(read_predictions(path)) == list(read_references(path)) == NAMES
+    for name in NAMES:                  # of a name that no file has, the outer spaces are a slip
+        (tmp_path / name).touch()
     folder = load("folder", Data(captions=str(path), splits={"train": "100%"}))
     assert [clip.id for clip in folder.split("train").clips] == NAMES
 

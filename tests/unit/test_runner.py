@@ -311,8 +311,8 @@ def test_a_kill_at_any_moment_leaves_a_stage_finished_or_not_begun(home, quickly
 
 
 def test_nothing_slow_stands_between_a_finished_stage_and_its_record(home, quickly, monkeypatch):
-    write = runner.write_json
-    monkeypatch.setattr(runner, "write_json", lambda *args: quickly.append("record") or write(*args))
+    write = runner.write_record
+    monkeypatch.setattr(runner, "write_record", lambda *args: quickly.append("record") or write(*args))
     make().run(STAGES[:1])
     assert quickly[:3] == ["machine", "00_first", "record"]
     quickly.clear()

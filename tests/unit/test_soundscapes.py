@@ -205,7 +205,7 @@ def test_a_killed_rendering_goes_on(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         small("dev", tmp_path, train=8).split("train", audio=True)
     split = small("dev", tmp_path, train=8).split("train", audio=True)
-    assert [i for i in made if i != "killed"] == list(range(8)), "nothing is rendered twice"
+    assert made == [0, 1, 2, 3, 4, 5, "killed", 4, 5, 6, 7], "a shard that is done is not rendered again"
     assert all(path.exists() for path in split.paths)
 
 
