@@ -52,7 +52,7 @@ class Context:
 
 
 class Narrow:
-    """A context as one half may know it: only the fields that `reads` names. Reading another one raises."""
+    """A context as a training half may know it: only the fields that `reads` names. Reading another one raises."""
 
     def __init__(self, context: Context, reads: set[str]):
         vars(self).update({name: getattr(context, name) for name in sorted({*reads, "renormalise"})})

@@ -53,8 +53,8 @@ class Pipeline(Inputs):
         return Trained(artefact, self.device)
 
     @of_source
-    @kept
     def decoder_key(self, target: str, row: bridge.Strategy, seed: int) -> dict:
+        """What the decoder is made from. Not kept: a training half may be changed in a notebook's next cell."""
         how, seen = self.train_settings(target, row), self.seen_in_training(target, row, seed)
         read = ("train", "validation") if how.keep == "best" else ("train",)
         return {

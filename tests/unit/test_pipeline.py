@@ -217,26 +217,25 @@ def step(factor):
 
 def test_a_training_half_that_was_registered_by_hand_and_then_changed_asks_for_another_decoder(
         world, done, tmp_path, monkeypatch):
-    found = experiment(world, tmp_path, **{"train.epochs": 1})
+    found = experiment(world, tmp_path, threads=1, **{"train.epochs": 1})
     found.config.data.targets["folder"] = ("echo", "baseline", "noise")
-    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
     ids = []
     for part in (bridge.Part((step(0.5),), reads=("gap",)), bridge.Part((step(-3),), reads=("gap",))):
         monkeypatch.setitem(bridge.TRAINING, "echo", part)
-        again = Experiment(found.config, found.store)
-        # workers import aaclib anew and do not know it: this process trains it
-        assert set(training.train_all(again)["folder", 0]) == {"text", "noise", "echo"}
-        ids.append(again.decoder("folder", "echo", 0).artefact.id)
+        assert set(training.train_all(found)["folder", 0]) == {"text", "noise", "echo"}
+        ids.append(found.decoder("folder", "echo", 0).artefact.id)
     assert len(set(ids)) == 2
     assert len([path for path in (tmp_path / "decoder").iterdir() if path.is_dir()]) == 4
+    before = found.decoder_key("folder", bridge.strategy("echo"), 0)
     monkeypatch.setattr(bridge, "unit", lambda z: z)              # no entry and no step changed, but what they do
-    assert Experiment(found.config, found.store).decoder_key("folder", bridge.strategy("echo"), 0) != again.decoder_key(
-        "folder", bridge.strategy("echo"), 0)
+    assert found.decoder_key("folder", bridge.strategy("echo"), 0) != before
 
 
-def test_a_worker_that_would_train_another_decoder_under_this_name_trains_none(world, tmp_path):
+def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_process_that_asks(world, tmp_path):
+    """A worker imports aaclib anew: it knows nothing of a half that was registered or changed in a notebook."""
     found = experiment(world, tmp_path)
-    training._train_one(found.config, tmp_path, 0, training.Job("folder", bridge.strategy("noise"), 0), "another id")
+    for row in (bridge.strategy("noise"), bridge.Strategy("echo", "echo", "audio", "training")):
+        training._train_one(found.config, tmp_path, 0, training.Job("folder", row, 0), "id of another half")
     assert not (tmp_path / "decoder").exists()
 
 
