@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from aaclib import seeds
 from aaclib.decoder import CaptionDecoder
 
 
 @torch.inference_mode()
-@seeds.threads()
 def generate(model: CaptionDecoder, z: np.ndarray, beam: int = 1, max_tokens: int = 30,
              batch_size: int = 256) -> list[str]:
     """One caption a row of `z` (n, d) float32, which has passed the inference half of its strategy.

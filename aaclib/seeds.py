@@ -14,8 +14,6 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-THREADS = 2             # of what has no setting for it: CLAP embeddings and captions
-
 
 def derive(seed: int, *names: object) -> int:
     """A 63-bit seed of its own for the part called `names`, so that adding a part never shifts another's numbers."""
@@ -68,7 +66,7 @@ def set_torch_state(saved: dict[str, str], device: torch.device) -> None:
 
 
 @contextlib.contextmanager
-def threads(n: int = THREADS) -> Iterator[None]:
+def threads(n: int) -> Iterator[None]:
     """PyTorch computes with `n` CPU threads inside, whatever the machine or OMP_NUM_THREADS say, and as before behind
     it: among how many threads a product or a sum is split decides its last bits."""
     import torch

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aaclib import audio, seeds
+from aaclib import audio
 
 
 class BackendError(RuntimeError):
@@ -195,7 +195,7 @@ class Backend:
     @contextlib.contextmanager
     def _context(self):
         half = torch.autocast("cuda", self._half(), enabled=self._half() is not None)
-        with torch.inference_mode(), seeds.threads(), half:
+        with torch.inference_mode(), half:
             yield
 
     def _unit(self, rows: torch.Tensor, n: int) -> np.ndarray:

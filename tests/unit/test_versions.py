@@ -17,18 +17,17 @@ from aaclib import provenance, store
 PACKAGE = Path(store.__file__).parent
 RECORD = Path(__file__).with_name("versions.json")
 
-BACKENDS = ("clap/base.py", "clap/hf.py", "clap/laion.py", "clap/wavcaps.py", "clap/mel.py", "clap/tiny_model.py",
-            "seeds.py")
+BACKENDS = ("clap/base.py", "clap/hf.py", "clap/laion.py", "clap/wavcaps.py", "clap/mel.py", "clap/tiny_model.py")
 # kind -> what makes it: files, folders, or one function of a file; what only feeds in is in the artefact's key
 MAKERS = {
     "scenes": ("datasets/soundscapes",),
     "scene-captions": ("datasets/soundscapes",),
     "tiny-clap": ("clap/tiny.py", "clap/tiny_model.py", "clap/tiny_training.py", "clap/tiny_words.py", "audio.py",
                   "seeds.py"),
-    "audio-embeddings": (*BACKENDS, "embed.py", "audio.py"),
+    "audio-embeddings": (*BACKENDS, "embed.py", "audio.py", "containers.py"),
     "text-embeddings": (*BACKENDS, "embed.py", "clap/tiny_words.py"),
     "decoder": ("decoder.py", "train.py", "bridge.py", "text.py", "seeds.py", "pipeline.py::Pipeline._train"),
-    "captions": ("decoder.py", "generate.py", "seeds.py"),
+    "captions": ("decoder.py", "generate.py"),
     "tokens": ("metrics/ptb.py",),
     "meteor": ("metrics/meteor.py",),
     "spice": ("metrics/spice.py", "metrics/spice_worker.py"),
