@@ -30,7 +30,7 @@ from functools import cached_property
 from pathlib import Path
 
 HOW = ("one byte changed", "cut in half", "emptied", "deleted")
-VERDICTS = ("made again", "refused by name", "named and done without", "no part used", "USED SILENTLY", "RAW ERROR")
+VERDICTS = ("made again", "refused by name", "named, due or without", "no part used", "USED SILENTLY", "RAW ERROR")
 BAD = VERDICTS[-2:]
 
 
@@ -88,7 +88,7 @@ def verdict(path: Path, left: bytes | None, seen: Seen, expected: list) -> str:
     if found != left:
         return "made again"
     if named:
-        return "named and done without"
+        return "named, due or without"
     # a database may lose what it does not need: of what is read, each entry is checked
     return "no part used" if path.suffix == ".sqlite" else "USED SILENTLY"
 
