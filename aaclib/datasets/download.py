@@ -75,7 +75,6 @@ def fetch(file: Remote, path: Path, allowed: bool = True) -> Path:
             _download(file, path, part)
             _check(file, part)
             os.replace(part, path)
-    lock.unlink(missing_ok=True)
     return path
 
 
