@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,9 @@ def inputs(config: Config, root: Path) -> dict[str, str]:
     paths["judge"] = config.metrics.judge.partition(":")[2]
     paths |= {f"predictions/{name}": raw_dir() / "predictions" / name for name in data.targets}
     paths["published"] = root / "data" / "published.csv"
-    for folder in (cache_dir() / "spice").glob("corenlp-*"):     # tables made without SPICE are made again
-        paths[folder.name] = folder
+    # tables made without SPICE or FENSE are made again
+    paths |= {folder.name: folder for folder in (cache_dir() / "spice").glob("corenlp-*")}
+    paths["fense"] = os.environ.get("AACLIB_FENSE", "")
     if config.captioner:
         paths["captioner"] = configs.record_of(config.source[0])
     return {name: provenance.files_digest(home_path(path)) for name, path in paths.items() if str(path)}

@@ -19,13 +19,14 @@ from pathlib import Path
 from aaclib.metrics.result import MetricError, Unavailable
 from aaclib.paths import cache_dir, home_path
 from aaclib.progress import Progress
-from aaclib.store import locked
+from aaclib.store import Damaged, locked, read_record, write_record
 from aaclib.sums import file_digest
 
 VERSION = "3.6.0"
 GROUP, NAME = "edu.stanford.nlp", "stanford-corenlp"
 ARTEFACT = f"{GROUP}:{NAME}:{VERSION}"
 CLASSES_JAR, MODELS_JAR = f"{NAME}-{VERSION}.jar", f"spice-models-{VERSION}.jar"
+RECORD = "installed.json"              # beside the jars, with their sums
 COMMAND = "aaclib metrics install-spice"
 ATTEMPTS, TIMEOUT_S = 3, 30
 
@@ -62,11 +63,15 @@ def folder() -> Path:
 
 
 def installed() -> tuple[Path, Path]:
-    """The two jars in the cache. Raises Unavailable, naming the command, where they are not."""
-    jars = folder() / CLASSES_JAR, folder() / MODELS_JAR
-    if not all(jar.is_file() for jar in jars):
-        raise Unavailable(f"SPICE is not installed in {folder().parent}. Install it with: {COMMAND}")
-    return jars
+    """The two jars in the cache. Raises Unavailable, naming the command, where they are not, or not as they were
+    installed."""
+    try:
+        read_record(folder() / RECORD)
+    except FileNotFoundError:
+        raise Unavailable(f"SPICE is not installed in {folder().parent}. Install it with: {COMMAND}") from None
+    except Damaged as error:
+        raise Unavailable(f"SPICE is damaged in {folder()} ({error.args[1]}). Install it again: {COMMAND}") from None
+    return folder() / CLASSES_JAR, folder() / MODELS_JAR
 
 
 def install(source: str | Path | None = None, repository: str | None = None, force: bool = False) -> Path:
@@ -87,6 +92,7 @@ def install(source: str | Path | None = None, repository: str | None = None, for
         try:
             jars = _local(home_path(source), work) if source else _maven(work, repository)
             _keep(jars, work / "new", str(source or "the Maven repository"))
+            write_record(work / "new" / RECORD, {"version": VERSION}, [CLASSES_JAR, MODELS_JAR])
             shutil.rmtree(target, ignore_errors=True)
             os.replace(work / "new", target)
         finally:

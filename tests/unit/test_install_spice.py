@@ -94,6 +94,18 @@ def test_a_second_time_does_nothing_and_force_does_it_again(small):
     assert installed()
 
 
+@pytest.mark.parametrize("name", [install_spice.CLASSES_JAR, install_spice.MODELS_JAR, install_spice.RECORD])
+def test_what_was_changed_since_is_named_and_installed_again(small, name):
+    install(small)
+    path = installed()[0].with_name(name)
+    content = path.read_bytes()
+    path.write_bytes(content[:20] + bytes([content[20] ^ 1]) + content[21:])
+    with pytest.raises(install_spice.Unavailable, match=r"SPICE is damaged .*Install it again: aaclib metrics"):
+        installed()
+    install(small)
+    assert installed() and path.read_bytes() == content
+
+
 def test_a_wrong_checksum_is_refused_by_name(small, tmp_path, monkeypatch):
     monkeypatch.setattr(install_spice, "MODELS", {**install_spice.MODELS, "dcoref/countries": "0" * 64})
     with pytest.raises(InstallError, match="models.jar: dcoref/countries is not that of CoreNLP"):

@@ -93,7 +93,7 @@ def test_files_and_artefacts_of_a_stage_that_were_damaged_make_it_due(home, caps
          "folder: store.write_text(folder / 'x', 'made'))")
     record = make().run()
     folder, made = paths.runs_dir() / "smoke", paths.cache_dir() / record["stages"]["02_aside"]["artefacts"][0]
-    assert record["stages"]["00_first"]["artefacts"] == [] and not list((folder / "logs").glob("*.opened"))
+    assert record["stages"]["00_first"]["artefacts"] == [] and not list((folder / "logs").glob("*.told"))
     for path, says, times in ((folder / "tables" / "00_first.csv", "tables/00_first.csv", 4),
                               (folder / "notebooks" / "01_second.ipynb", "notebooks/01_second.ipynb", 4),
                               (made / "x", f"captions/{made.name}", 3), (made / "artefact.json", "captions/", 4)):
@@ -208,6 +208,16 @@ def test_paths_on_the_command_line_are_meant_from_where_the_user_stands(home, tm
     assert run.overrides["data.audio"] == str(tmp_path / "clips")
     assert run.overrides["clap.backend"] == f"hf:{tmp_path / 'clips'}"
     assert run.overrides["data.text"] == "missing.txt"
+
+
+def test_what_metrics_lacked_makes_stages_due_when_it_comes(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("AACLIB_FENSE", str(tmp_path / "fense"))
+    lacking = [make().inputs()]
+    for path in (tmp_path / "fense" / "sbert" / "config.json", paths.cache_dir() / "spice" / "corenlp-1" / "a.jar"):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+        lacking.append(make().inputs())
+    assert len({found["inputs"] for found in lacking}) == 3
 
 
 def test_a_damaged_record_and_a_missing_notebook_are_named(home, capsys):
