@@ -8,10 +8,15 @@ with '+': any training part goes with any inference part.
     baseline             z_t                               z_a                       (the plain swap, audio decoding)
     noise                z_t + n,  n ~ N(0, sigma^2 I)     z_a
     shift                z_t + gap vector                  z_a
+    noise+shift          z_t + n + gap vector              z_a
     c3                   z_t - mean_t + n                  z_a - mean_a              (C3, Zhang et al. 2024)
     nearest              z_t                               argmax_m <z_a, m>
     projection           z_t                               softmax(<z_a, m> / tau)-weighted mean of the memory
-    supervised           z_a                               z_a                       (paired audio: the upper bound)
+    supervised           z_a                               z_a                       (the same recipe on paired audio)
+    supervised+text      z_a and z_t, side by side         z_a                       (paired audio: the upper bound)
+
+Noise stands for the distance between a caption and its recording. Where the gap is taken away besides (noise+shift,
+c3), less is left to stand for: such rows draw it with a sigma of their own, `sigma_without_gap`.
 
 After nearest and projection the memory's text passes the noiseless training half (shift: + gap vector, c3: - mean_t),
 because that is what the decoder learned to read; the published code leaves this out.
@@ -24,7 +29,7 @@ half ends at unit length.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +42,7 @@ class Context:
     """What the halves may know: nothing here was measured on the target's audio."""
 
     sigma: float = 0.0                          # of the noise, per coordinate
+    sigma_without_gap: float = 0.0              # of the noise in rows that take the gap away as well
     gap: np.ndarray | None = None               # (d,) mean(z_a) - mean(z_t) of the external pairs
     audio_mean: np.ndarray | None = None        # (d,) of the external pairs
     text_mean: np.ndarray | None = None         # (d,) of the target's training text
@@ -72,9 +78,21 @@ def plain(z: np.ndarray, context: Context, rng: np.random.Generator | None = Non
 
 
 def add_noise(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return _noisy(z, context.sigma, rng)
+
+
+def add_residual_noise(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return _noisy(z, context.sigma_without_gap, rng)
+
+
+def add_published_noise(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return _noisy(z, PUBLISHED_VARIANCE**0.5, rng)
+
+
+def _noisy(z: np.ndarray, sigma: float, rng: np.random.Generator | None) -> np.ndarray:
     if rng is None:
         raise ValueError("noise needs a seeded generator: pass rng")
-    return z + context.sigma * rng.standard_normal(z.shape, dtype=np.float32)
+    return z + sigma * rng.standard_normal(z.shape, dtype=np.float32)
 
 
 def add_gap(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
@@ -102,16 +120,23 @@ class Part(NamedTuple):
     that these read."""
 
     training: tuple[Half, ...] = ()
+    noise: tuple[Half, ...] = ()                # at training, before those: what text never passes at inference
     inference: tuple[Half, ...] = ()
     reads: tuple[str, ...] = ()                 # at training: they and what the steps do name the decoder
     reads_at_inference: tuple[str, ...] = ()
 
 
+BOUND = "supervised+text"                       # the training with paired audio that is given its best
+PUBLISHED_VARIANCE = 0.001                      # of the noise that the published code's shift always carries
 TRAINING = {
     "supervised": Part(),
+    BOUND: Part(),
     "shift": Part((add_gap,), reads=("gap",)),
-    "noise": Part((add_noise,), reads=("sigma",)),
-    "c3": Part((centre_text, add_noise), (centre_audio,), ("text_mean", "sigma"), ("audio_mean",)),
+    "shift (published)": Part((add_gap,), (add_published_noise,), reads=("gap",)),
+    "noise": Part((), (add_noise,), reads=("sigma",)),
+    "noise+shift": Part((add_gap,), (add_residual_noise,), reads=("gap", "sigma_without_gap")),
+    "c3": Part((centre_text,), (add_residual_noise,), (centre_audio,), ("text_mean", "sigma_without_gap"),
+               ("audio_mean",)),
 }
 INFERENCE = {
     "nearest": Part(inference=(to_nearest,), reads_at_inference=("memory",)),
@@ -119,9 +144,11 @@ INFERENCE = {
 }
 MEASURED_ON_PAIRS = {"gap", "audio_mean"}       # fields of Context that are None where there are no external pairs
 # rows that are no strategy but tell how to read the others
+NO_DECODER = ("copy", "look-up", "shuffled", "human")
 CONTROLS = {
     "copy": "the nearest memory caption itself, no decoder",
-    "reconstruction": "the decoder on the true caption's own text embedding",
+    "reconstruction": "the decoder on the embedding of a reference, one that no training caption repeats",
+    "look-up": "the memory caption nearest to that embedding, no decoder: what reconstruction has to pass",
     "shuffled": "the projection row's captions, each on another clip: chance",
     "human": "each human caption against the others of its clip: one reference fewer than the systems have",
 }
@@ -133,13 +160,13 @@ class Strategy:
     """A row of the tables. `training` names the decoder that it needs: rows of one training share one."""
 
     name: str
-    training: str                      # "text", "noise", "shift", "noise+shift", "c3", "supervised"
+    training: str                      # "text", or a key of TRAINING
     inference: str                     # "audio", "nearest", "projection", or the control's own name
     group: str                         # one of GROUPS
 
     @property
     def weakly_supervised(self) -> bool:
-        return self.training != "supervised"
+        return "supervised" not in self.training.split("+")
 
 
 class StrategyError(ValueError):
@@ -151,35 +178,32 @@ def strategy(name: str) -> Strategy:
     if name in CONTROLS:
         return Strategy(name, "text", name, "control")
     parts = [] if name == "baseline" else name.split("+")
-    unknown = [part for part in parts if part not in TRAINING and part not in INFERENCE]
-    training = [part for part in parts if part in TRAINING]
+    training = "+".join(sorted(part for part in parts if part not in INFERENCE)) or "text"
     inference = [part for part in parts if part in INFERENCE]
-    exclusive = len(training) > 1 and set(training) != {"noise", "shift"}
-    if unknown or len(inference) > 1 or exclusive or len(set(parts)) < len(parts):
+    unknown = training != "text" and training not in TRAINING
+    if unknown or name in ("", "text") or len(inference) > 1 or len(set(parts)) < len(parts):
         raise StrategyError(
-            f"There is no strategy '{name}'. Write baseline, or parts joined by '+': one training part "
-            f"({', '.join(TRAINING)}, or noise+shift) and one inference part ({', '.join(INFERENCE)}); "
+            f"There is no strategy '{name}'. Write baseline, or parts joined by '+': one training "
+            f"({', '.join(TRAINING)}) and one inference part ({', '.join(INFERENCE)}); "
             f"or a control row: {', '.join(CONTROLS)}."
         )
-    trained = "+".join(sorted(training)) or "text"
-    if training == ["supervised"]:
-        group = "supervised"
-    else:
-        group = {(0, 0): "baseline", (1, 0): "training", (0, 1): "inference", (1, 1): "both"}[
-            bool(training), bool(inference)]
-    return Strategy(name, trained, inference[0] if inference else "audio", group)
+    group = {(False, False): "baseline", (True, False): "training", (False, True): "inference", (True, True): "both"}[
+        training != "text", bool(inference)]
+    row = Strategy(name, training, inference[0] if inference else "audio", group)
+    return row if row.weakly_supervised else replace(row, group="supervised")
 
 
 def train_half(row: Strategy | str) -> Half:
     """What the decoder sees while training: (n, d) text embeddings -> (n, d). The supervised row is given audio
     embeddings, which pass unchanged."""
     # as the published code: noise first, then the shift, then unit length
-    return _chain([step for part in _parts(row) for step in part.training])
+    part = _part(row)
+    return _chain([*part.noise, *part.training])
 
 
 def seen_in_training(row: Strategy | str, context: Context) -> Narrow:
     """What of the context the training half is given."""
-    return Narrow(context, {name for part in _parts(row) for name in part.reads})
+    return Narrow(context, set(_part(row).reads))
 
 
 def behaviour(row: Strategy | str, context: Context | Narrow, dim: int) -> np.ndarray:
@@ -192,7 +216,7 @@ def behaviour(row: Strategy | str, context: Context | Narrow, dim: int) -> np.nd
 def needs_pairs(row: Strategy | str) -> bool:
     """Whether a half reads what is measured on external audio-caption pairs."""
     row = strategy(row) if isinstance(row, str) else row
-    parts = [*_parts(row), *filter(None, [INFERENCE.get(row.inference)])]
+    parts = [_part(row), *filter(None, [INFERENCE.get(row.inference)])]
     return any(MEASURED_ON_PAIRS & {*part.reads, *part.reads_at_inference} for part in parts)
 
 
@@ -201,18 +225,16 @@ def infer_half(row: Strategy | str) -> Half:
     row = strategy(row) if isinstance(row, str) else row
     if row.inference in INFERENCE:
         # the memory is text: what the decoder learned to read is text that passed the noiseless training half
-        text = [step for part in _parts(row) for step in part.training if step is not add_noise]
-        return _chain([*INFERENCE[row.inference].inference, *text])
-    return _chain([step for part in _parts(row) for step in part.inference])
+        return _chain([*INFERENCE[row.inference].inference, *_part(row).training])
+    return _chain(list(_part(row).inference))
 
 
-def _parts(row: Strategy | str) -> list[Part]:
-    """The entries of a training. Raises ValueError for a part that has none."""
+def _part(row: Strategy | str) -> Part:
+    """The entry of a training. Raises ValueError for one that has none."""
     row = strategy(row) if isinstance(row, str) else row
-    names = [] if row.training == "text" else row.training.split("+")
-    if unknown := [name for name in names if name not in TRAINING]:
-        raise ValueError(f"There is no training part '{unknown[0]}'. Known: {', '.join(TRAINING)}.")
-    return [TRAINING[name] for name in names]
+    if row.training != "text" and row.training not in TRAINING:
+        raise ValueError(f"There is no training '{row.training}'. Known: {', '.join(TRAINING)}.")
+    return TRAINING.get(row.training, Part())
 
 
 def _chain(steps: list[Half]) -> Half:

@@ -22,8 +22,9 @@ class Captioner:
     """CLAP, the inference half of a strategy, and a decoder. `caption` gives one caption a recording."""
 
     def __init__(self, backend: Backend, model: CaptionDecoder, half: bridge.Half, context: bridge.Context,
-                 settings: config.Generate, key: str = ""):
+                 settings: config.Generate, key: str = "", synthetic: bool = False):
         self.clap, self.model, self.half, self.context, self.settings = backend, model, half, context, settings
+        self.synthetic = synthetic     # whether CLAP or decoder learned from a synthetic world
         self.key = key                 # names all that decides a caption, but for the recording and the beam
 
     @classmethod
@@ -57,7 +58,8 @@ class Captioner:
         context = pipeline.context(target, seed)
         known = {name: array_digest(value) for name, value in vars(context).items() if value is not None}
         key = digest([VERSIONS, clap.settings(), trained.artefact, row.name, known, pipeline.config.generate])
-        return cls(clap, trained.model, bridge.infer_half(row), context, pipeline.config.generate, key)
+        return cls(clap, trained.model, bridge.infer_half(row), context, pipeline.config.generate, key,
+                   pipeline.synthetic)
 
     def caption(self, recordings: Sequence[str | Path | np.ndarray], sample_rate: int | None = None,
                 beam: int = 1) -> list[str]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from aaclib import captioning
 
 WORKERS = ("run", "caption")           # subcommands whose work is cut short where nobody reads what they print
+SYNTHETIC = ("this run learned from rendered sound scenes, not from real recordings: of these it may say anything. "
+             "A run of the profile `paper` has a real CLAP.")
 PLUGINS = {        # subcommand -> (module with add_arguments(parser) and run(args) -> int, what it does)
     "metrics": ("aaclib.metrics.command", "score captions against references; set SPICE up"),
     "doctor": ("aaclib.doctor", "say what this machine can do, and what would be missing for a profile"),
@@ -175,7 +177,10 @@ def _caption(args: argparse.Namespace) -> int:
         try:
             captioner = aaclib.Captioner.from_run(
                 args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device)
-            return _caption_all(args, captioning.caption_files(captioner, files, args.beam, args.batch, kept), kept)
+            if captioner.synthetic:
+                print(f"aaclib: {SYNTHETIC}", file=sys.stderr)
+            made = captioning.caption_files(captioner, files, args.beam, args.batch, kept)
+            return _caption_all(args, made, kept, captioner.synthetic)
         except KeyboardInterrupt:
             if not kept:                          # no table, or nothing in it yet
                 raise
@@ -185,7 +190,7 @@ def _caption(args: argparse.Namespace) -> int:
 
 
 def _caption_all(args: argparse.Namespace, batches: Iterable[Sequence[captioning.Captioned]],
-                 kept: captioning.Kept | None) -> int:
+                 kept: captioning.Kept | None, synthetic: bool) -> int:
     rows, bad = [], []
     for found in (found for batch in batches for found in batch):
         if found.error:
@@ -197,7 +202,10 @@ def _caption_all(args: argparse.Namespace, batches: Iterable[Sequence[captioning
     if args.out:
         from aaclib.escape import csv_text
 
-        kept.finish(csv_text([("file_name", "caption"), *rows]))
+        table = [("file_name", "caption"), *rows]
+        if synthetic:
+            table = [(*row, "world" if i == 0 else "synthetic") for i, row in enumerate(table)]
+        kept.finish(csv_text(table))
         before = f", {kept.reused} of them made before" if kept.reused else ""
         print(f"{len(rows)} captions written to {args.out}{before}")
     for found in bad:

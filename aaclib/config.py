@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ POSITIONS = 128                        # of the decoder's GPT-2: prefix and capt
 METRICS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider", "sbert_sim",
            "fer", "fense", "spider_fl")
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
-SIGMAS = ("rms", "linf", "caption")
+SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")         # a name that is one folder, whatever the system
+BOUND = "supervised+text"              # as aaclib.bridge has it
+OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -90,6 +92,9 @@ class Clap:
 class Gap:
     n_pairs: int = number(50, least=0)
     sigma: str = checked("rms", _sigma, f"{', '.join(SIGMAS)}, or a finite number of at least 0", SIGMAS)
+    # the same for rows that take the gap away besides (noise+shift, c3); "" = as sigma
+    sigma_without_gap: str = checked("", lambda value: not value or _sigma(value), f"as sigma: {', '.join(SIGMAS)}, "
+                                     "or a finite number of at least 0", SIGMAS)
     renormalise: bool = True           # unit length again after noise, shift and centring, in both halves
     tau: float = number(0.01, above=0)              # temperature of projection-based decoding
     memory: int = number(0, least=0)                # size of the memory; 0 = all training captions
@@ -112,8 +117,10 @@ class Decoder:
 @dataclass(frozen=True)
 class Train:
     epochs: int = number(30, least=1)
-    # the fully supervised decoder trains so many times the epochs, to be a bound
+    # the supervised decoder, the same recipe on audio, trains so many times the epochs
     supervised_factor: int = number(1, least=1)
+    # what the bound (supervised+text) has otherwise: any of OF_BOUND, for a bound is given its best
+    bound: dict[str, float] = number({}, least=0)
     batch_size: int = number(64, least=1)
     lr: float = number(1e-5, above=0)
     weight_decay: float = number(0.02, least=0)
@@ -121,10 +128,6 @@ class Train:
     schedule: str = one_of("linear", "cosine")
     keep: str = one_of("last", "best")  # best by validation loss on bridged text; audio for the supervised row
     threads: int = number(1, least=1)  # of one training on a CPU: another number gives other weights
-
-    def epochs_of(self, supervised: bool) -> int:
-        """Of the fully supervised decoder, or of one that learns from text."""
-        return self.epochs * (self.supervised_factor if supervised else 1)
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,14 @@ class Config:
         """`captioner` as (run, target): "RUN" or "RUN:TARGET"; an empty target is the run's first."""
         run, _, target = self.captioner.partition(":")
         return run, target
+
+    def settings_of(self, training: str) -> tuple[Train, Decoder]:
+        """What one training has: the profile's settings, the supervised ones with what they have otherwise."""
+        how = self.train
+        own = {"supervised": {"epochs": how.epochs * how.supervised_factor}, BOUND: how.bound}.get(training, {})
+        return (replace(how, epochs=round(own.get("epochs", how.epochs)), lr=own.get("lr", how.lr),
+                        weight_decay=own.get("weight_decay", how.weight_decay), supervised_factor=1, bound={}),
+                replace(self.decoder, dropout=own.get("dropout", self.decoder.dropout)))
 
 
 def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Config:
@@ -264,6 +275,7 @@ def _together(config: Config) -> Config:
     """The same settings. Raises ConfigError where some that are right by themselves do not go together."""
     decoder, longest = config.decoder, max(config.decoder.max_tokens, config.generate.max_tokens)
     wrong = {
+        f"'train.bound' may hold {', '.join(OF_BOUND)}": set(config.train.bound) - set(OF_BOUND),
         "'seeds' must be different numbers, at least one": len(set(config.seeds)) < max(len(config.seeds), 1),
         "'metrics.names' must name a metric": not config.metrics.names,
         "'data.targets' must have plain names": not all(map(PLAIN.fullmatch, config.data.targets)),

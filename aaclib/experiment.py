@@ -1,193 +1,180 @@
-"""The experiment: a pipeline whose captions are scored, and the numbers that the tables show.
+"""The experiment: what the scores of a profile say when rows are compared, with the bound and with each other.
 
-Every number comes with n, seeds and a bootstrap interval over clips (and seeds, where there are several).
+Every number comes with n, seeds and an interval over clips (and seeds, where there are several).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
-from aaclib import bridge, clap, embed, metrics, stats, text
-from aaclib.clap.base import Backend
+from aaclib import metrics, stats
+from aaclib.inputs import of_source
 from aaclib.memo import kept
-from aaclib.metrics import Scores, clap_score, label_recall
-from aaclib.pipeline import Pipeline
+from aaclib.scored import Scored
 
-RESULTS = ("target", "strategy", "group", "decoding", "metric", "value", "low", "high", "n", "seeds", "note")
+ALPHA = 0.05                           # level of the tests that choose words and marks
+TESTED = ("a", "b", "metric", "difference", "low", "high", "p", "p_holm", "p_seeds", "p_seeds_holm", "seeds")
 
 
-class Experiment(Pipeline):
+class Experiment(Scored):
     """All results of one profile."""
 
-    def rows(self, target: str, decoding: str = "greedy") -> list[bridge.Strategy]:
-        """The rows of a table: all strategies for greedy decoding, `generate.beam_rows` for beam search."""
-        rows = self.strategies(target)
-        return rows if decoding == "greedy" else [row for row in rows if row.name in self.config.generate.beam_rows]
+    # ---- the bound
 
-    def names(self, decoding: str = "greedy") -> list[str]:
-        """The metrics of a table. Beam search fills a second, small one, without SPICE, which costs most."""
-        return [n for n in self.config.metrics.names if decoding == "greedy" or n not in ("spice", "spider")]
-
+    @of_source
     @kept
-    def scores(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> Scores:
-        """The scores of one row and seed against all references of the evaluation clips."""
-        references = [clip.captions for clip in self.clips(target, "evaluation", seed)]
-        return self._evaluate(self.captions(target, strategy, seed, decoding), references, decoding)
+    def bound(self, target: str) -> str | None:
+        """The row that stands for what paired audio can reach: of the supervised rows the one that describes the
+        target's validation clips best. None where the run has no supervised row."""
+        found = self.bounds(target)
+        return max(found, key=found.get) if found else None
 
-    def _evaluate(self, candidates, references, decoding: str = "greedy") -> Scores:
-        return metrics.evaluate(list(candidates), [list(r) for r in references], self.names(decoding),
-                                store=self.store, strict=False)
-
+    @of_source
     @kept
-    def human(self, target: str) -> list[Scores]:
-        """Each human caption against the others of its clip: one `Scores` for every place in the list of captions.
-        Only the clips with as many captions as the most have are used, so that all are scored alike."""
-        clips = self.clips(target, "evaluation", self.seeds[0])
-        most = max(len(clip.captions) for clip in clips)
-        full = [clip.captions for clip in clips if len(clip.captions) == most]
-        return [self._evaluate([c[k] for c in full], [c[:k] + c[k + 1:] for c in full]) for k in range(most)]
+    def bounds(self, target: str) -> dict[str, float]:
+        """Each supervised row and its CIDEr-D on the validation clips, the mean over seeds; NaN where one alone stands
+        for itself, or there are no such clips (the row with more to learn from then comes first)."""
+        rows = [row.name for row in self.strategies(target) if row.group == "supervised" and row.inference == "audio"]
+        clips = self.split(target, "validation").clips
+        if len(rows) < 2 or not clips or not all(clip.captions for clip in clips):
+            return dict.fromkeys(sorted(rows, key=len, reverse=True), np.nan)
+        return {name: float(np.mean([self._validated(target, name, seed) for seed in self.seeds])) for name in rows}
 
-    def all_scores(self, target: str, strategy: str, decoding: str = "greedy") -> list[Scores]:
-        """The scores of a row, one for each seed."""
-        if strategy == "human":
-            return self.human(target)
-        # without a decoder or with the same CLAP in every seed there is still one score a seed: copies count as such
-        return [self.scores(target, strategy, seed, decoding) for seed in self.seeds]
-
-    @kept
-    def results(self, target: str, decoding: str = "greedy") -> pd.DataFrame:
-        """Tidy: the columns of `RESULTS`, values as fractions. A metric that a row lacks is NaN, its note says why."""
-        return pd.DataFrame([
-            line for row in self.rows(target, decoding) for line in self._lines(
-                target, row, decoding, self.all_scores(target, row.name, decoding), self.names(decoding))
-        ], columns=RESULTS)
-
-    def _lines(self, target: str, row: bridge.Strategy, decoding: str, scores: list[Scores],
-               metrics: Sequence[str]) -> list[dict]:
-        about = {"target": target, "strategy": row.name, "group": row.group, "decoding": decoding}
-        lines = []
-        for name in metrics:
-            if lacking := [s for s in scores if name not in s.statistics]:
-                lines.append({**about, "metric": name, "value": np.nan, "low": np.nan, "high": np.nan,
-                              "n": scores[0].n, "seeds": 0, "note": lacking[0].missing.get(name, "not computed")})
-                continue
-            found = stats.interval(scores, name, self.config.metrics.bootstrap)
-            seeds = 1 if row.name == "human" else len(scores)
-            lines.append({**about, "metric": name, "value": found.value, "low": found.low, "high": found.high,
-                          "n": found.n, "seeds": seeds, "note": bridge.CONTROLS.get(row.name, "")})
-        return lines
-
-    # ---- without references
-
-    @kept
-    def judged(self, target: str, strategy: str, seed: int) -> Scores:
-        """What can be said of a row's captions without references: clap_score and self_r@k by the judge, label_recall
-        and label_hit where the clips have labels. The human row is each clip's first caption."""
-        clips = self.clips(target, "evaluation", seed)
-        captions = ([clip.captions[0] for clip in clips] if strategy == "human"
-                    else self.captions(target, strategy, seed))
-        # an empty caption stays empty here: it finds no clip
-        captions = list(map(text.NORMALISE[self.config.data.normalise], captions))
-        judge = self.judge(seed)
-        found = clap_score.judge(lambda texts: embed.embed_text(judge, texts, self.store),
-                                 self.judge_audio(target, seed), captions)
-        if any(clip.labels for clip in clips):
-            found |= label_recall.label_recall(captions, [clip.labels for clip in clips])
-        return metrics.together(found, len(clips))
-
-    def judge(self, seed: int) -> Backend:
-        """The CLAP that judges captions: `metrics.judge`, else the run's own, which wrote them and is partial."""
-        return self._other_clap(self.config.metrics.judge) if self.config.metrics.judge else self.clap(seed)
-
-    @kept
-    def _other_clap(self, name: str) -> Backend:
-        return clap.load(name, self.device)
-
-    def judge_audio(self, target: str, seed: int) -> np.ndarray:
-        """(n, d) unit rows: the judge's embeddings of `clips(target, "evaluation")`."""
-        if not self.config.metrics.judge:
-            return self.audio(target, "evaluation", seed).z
-        paths = [clip.audio for clip in self.clips(target, "evaluation", seed)]      # those that could be read
-        settings = self.config.clap
-        return embed.embed_audio(self.judge(seed), paths, self.store, batch_size=settings.batch_size or None,
-                                 workers=self.at_once(settings.workers))
-
-    def why_no_judgement(self) -> str:
-        """Why captions cannot be judged by a CLAP, or ''."""
-        if getattr(self.judge(self.seeds[0]), "precomputed", False):
-            return ("The embeddings were brought along, without the CLAP that made them, so new captions have none: "
-                    "name a judge with --set metrics.judge=hf:laion/clap-htsat-unfused.")
-        return ""
-
-    @kept
-    def judgement(self, target: str) -> pd.DataFrame:
-        """As `results`, for the scores without references, greedy decoding; empty where there is no judge."""
-        if self.why_no_judgement():
-            return pd.DataFrame()
-        lines: list[dict] = []
-        for row in self.strategies(target):
-            scores = [self.judged(target, row.name, seed) for seed in self.seeds]
-            lines += self._lines(target, row, "greedy", scores, list(scores[0].per_clip))
-        frame = pd.DataFrame(lines)
-        human = frame.strategy == "human"              # here one score a seed, as every row, for each has its own judge
-        return frame.assign(note=frame.note.mask(human, "each clip's first caption"),
-                            seeds=frame.seeds.mask(human, len(self.seeds)))
+    def _validated(self, target: str, strategy: str, seed: int) -> float:
+        references = [list(clip.captions) for clip in self.clips(target, "validation", seed)]
+        captions = self.captions(target, strategy, seed, part="validation")
+        return metrics.evaluate(captions, references, ["cider_d"], store=self.store).corpus["cider_d"]
 
     # ---- comparisons
 
     @kept
     def relative(self, target: str, decoding: str = "greedy") -> pd.DataFrame | None:
-        """Each row divided by the fully supervised one: strategy, metric, value, low, high; None where the run has no
-        supervised row (`why_no_relative` says why)."""
-        if self.why_no_relative(target, decoding):
+        """Each row divided by the bound: strategy, metric, value, low, high; None where the run has no bound
+        (`why_no_relative` says why)."""
+        return self._shared(target, decoding, stats.relative) if not self.why_no_relative(target, decoding) else None
+
+    @kept
+    def above_chance(self, target: str, decoding: str = "greedy") -> pd.DataFrame | None:
+        """As `relative`, after what captions on the wrong clips reach is taken from both: (row - shuffled) / (bound -
+        shuffled). None where there is no bound, no such row, or the bound does not exceed it."""
+        if self.why_no_relative(target, decoding) or "shuffled" not in {r.name for r in self.rows(target, decoding)}:
             return None
-        bound, shares = self.all_scores(target, "supervised", decoding), self._shares(target, decoding)
-        lines = []
+        chance = self.all_scores(target, "shuffled", decoding)
+        try:
+            return self._shared(target, decoding,
+                                lambda row, bound, *rest: stats.above_chance(row, chance, bound, *rest))
+        except ValueError:
+            return None
+
+    def _shared(self, target: str, decoding: str, share: Callable[..., stats.Interval]) -> pd.DataFrame:
+        bound, lines = self.all_scores(target, self.bound(target), decoding), []
         for row in [row for row in self.rows(target, decoding) if row.name != "human"]:
             scores = self.all_scores(target, row.name, decoding)
-            for name in shares:
+            for name in self._shares(target, decoding):
                 if all(name in s.statistics for s in scores):
-                    found = stats.relative(scores, bound, name, self.config.metrics.bootstrap)
+                    found = share(scores, bound, name, self.config.metrics.bootstrap)
                     lines.append({"target": target, "strategy": row.name, "decoding": decoding, "metric": name,
                                   "value": found.value, "low": found.low, "high": found.high})
         return pd.DataFrame(lines)
 
     def why_no_relative(self, target: str, decoding: str = "greedy") -> str:
-        if not any(row.name == "supervised" for row in self.rows(target, decoding)):
+        bound = self.bound(target)
+        if bound not in {row.name for row in self.rows(target, decoding)}:
             return ("There is no fully supervised row in this run: it needs the audio of the training clips. "
                     "Add 'supervised' to the target's strategies to have one.")
         if {s.corpus.get(self.config.metrics.headline)
-                for s in self.all_scores(target, "supervised", decoding)} == {0.0}:
+                for s in self.all_scores(target, bound, decoding)} == {0.0}:
             return "The fully supervised row scores 0: its training has failed."
         return "" if self._shares(target, decoding) else "The fully supervised row has no score in any metric."
 
     def _shares(self, target: str, decoding: str) -> list[str]:
-        """The metrics that every seed of the fully supervised row has: of one that is 0 in all there is no share."""
-        bound = self.all_scores(target, "supervised", decoding)
+        """The metrics that every seed of the bound has: of one that is 0 in all there is no share."""
+        bound = self.all_scores(target, self.bound(target), decoding)
         return [name for name in self.names(decoding)
                 if all(name in s.corpus for s in bound) and any(s.corpus[name] for s in bound)]
-
-    def per_clip(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> pd.DataFrame:
-        """clip, candidate, references and every metric, one row a clip; for anyone to audit."""
-        clips = self.clips(target, "evaluation", seed)
-        frame = pd.DataFrame({"clip": [clip.id for clip in clips],
-                              "candidate": self.captions(target, strategy, seed, decoding),
-                              "references": [list(clip.captions) for clip in clips]})
-        return pd.concat([frame, self.scores(target, strategy, seed, decoding).per_clip.reset_index(drop=True)], axis=1)
 
     @kept
     def comparisons(self, target: str, metric: str = "cider_d", decoding: str = "greedy",
                     against: str = "baseline") -> pd.DataFrame:
-        """Every strategy against one row: a, b, metric, difference, low, high, p, p_holm (over this family of tests).
-        Rows without a value in this metric are left out."""
+        """Every row that is no control against one row, as `tested` tells it."""
         names = [row.name for row in self.rows(target, decoding) if row.group != "control" and row.name != against]
-        base = self.all_scores(target, against, decoding)
-        scores = {name: self.all_scores(target, name, decoding) for name in names}
-        found = {name: stats.compare(own, base, metric, self.config.metrics.bootstrap)
-                 for name, own in scores.items() if all(metric in s.statistics for s in (*own, *base))}
-        holm = stats.holm({name: c.p for name, c in found.items()})
-        rows = [(name, against, metric, c.difference, c.low, c.high, c.p, holm[name]) for name, c in found.items()]
-        return pd.DataFrame(rows, columns=["a", "b", "metric", "difference", "low", "high", "p", "p_holm"])
+        return self.tested(target, [(name, against) for name in names], metric, decoding)
+
+    @kept
+    def told(self, target: str, metric: str = "cider_d", decoding: str = "greedy") -> pd.DataFrame:
+        """All contrasts that a run's sentences tell, as one family of tests: every way to bridge the gap against the
+        plain swap, the highest of them and the bound against captions on the wrong clips, it against copying."""
+        rows = {row.name: row for row in self.rows(target, decoding)}
+        scores = {name: self.all_scores(target, name, decoding, metric) for name, row in rows.items()
+                  if row.group not in ("control", "supervised")}
+        weak = {name: np.mean([s.corpus[metric] for s in found]) for name, found in scores.items()
+                if all(metric in s.corpus for s in found)}
+        pairs = [(name, "baseline") for name in weak if name != "baseline" and "baseline" in weak]
+        if weak:
+            best = max(weak, key=weak.get)
+            pairs += [(best, control) for control in ("shuffled", "copy") if control in rows]
+        if {bound := self.bound(target), "shuffled"} <= rows.keys():
+            pairs.append((bound, "shuffled"))
+        return self.tested(target, pairs, metric, decoding)
+
+    def tested(self, target: str, pairs: Sequence[tuple[str, str]], metric: str, decoding: str) -> pd.DataFrame:
+        """One family of tests: a, b, metric, difference, low, high, p, p_holm over clips, p_seeds, p_seeds_holm over
+        seeds (NaN with one), seeds. The intervals hold together, each at the level 1 - 0.05 / number of tests. Rows
+        without a value in this metric are left out."""
+        scores = {name: self.all_scores(target, name, decoding, metric) for name in {n for pair in pairs for n in pair}}
+        there = {name for name, found in scores.items() if all(metric in s.statistics for s in found)}
+        pairs = [pair for pair in pairs if there >= set(pair)]
+        level, boot = 1 - ALPHA / max(len(pairs), 1), self.config.metrics.bootstrap
+        found = [stats.compare(scores[a], scores[b], metric, boot, level=level) for a, b in pairs]
+        holm, over_seeds = (stats.holm([getattr(c, p) for c in found]) for p in ("p", "p_seeds"))
+        rows = [(a, b, metric, c.difference, c.low, c.high, c.p, p, c.p_seeds, p_seeds, c.seeds)
+                for (a, b), c, p, p_seeds in zip(pairs, found, holm, over_seeds, strict=True)]
+        return pd.DataFrame(rows, columns=TESTED)
+
+    @kept
+    def gate(self, target: str) -> tuple[int, tuple[float, float], stats.Comparison | None]:
+        """Whether decoders read embeddings better than a look-up does: on the clips that have a reference which stands
+        in no training caption (in every seed), how many there are, the headline scores of `reconstruction` and of
+        `look-up`, and their comparison; None where there are fewer than two such clips."""
+        metric = self.config.metrics.headline
+        some = np.all([self.unread(target, seed)[1] for seed in self.seeds], axis=0)
+        rows = [self.all_scores(target, name) for name in ("reconstruction", "look-up")]
+        if some.sum() < 2 or not all(metric in s.statistics for scores in rows for s in scores):
+            return int(some.sum()), (np.nan, np.nan), None
+        rows = [self._on(some, scores, metric) for scores in rows]
+        written, found = (float(np.mean([stats.corpus(metric, s.statistics[metric]) for s in row])) for row in rows)
+        return int(some.sum()), (written, found), stats.compare(*rows, metric, self.config.metrics.bootstrap)
+
+    def _on(self, some: np.ndarray, scores: Sequence[stats.Scored], metric: str) -> list[stats.Scored]:
+        """Of a metric, on some of the clips alone."""
+        return [SimpleNamespace(statistics={metric: s.statistics[metric][some]}) for s in scores]
+
+    # ---- what is new in evaluation
+
+    @kept
+    def new(self, target: str) -> np.ndarray | None:
+        """(n,) bool: whether what sounds in an evaluation clip sounds together in no training clip. None where the data
+        set does not know all that sounds in its clips."""
+        clips = self.clips(target, "evaluation", self.seeds[0])
+        if not all(clip.content for clip in clips):
+            return None
+        known = {clip.content for clip in self.training_clips(target, "train")}
+        return np.array([clip.content not in known for clip in clips])
+
+    @kept
+    def by_content(self, target: str, metric: str = "cider_d") -> pd.DataFrame:
+        """The results on the clips whose content is new, and on the others: as `results`, with a column `content`."""
+        lines, new = [], self.new(target)
+        for row in [row for row in self.rows(target) if row.name != "human" and new is not None]:
+            scores = self.all_scores(target, row.name, "greedy", metric)
+            for content, some in (("new", new), ("known", ~new)):
+                if some.sum() > 1 and all(metric in s.statistics for s in scores):
+                    found = stats.interval(self._on(some, scores, metric), metric, self.config.metrics.bootstrap)
+                    lines.append({"target": target, "strategy": row.name, "group": row.group, "metric": metric,
+                                  "content": content, "value": found.value, "low": found.low, "high": found.high,
+                                  "n": found.n, "seeds": len(scores)})
+        return pd.DataFrame(lines)

@@ -5,11 +5,11 @@ All functions take unit-norm embeddings, float32 (n, d), row i of `z_a` and of `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-METHODS = ("rms", "linf", "caption")
+METHODS = ("rms", "linf", "caption", "residual")
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,15 @@ class Estimate:
         """d * sigma^2: the expected squared length of the noise, beside the embedding's 1."""
         return self.dim * self.sigma_value**2
 
-    @property
-    def without_gap(self) -> float | None:
-        """The root mean square of z_a - z_t once the centres agree: rms^2 less the gap vector's own mean square."""
-        if self.vector is None:
-            return None
-        return float(np.sqrt(max(self.sigma["rms"] ** 2 - np.mean(np.square(self.vector, dtype=np.float64)), 0)))
+    def value(self, sigma: str) -> float:
+        """sigma by one of the estimators, or the number itself. Raises ValueError where these pairs cannot tell it."""
+        if sigma in self.sigma:
+            return self.sigma[sigma]
+        if sigma in METHODS:
+            why = self.note or ("it needs several captions a clip, and the pairs have one; use rms or linf"
+                                if sigma == "caption" else "there are no pairs")
+            raise ValueError(f"sigma = {sigma} cannot be estimated: {why}")
+        return float(sigma)
 
 
 def gap_vector(z_a: np.ndarray, z_t: np.ndarray) -> np.ndarray:
@@ -51,7 +54,8 @@ def estimate_sigma(z_a: np.ndarray, z_t: np.ndarray, method: str = "rms", groups
     - `linf`: mean infinity norm of z_a - z_t (NoAudioCaptioning, Deshmukh et al. 2024).
     - `caption`: mean infinity norm between captions of one clip (CapDec, Nukrai et al. 2022), so without audio;
       `groups` (n,) says which rows of z_t describe the same clip.
-    The three differ up to twentyfold in sigma^2: always name the one used.
+    - `residual`: as `rms`, once each modality's own mean is taken away: what is left where the gap is taken away.
+    They differ up to twentyfold in sigma^2: always name the one used.
     """
     z_t = _rows(z_t)
     if method == "caption":
@@ -61,6 +65,8 @@ def estimate_sigma(z_a: np.ndarray, z_t: np.ndarray, method: str = "rms", groups
     difference = _paired(z_a, z_t)
     if method == "rms":
         return float(np.sqrt(np.mean(np.square(difference, dtype=np.float64))))
+    if method == "residual":
+        return estimate_sigma(z_a - np.mean(z_a, 0), z_t - z_t.mean(0), "rms")
     if method == "linf":
         return float(np.abs(difference).max(axis=1).mean())
     raise ValueError(f"expected a method of {METHODS}, found {method!r}")
@@ -72,25 +78,20 @@ def estimate(
     """Everything the strategies need. `sigma`: one of METHODS, or a number given as text. `captions`: for the method
     `caption`, the embeddings of several captions a clip (m, d) and the clip of each (m,)."""
     z_a, z_t = _rows(z_a), _rows(z_t)
-    found = {method: estimate_sigma(z_a, z_t, method) for method in ("rms", "linf")}
+    found = {method: estimate_sigma(z_a, z_t, method) for method in ("rms", "linf", "residual")}
     if captions is not None:
         found["caption"] = _caption_spread(*captions)
-    if sigma in METHODS and sigma not in found:
-        raise ValueError("sigma = caption needs several captions a clip, and the pairs have one; use rms or linf")
-    chosen, value = (sigma, found[sigma]) if sigma in found else ("given", float(sigma))
-    return Estimate(
-        n=len(z_a), dim=z_a.shape[1], chosen=chosen, sigma_value=value, sigma=found, vector=gap_vector(z_a, z_t),
-        audio_mean=z_a.mean(0), text_mean=z_t.mean(0),
+    about = Estimate(
+        n=len(z_a), dim=z_a.shape[1], chosen=sigma if sigma in METHODS else "given", sigma_value=0.0, sigma=found,
+        vector=gap_vector(z_a, z_t), audio_mean=z_a.mean(0), text_mean=z_t.mean(0),
     )
+    return replace(about, sigma_value=about.value(sigma))
 
 
 def given(sigma: str, dim: int, note: str) -> Estimate:
     """Where no pairs are at hand: the sigma that the profile gives, no gap vector and no means."""
-    try:
-        value = float(sigma)
-    except ValueError:
-        raise ValueError(f"sigma = {sigma} has to be estimated on pairs, and there are none: {note}") from None
-    return Estimate(0, dim, "given", value, {}, None, None, None, note)
+    about = Estimate(0, dim, "given", 0.0, {}, None, None, None, note)
+    return replace(about, sigma_value=about.value(sigma))
 
 
 def statistics(z_a: np.ndarray, z_t: np.ndarray) -> dict[str, float]:

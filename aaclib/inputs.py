@@ -108,7 +108,10 @@ class Inputs:
 
     @property
     def synthetic(self) -> bool:
-        return any(self.dataset(name).synthetic for name in self.targets)
+        """Whether anything here was learned from a synthetic world, or is judged on one: CLAP, decoder or target."""
+        own_clap = self.config.clap.backend == "tiny" and not self.source and self.config.data.pretrain
+        return (any(self.dataset(name).synthetic for name in (*self.targets, *filter(None, [own_clap])))
+                or bool(self.source and self.source[0].synthetic))
 
     @kept
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
@@ -239,10 +242,11 @@ class Inputs:
     @kept
     def context(self, target: str, seed: int) -> bridge.Context:
         """What the halves of the strategies may know about this target: its training text, and the external pairs."""
-        found, z = self.gap(seed), self.texts(target, "train", seed).z
+        found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
         return bridge.Context(
-            sigma=found.sigma_value, gap=found.vector, audio_mean=found.audio_mean, text_mean=z.mean(0),
-            memory=z[self.memory_rows(target, seed)], tau=self.config.gap.tau, renormalise=self.config.gap.renormalise,
+            sigma=found.sigma_value, sigma_without_gap=found.value(settings.sigma_without_gap or settings.sigma),
+            gap=found.vector, audio_mean=found.audio_mean, text_mean=z.mean(0),
+            memory=z[self.memory_rows(target, seed)], tau=settings.tau, renormalise=settings.renormalise,
         )
 
     @of_source

@@ -55,11 +55,11 @@ class Pipeline(Inputs):
     @of_source
     def decoder_key(self, target: str, row: bridge.Strategy, seed: int) -> dict:
         """What the decoder is made from. Not kept: a training half may be changed in a notebook's next cell."""
-        how, seen = self.train_settings(target, row), self.seen_in_training(target, row, seed)
+        (how, decoder), seen = self.settings_of(target, row), self.seen_in_training(target, row, seed)
         read = ("train", "validation") if how.keep == "best" else ("train",)
         return {
-            "training": row.training, "decoder": self.config.decoder, "seed": seed, "train": how,
-            "examples": [self._examples_digest(target, part, seed, not row.weakly_supervised) for part in read],
+            "training": row.training, "decoder": decoder, "seed": seed, "train": how,
+            "examples": [self._examples_digest(target, part, seed, row.training) for part in read],
             "context": {name: array_digest(value) for name, value in vars(seen).items()},
             "half": array_digest(bridge.behaviour(row, seen, self.clap(seed).dim)), "device": self.device.type,
         }
@@ -68,36 +68,40 @@ class Pipeline(Inputs):
         """What of the context a decoder's training may know."""
         return bridge.seen_in_training(row, self.context(target, seed))
 
-    def train_settings(self, target: str, row: bridge.Strategy) -> config.Train:
+    def settings_of(self, target: str, row: bridge.Strategy) -> tuple[config.Train, config.Decoder]:
         """The profile's settings of a training; of text without a validation part the last epoch is kept."""
-        how, validated = self.config.train, any(c.captions for c in self.training_clips(target, "validation"))
-        return replace(how, epochs=how.epochs_of(not row.weakly_supervised), supervised_factor=1,
-                       keep=how.keep if validated else "last")
+        how, decoder = self.config.settings_of(row.training)
+        validated = any(c.captions for c in self.training_clips(target, "validation"))
+        return how if validated else replace(how, keep="last"), decoder
 
-    def examples(self, target: str, part: str, seed: int, supervised: bool = False) -> tuple[np.ndarray, list[str]]:
+    def examples(self, target: str, part: str, seed: int, training: str = "text") -> tuple[np.ndarray, list[str]]:
         """What a decoder learns from: embeddings (n, d) and captions. Text embeddings for every weakly-supervised
-        row; the clip's audio embedding, once for each of its captions, for the supervised one alone."""
-        if not supervised:
+        row; the clip's audio embedding, once for each of its captions, for the supervised one alone; for the bound both
+        (it is validated on audio, which is what it will be given)."""
+        if "supervised" not in training.split("+"):
             texts = self.texts(target, part, seed)
             return texts.z, texts.captions
         audio = self.audio(target, part, seed)
-        texts = self.texts_of(audio.clips, seed)
-        return audio.z[texts.clip], texts.captions
+        heard = self.texts_of(audio.clips, seed)
+        if training == bridge.BOUND and part == "train":
+            texts = self.texts(target, part, seed)
+            return np.concatenate([texts.z, audio.z[heard.clip]]), [*texts.captions, *heard.captions]
+        return audio.z[heard.clip], heard.captions
 
     @kept
-    def _examples_digest(self, target: str, part: str, seed: int, supervised: bool) -> str:
-        z, captions = self.examples(target, part, seed, supervised)
+    def _examples_digest(self, target: str, part: str, seed: int, training: str) -> str:
+        z, captions = self.examples(target, part, seed, training)
         return store.digest([array_digest(z), captions])
 
     def _train(self, folder: Path, target: str, row: bridge.Strategy, seed: int,
                callback: train.Callback | None) -> dict:
-        settings, how = self.config.decoder, self.train_settings(target, row)
+        how, settings = self.settings_of(target, row)
         # one vocabulary for all rows of a target, so that they differ in the bridge alone
         corpus = self.texts(target, "train", seed).captions
         tokenizer = text.make_tokenizer(settings.tokenizer, corpus, settings.vocabulary)
 
         def encoded(part: str) -> train.Examples:
-            z, captions = self.examples(target, part, seed, not row.weakly_supervised)
+            z, captions = self.examples(target, part, seed, row.training)
             return train.Examples(z, tokenizer.encode(captions, settings.max_tokens))
 
         training, validation = encoded("train"), encoded("validation") if how.keep == "best" else None
@@ -113,26 +117,37 @@ class Pipeline(Inputs):
     # ---- captions
 
     @kept
-    def captions(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> list[str]:
-        """One caption a clip of `clips(target, "evaluation")`, in that order."""
+    def captions(self, target: str, strategy: str, seed: int, decoding: str = "greedy",
+                 part: str = "evaluation") -> list[str]:
+        """One caption a clip of `clips(target, part)`, in that order."""
         row = bridge.strategy(strategy)
         if row.name == "human":
             raise ValueError("human captions are not generated: Experiment.human scores them one against the others")
         if row.name == "shuffled":          # chance: fluent captions of the right data set on the wrong clips
-            captions = self.captions(target, "projection", seed, decoding)
+            captions = self.captions(target, "projection", seed, decoding, part)
             return [captions[i] for i in derangement(len(captions), seeds.rng(seed, "shuffled"))]
-        z, context = self.evaluation_input(target, row, seed), self.context(target, seed)
-        if row.name == "copy":
+        z, context = self.input(target, row, seed, part), self.context(target, seed)
+        if row.name in bridge.NO_DECODER:
             rows, index = self.memory_rows(target, seed), bridge.memories.nearest_index(z, context.memory)
             return [self.texts(target, "train", seed).captions[rows[i]] for i in index]
         return self._decode(self.decoder(target, row.name, seed), bridge.infer_half(row)(z, context), decoding)
 
-    def evaluation_input(self, target: str, row: bridge.Strategy, seed: int) -> np.ndarray:
-        """(n, d): the audio embeddings; for `reconstruction` the text embedding of each clip's first caption."""
-        if row.name != "reconstruction":
-            return self.audio(target, "evaluation", seed).z
-        texts = self.texts_of(self.clips(target, "evaluation", seed), seed)
-        return texts.z[np.unique(texts.clip, return_index=True)[1]]
+    def input(self, target: str, row: bridge.Strategy, seed: int, part: str = "evaluation") -> np.ndarray:
+        """(n, d): the audio embeddings; for `reconstruction` and `look-up` the text embedding of a reference."""
+        if row.name not in ("reconstruction", "look-up"):
+            return self.audio(target, part, seed).z
+        return self.texts_of(self.clips(target, part, seed), seed).z[self.unread(target, seed, part)[0]]
+
+    @kept
+    def unread(self, target: str, seed: int, part: str = "evaluation") -> tuple[np.ndarray, np.ndarray]:
+        """Of each clip the first reference that no training caption repeats, (n,) row of its captions, and whether it
+        has one, (n,) bool; where it has none its first reference stands in."""
+        known = set(self.texts(target, "train", seed).captions)
+        texts = self.texts_of(self.clips(target, part, seed), seed)
+        new = np.array([caption not in known for caption in texts.captions])
+        order = np.lexsort((np.arange(len(new)), ~new, texts.clip))             # by clip, the new ones first
+        first = order[np.unique(texts.clip, return_index=True)[1]]
+        return first, new[first]
 
     def _decode(self, trained: Trained, z: np.ndarray, decoding: str) -> list[str]:
         settings = self.config.generate

@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 def trainings(pipeline: Pipeline, target: str) -> dict[str, bridge.Strategy]:
     """The different decoders that the target's rows need: training -> the first row that asks for it."""
-    rows = [row for row in pipeline.strategies(target) if row.name not in ("copy", "shuffled", "human")]
+    rows = [row for row in pipeline.strategies(target) if row.name not in bridge.NO_DECODER]
     return {row.training: row for row in reversed(rows)}
 
 
@@ -72,7 +72,7 @@ def _single(job: Job, watch: Watch | None):
 def _side_by_side(pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], workers: int,
                   watch: Watch | None) -> None:
     report = progress.Progress(f"training {len(jobs)} decoders, {workers} at a time",
-                               sum(pipeline.train_settings(job.target, job.row).epochs for job in jobs), "epochs")
+                               sum(pipeline.settings_of(job.target, job.row)[0].epochs for job in jobs), "epochs")
     finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
     made_by = pipeline.config, pipeline.store.root, pipeline.store.refresh
     # spawn, not fork: the parent has PyTorch's threads
@@ -130,6 +130,6 @@ def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wa
     """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such
     training, or another one of that name."""
     pipeline = Pipeline(settings, store.Store(root, refresh))
-    known = set(job.row.training.split("+")) <= {"text", *bridge.TRAINING}
+    known = job.row.training in ("text", *bridge.TRAINING)
     if known and pipeline.store.id("decoder", pipeline.decoder_key(*job)) == wanted:
         pipeline.decoder(job.target, job.row.name, job.seed)

@@ -33,7 +33,8 @@ class Clip:
     id: str                            # unique in its data set; the official file name where there is one
     captions: tuple[str, ...]          # as published, not normalised; may be empty for recordings without captions
     audio: Path | None = None          # None where the split was asked for without audio, or where the file is missing
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()       # of what sounds in it
+    content: str = ""                  # all of that in one name, where the data set knows that nothing else sounds
 
 
 @dataclass(frozen=True)

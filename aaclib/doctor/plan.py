@@ -25,7 +25,6 @@ FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}      # sustained, in smal
 STEP_S = {"cpu": 0.0, "cuda": 0.012, "mps": 0.03}           # a training step at least
 WINDOW_S = {"cpu": 0.36, "cuda": 0.02, "mps": 0.05}         # one ten-second window through HTSAT or Cnn14, decoded
 TOKENS, BERT_TOKENS = 15, 30522        # of a caption, about; of BERT's vocabulary
-COPIED = {"copy", "human"}             # rows whose captions no decoder writes
 TINY_CLAP_S = 0.0046                   # an epoch of the tiny CLAP, a clip, two threads
 FEWEST_STEPS = 100                     # of the tiny CLAP's training; smoke takes 147
 SCENE_S = 0.015                        # to render a synthetic scene, two processes
@@ -81,8 +80,8 @@ def plan(config: Config) -> Plan:
     notes = [f"The table of {target} is left out: {why}" for target, why in left_out.items()]
     counts = {t: {s: _count(config, t, s) for s in SPLITS} for t in targets}
     # rows of one training share a decoder; the run that `captioner` names has trained them all
-    decoders = {t: set() if config.captioner else {bridge.strategy(name).training for name in set(names) - COPIED}
-                for t, names in targets.items()}
+    decoders = {t: {bridge.strategy(name).training for name in set(names) - set(bridge.NO_DECODER)}
+                if not config.captioner else set() for t, names in targets.items()}
     notes += [f"{target}: the captions are not here yet, so its times are missing."
               for target, trainings in decoders.items() if trainings and not counts[target]["train"][1]]
     seeds = len(config.seeds)
@@ -160,14 +159,15 @@ def _vocabulary(config: Config) -> int:
 
 
 def _training(config: Config, trainings: set[str], count: dict, device: str) -> float:
-    captions = count["train"][1] * sum(config.train.epochs_of(name == "supervised") for name in trainings)
+    passes = sum((1 + (name == bridge.BOUND)) * config.settings_of(name)[0].epochs for name in trainings)
+    captions = count["train"][1] * passes
     flop = 6 * _parameters(config) * TOKENS * captions
     steps = captions / config.train.batch_size
     return max(flop / FLOPS[device], steps * STEP_S[device])
 
 
 def _decoding(config: Config, names: tuple[str, ...], count: dict, device: str) -> float:
-    rows = set(names) - COPIED - {"shuffled"}
+    rows = set(names) - set(bridge.NO_DECODER)
     beams = config.generate.beam * len(rows & set(config.generate.beam_rows))
     flop = 2 * _parameters(config) * config.generate.max_tokens * count["evaluation"][0]
     return (len(rows) + beams) * (1 + flop / FLOPS[device])

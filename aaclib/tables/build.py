@@ -11,8 +11,9 @@ import pandas as pd
 
 from aaclib.paths import project_root
 from aaclib.plots.results import METRIC_LABELS
-from aaclib.tables.facts import ALPHA, IN_DOMAIN, in_domain, missing_frame
-from aaclib.tables.table import RELATIVE, WEAK, Cell, Row, Table
+from aaclib.tables import facts
+from aaclib.tables.facts import IN_DOMAIN, in_domain, missing_frame
+from aaclib.tables.table import ABOVE, MARKS, RELATIVE, WEAK, Cell, Row, Table
 
 
 def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence[Row] = ()) -> Table:
@@ -23,9 +24,9 @@ def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence
     names = [m for m in exp.config.metrics.names if m in set(results.metric)]
     tests = {m: exp.comparisons(target, m, decoding, against=best) for m in names if (best := best_row(results, m))}
     title = f"{exp.dataset(target).title}, {decoding} decoding: scores x100."
-    table = build(results, names, exp.relative(target, decoding), tests, exp.config.metrics.headline, title,
-                  exp.synthetic)
-    return replace(table, rows=(*table.rows, *others, *published_rows(target, names)),
+    shares = {RELATIVE: exp.relative(target, decoding), ABOVE: exp.above_chance(target, decoding)}
+    table = build(results, names, shares, tests, exp.config.metrics.headline, title, exp.synthetic)
+    return replace(table, rows=(*_labelled(exp, table), *others, *published_rows(target, names)),
                    notes=(*table.notes, *_run_notes(exp, target, decoding)), label=f"tab:{target}-{decoding}")
 
 
@@ -36,11 +37,14 @@ def judged_table(exp: Any, target: str) -> Table | None:
         return None
     title = f"{exp.dataset(target).title}, judged without references: x100."
     table = build(frame, list(frame.metric.unique()), headline="self_r@10", title=title, synthetic=exp.synthetic)
-    partial = "" if exp.config.metrics.judge else (
-        "; it is the CLAP whose embeddings the captions were written from, and partial: --set metrics.judge=... names "
-        "another")
-    note = f"The judge is {exp.judge(exp.seeds[0]).name}{partial}."
-    return replace(table, notes=(*table.notes, note), label=f"tab:{target}-judged")
+    partial = ("; it is partial, above all to `copy`, which it chose: --set metrics.judge=... names another"
+               if exp.partial_judge else "")
+    note = f"The judge is {facts.judge(exp)}{partial}."
+    return replace(table, rows=_labelled(exp, table), notes=(*table.notes, note), label=f"tab:{target}-judged")
+
+
+def _labelled(exp: Any, table: Table) -> tuple[Row, ...]:
+    return tuple(replace(row, label=facts.human(exp) if row.name == "human" else "") for row in table.rows)
 
 
 def best_row(results: pd.DataFrame, metric: str) -> str | None:
@@ -49,23 +53,23 @@ def best_row(results: pd.DataFrame, metric: str) -> str | None:
     return None if weak.empty else str(weak.loc[weak.value.idxmax(), "strategy"])
 
 
-def build(results: pd.DataFrame, metrics: Sequence[str], relative: pd.DataFrame | None = None,
+def build(results: pd.DataFrame, metrics: Sequence[str], shares: Mapping[str, pd.DataFrame | None] | None = None,
           comparisons: Mapping[str, pd.DataFrame] | None = None, headline: str = "cider_d", title: str = "",
           synthetic: bool = False) -> Table:
-    """A Table from frames: `results` (strategy, group, metric, value, low, high, n, seeds, note; fractions), `relative`
-    (strategy, metric, value, low, high; fractions), `comparisons` (metric -> a, b, p_holm). Shown x100."""
-    ratios = {} if missing_frame(relative) else {
-        r.strategy: _cell(r) for r in relative[relative.metric == headline].itertuples()}
+    """A Table from frames: `results` (strategy, group, metric, value, low, high, n, seeds, note; fractions), `shares`
+    (column -> strategy, metric, value, low, high; fractions), `comparisons` (metric -> as `Experiment.tested`). Shown
+    x100."""
+    ratios = {column: {r.strategy: _cell(r) for r in frame[frame.metric == headline].itertuples()}
+              for column, frame in (shares or {}).items() if not missing_frame(frame)}
     rows = []
     for (strategy, group), part in results.groupby(["strategy", "group"], sort=False):
         cells = {r.metric: _cell(r) for r in part.itertuples() if r.metric in metrics}
-        if strategy in ratios:
-            cells[RELATIVE] = ratios[strategy]
+        cells |= {column: found[strategy] for column, found in ratios.items() if strategy in found}
         rows.append(Row(strategy, group, cells, n=int(part.n.max()) if part.n.notna().any() else None))
     shown = [m for m in metrics if any(_has(r, m) for r in rows)]
     _rank(rows, shown, comparisons or {})
-    columns = (*shown, RELATIVE) if any(RELATIVE in r.cells for r in rows) else tuple(shown)
-    marked = any(cell.tied for row in rows for cell in row.cells.values())
+    columns = (*shown, *(column for column in ratios if any(column in r.cells for r in rows)))
+    marked = {cell.mark for row in rows for cell in row.cells.values()}
     return Table(title, columns, tuple(rows), tuple(_notes(results, metrics, shown, headline, marked)), headline,
                  synthetic)
 
@@ -120,32 +124,34 @@ def _rank(rows: Sequence[Row], metrics: Sequence[str], comparisons: Mapping[str,
         if len(weak) < 2:
             continue
         weak.sort(key=lambda row: -row.cells[metric].value)
-        tied = _not_different(weak[0].name, comparisons.get(metric))
+        marks = _not_established(weak[0].name, comparisons.get(metric))
         values = [round(row.cells[metric].value, 1) for row in weak]
         for row, value in zip(weak, values, strict=True):
             rank = 1 + sum(other > value for other in values)     # rows that show the same number share a place
-            row.cells[metric] = replace(row.cells[metric], rank=rank if rank < 3 else 0, tied=row.name in tied)
+            row.cells[metric] = replace(row.cells[metric], rank=rank if rank < 3 else 0, mark=marks.get(row.name, ""))
 
 
-def _not_different(best: str, frame: pd.DataFrame | None) -> set[str]:
-    if missing_frame(frame):
-        return set()
-    unclear = frame[frame.p_holm >= ALPHA]
-    return set(unclear[unclear.a == best].b) | set(unclear[unclear.b == best].a)
+def _not_established(best: str, tests: pd.DataFrame | None) -> dict[str, str]:
+    """Row -> what its difference from the best is not."""
+    found = {}
+    for _, test in ([] if missing_frame(tests) else tests.iterrows()):
+        if best in (test.a, test.b) and not facts.established(test):
+            found[test.a if test.b == best else test.b] = "†" if facts.over_clips(test) else "°"
+    return found
 
 
 def _notes(results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], headline: str,
-           marked: bool) -> list[str]:
+           marked: set[str]) -> list[str]:
     usable = results[results.value.notna()]
     n, count = usable.n.dropna().unique(), int(usable.seeds.max()) if len(usable) else 0
     size = f"{int(n[0])} clips" if len(n) == 1 else f"{int(min(n))} to {int(max(n))} clips" if len(n) else "no clips"
     notes = ["No metric could be computed."] if usable.empty else [
-        f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 % "
-        f"bootstrap over clips{' and seeds' if count > 1 else ''}.",
+        f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 %, "
+        f"{'over clips and seeds' if count > 1 else 'bootstrap over clips, for these trainings'}"
+        + (", and rough: two seeds tell little of how much a seed matters." if count == 2 else "."),
         "Bold: best, underlined: second, both among the rows that learned from text alone; the others do not compete.",
     ]
-    if marked:
-        notes.append(f"°: not significantly different from the best (paired permutation test, Holm, level {ALPHA}).")
+    notes += [f"{mark}: the difference from the best is {words}." for mark, words in MARKS.items() if mark in marked]
     for metric in metrics:
         label, part = METRIC_LABELS.get(metric, metric), results[(results.metric == metric) & results.value.isna()]
         reasons = part.note.fillna("").astype(str).replace("", "no reason was recorded")
@@ -175,16 +181,18 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
     if reason := exp.why_no_relative(target, decoding):
         notes.append(f"Relative performance is absent. {reason}")
     else:
-        notes.append("Relative: the row's headline score in per cent of the fully supervised row's.")
+        notes += _about_bound(exp, target)
     left_out = {name: exp.left_out(target, name) for name in exp.config.data.targets[target]}
     notes += [f"{name} is left out: {reason}." for name, reason in left_out.items() if reason]
-    if exp.config.train.supervised_factor > 1 and not exp.source:
-        notes.append(f"The supervised decoder was trained for {exp.config.train.epochs_of(True)} epochs, the others "
-                     f"for {exp.config.train.epochs}.")
-    if len(exp.seeds) > 1:
-        notes.append("The tests are over clips, for these trained decoders; a difference smaller than the spread over "
-                     "seeds is not established by them.")
     notes += [note for note in split.notes if note]
     if errors := exp.audio(target, "evaluation", seed).errors:
         notes.append(f"{len(errors)} recordings could not be read and are left out, for example {next(iter(errors))}.")
     return notes
+
+
+def _about_bound(exp: Any, target: str) -> list[str]:
+    bound, found = exp.bound(target), exp.bounds(target)
+    chosen = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items() if not pd.isna(value))
+    return [f"Rel.: the row's headline score in per cent of the bound's, {bound}"
+            + (f", chosen on the validation clips ({chosen} CIDEr-D)." if chosen else "."),
+            "Above chance: the same once what captions on the wrong clips reach is taken from both."]

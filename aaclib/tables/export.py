@@ -56,20 +56,22 @@ def letters(text: str) -> str:
 
 
 def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
-    """Writes everything below `exp.tables` and returns the files: results.csv, relative.csv and judged.csv (tidy,
-    fractions), for each table LaTeX (also with all intervals) and Markdown, numbers.tex, per_clip/ with a CSV a row and
-    seed."""
+    """Writes everything below `exp.tables` and returns the files: results.csv, relative.csv, above_chance.csv,
+    content.csv and judged.csv (tidy, fractions), for each table LaTeX (also with all intervals) and Markdown,
+    numbers.tex, per_clip/ with a CSV a row and seed."""
     folder, written = Path(exp.tables), []
     scored = [(target, decoding) for target, decoding in decodings(exp) if has_references(exp, target)]
     results = _together(exp.results(*place) for place in scored)
     relative = _together(exp.relative(*place) for place in scored)
+    above = _together(exp.above_chance(*place) for place in scored)
+    content = _together(exp.by_content(target) for target, decoding in scored if decoding == "greedy")
     if results is not None:
-        written += [write_csv(results, folder / "results.csv"),
+        written += [write_csv(_marked(exp, results), folder / "results.csv"),
                     _write(folder / "numbers.tex", macros(results, relative))]
-    if relative is not None:
-        written.append(write_csv(relative, folder / "relative.csv"))
-    if (judged := _together(map(exp.judgement, exp.targets))) is not None:
-        written.append(write_csv(judged, folder / "judged.csv"))
+    frames = {"relative": relative, "above_chance": above, "content": content,
+              "judged": _together(map(exp.judgement, exp.targets))}
+    written += [write_csv(_marked(exp, frame), folder / f"{name}.csv") for name, frame in frames.items()
+                if frame is not None]
     for table in tables:
         name = table.label.removeprefix("tab:")
         written += [_write(folder / f"{name}.tex", table.latex()),
@@ -82,8 +84,13 @@ def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
                 # a CSV has no lists: the references of a clip as one JSON text
                 texts = [json.dumps(list(texts), ensure_ascii=False) for texts in frame.references]
                 path = folder / "per_clip" / f"{target}_{row.name}_{decoding}_seed{seed}.csv"
-                written.append(write_csv(frame.assign(references=texts), path))
+                written.append(write_csv(_marked(exp, frame.assign(references=texts)), path))
     return [*written, *_captions(exp, folder)]
+
+
+def _marked(exp: Any, frame: pd.DataFrame) -> pd.DataFrame:
+    """With a column that says so where the numbers or captions were learned from a synthetic world."""
+    return frame.assign(world="synthetic") if exp.synthetic else frame
 
 
 def _together(frames: Iterable[pd.DataFrame | None]) -> pd.DataFrame | None:
@@ -99,7 +106,7 @@ def _captions(exp: Any, folder: Path) -> list[Path]:
         frame = pd.DataFrame({"clip": [clip.id for clip in exp.clips(target, "evaluation", seed)]})
         for row in [r for r in exp.strategies(target) if r.name != "human"]:
             frame[row.name] = exp.captions(target, row.name, seed)
-        written.append(write_csv(frame, folder / f"captions_{target}.csv"))
+        written.append(write_csv(_marked(exp, frame), folder / f"captions_{target}.csv"))
     return written
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from aaclib import text
+from aaclib.experiment import ALPHA
 
-ALPHA = 0.05                           # level of the tests that choose words and marks
+SEEDS_FOR_A_CLAIM = 3                  # from here on a sentence about a method needs the test over seeds as well
 COMPARED = "lower-nopunct"             # captions are the same if they are so, whatever a decoder reads and writes
 
 
@@ -52,28 +53,43 @@ def all_pairs(exp: Any, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
     return paired(pipeline, name, part or "train", seed)
 
 
-def pair(tests: pd.DataFrame | None, a: str, b: str) -> dict[str, float] | None:
-    """The comparison a - b from `Experiment.comparisons`, whichever way round it was made; None if it was not."""
+def pair(tests: pd.DataFrame | None, a: str, b: str) -> pd.Series | None:
+    """The comparison a - b from `Experiment.tested`, whichever way round it was made; None if it was not."""
     if missing_frame(tests):
         return None
-    for r in tests.itertuples():
+    for _, r in tests.iterrows():
         if (r.a, r.b) == (a, b):
-            return {"difference": r.difference, "low": r.low, "high": r.high, "p": r.p, "p_holm": r.p_holm}
+            return r
         if (r.a, r.b) == (b, a):
-            return {"difference": -r.difference, "low": -r.high, "high": -r.low, "p": r.p, "p_holm": r.p_holm}
+            turned = r.copy()
+            turned[["a", "b", "difference", "low", "high"]] = a, b, -r.difference, -r.high, -r.low
+            return turned
     return None
 
 
+def over_clips(test: pd.Series) -> bool:
+    """Whether these decoders differ on more than these clips."""
+    return bool(test.p_holm < ALPHA)
+
+
+def established(test: pd.Series) -> bool:
+    """Whether the methods differ: over clips and, where there are enough seeds to ask, over seeds as well."""
+    return over_clips(test) and (test.seeds < SEEDS_FOR_A_CLAIM or bool(test.p_seeds_holm < ALPHA))
+
+
 def verdict(tests: pd.DataFrame | None, a: str, b: str) -> str:
-    """'a is better (5.2 points, ...)' or 'the difference is not significant (...)', x100."""
+    """'a is better (...)', 'a is better in these trainings alone' or 'the difference is not significant', x100."""
     p = pair(tests, a, b)
     if p is None:
         return "the two were not tested against each other"
-    size = (f"{100 * p['difference']:+.1f} points, interval {100 * p['low']:+.1f} to {100 * p['high']:+.1f}, "
-            f"p = {p['p_holm']:.3f} after Holm")
-    if not p["p_holm"] < ALPHA:
+    seeds = f", over seeds {p.p_seeds_holm:.3f}" if not np.isnan(p.p_seeds_holm) else ""
+    size = (f"{100 * p.difference:+.1f} points, interval {100 * p.low:+.1f} to {100 * p.high:+.1f}, p over clips "
+            f"{p.p_holm:.3f}{seeds}; {len(tests)} tests together")
+    if not over_clips(p):
         return f"the difference is not significant ({size})"
-    return f"{a if p['difference'] > 0 else b} is better ({size})"
+    better = a if p.difference > 0 else b
+    return (f"{better} is better ({size})" if established(p)
+            else f"{better} is better in these trainings, which does not say that it is with other seeds ({size})")
 
 
 def shown(row: pd.Series) -> str:
@@ -92,3 +108,16 @@ IN_DOMAIN = ("In-domain CLAP: it was trained on recordings and captions of this 
 def in_domain(exp: Any, target: str) -> bool:
     """Whether the run trained its CLAP on the target's own recordings."""
     return exp.config.clap.backend == "tiny" and exp.config.data.pretrain == target
+
+
+def human(exp: Any) -> str:
+    """Whose captions the references are: in a synthetic world a grammar wrote them."""
+    return "reference" if all(exp.dataset(target).synthetic for target in exp.targets) else "human"
+
+
+def judge(exp: Any) -> str:
+    """The CLAP that judges captions without references, in words."""
+    if exp.partial_judge:
+        return "the CLAP that the captions were written from"
+    name = exp.judge(exp.seeds[0]).name
+    return name if exp.config.metrics.judge else "another seed's CLAP, trained alike"

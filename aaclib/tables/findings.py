@@ -1,7 +1,7 @@
-"""What a run found, said in sentences whose wording is chosen by its own numbers and intervals; nothing is hard-coded.
+"""What notebooks 01 to 05 found, in sentences whose wording is chosen by the run's own numbers; nothing is hard-coded.
 
-Each function takes an `aaclib.Experiment` and returns `Findings`, which a notebook shows as a list. A difference is
-called one only where the paired test says so after Holm's correction; a number comes with its interval.
+Each function takes an `aaclib.Experiment` and returns `Findings`, which a notebook shows as a list. The answers to the
+paper's question are in aaclib.tables.conclusions.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from aaclib import gap as gaps
 from aaclib import retrieval, training
 from aaclib.escape import markdown
 from aaclib.plots.results import METRIC_LABELS
-from aaclib.tables import facts, frames
-from aaclib.tables.facts import ALPHA, has_references, pair, shown
+from aaclib.tables import facts
+from aaclib.tables.facts import has_references
 from aaclib.tables.table import WEAK
 
 
@@ -165,16 +165,12 @@ def decoded(exp: Any) -> Findings:
                                 f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))}).")
         if not has_references(exp, target):
             continue
-        frame = exp.results(target)
-        value = 100 * frame[frame.metric == metric].set_index("strategy").value.dropna()
-        weak = [r.name for r in exp.strategies(target) if r.group in WEAK and r.name in value]
+        told, value = exp.told(target, metric), _values(exp, target, metric)
         controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
-        for control, words in controls.items():
-            if control in value and weak:
-                best = max(weak, key=value.get)
-                tests = exp.comparisons(target, metric, "greedy", against=control)
-                found.about(target, f"{best} ({value[best]:.1f}) against {words} ({value[control]:.1f}), "
-                                    f"{METRIC_LABELS[metric]}: {facts.verdict(tests, best, control)}.")
+        for test in told[told.b.isin(controls) & told.a.isin([r.name for r in exp.strategies(target)
+                                                             if r.group in WEAK])].itertuples():
+            found.about(target, f"{test.a} ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
+                                f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}.")
         if {"reconstruction", "baseline"} <= set(value.index):
             found.about(target, "given the text embedding itself the decoder reaches "
                                 f"{value['reconstruction']:.1f}, given the audio embedding {value['baseline']:.1f}; "
@@ -183,98 +179,31 @@ def decoded(exp: Any) -> Findings:
     return found
 
 
-def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
-    """The run's answer to the paper's question, one target after the other."""
-    found, metric, winners = Findings(), exp.config.metrics.headline, {}
-    for target in exp.targets:
-        if not has_references(exp, target):
-            found.append(f"**{target}** has no reference captions to score against.")
-            continue
-        weak = _weak(_of_metric(exp.results(target, decoding), metric))
-        if weak.empty:
-            found.about(target, f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
-            continue
-        winners[target] = best = weak.value.idxmax()
-        if facts.in_domain(exp, target):
-            found.about(target, facts.IN_DOMAIN)
-        _ranking(found, exp, target, weak, best, decoding)
-        _relative(found, exp, target, best, decoding)
-    if len(winners) > 1:
-        listed = ", ".join(f"{target}: {winner}" for target, winner in winners.items())
-        same = len(set(winners.values())) == 1
-        found.append(f"The targets {'agree on' if same else 'do not agree on'} the highest row ({listed}).")
-    if winners and len(exp.seeds) == 1:
-        found.append("One seed: the intervals cover the choice of clips, not that of the training run; a small "
-                     "difference may turn with another seed.")
-    if winners and exp.synthetic:
-        found.append("This is a synthetic world: none of these numbers says how well real recordings are described.")
-    return found
-
-
-def judged(exp: Any) -> Findings:
-    """Whether captions fit their clips where nobody wrote references: the best row against chance, by the judge."""
-    if reason := exp.why_no_judgement():
-        return Findings([reason])
+def gate(exp: Any) -> Findings:
+    """Whether the decoders are good enough for strategies to be compared: given the embedding of a caption that it has
+    not read, does a decoder write a better caption than the nearest training caption is?"""
     found = Findings()
-    for target in exp.targets:
-        for metric in ("self_r@10", "label_recall"):
-            rows = _of_metric(exp.judgement(target), metric)
-            weak = _weak(rows)
-            if weak.empty or "shuffled" not in rows.index:
-                continue
-            best, chance = weak.loc[weak.value.idxmax()], rows.loc["shuffled"]
-            apart = "clearly above" if best.low > chance.high else "not clearly above"
-            human = f"; human captions {shown(rows.loc['human'])}" if "human" in rows.index else ""
-            found.append(f"**{target}**, {METRIC_LABELS[metric]} (n = {int(best.n)}): {best.name} has the highest, "
-                         f"{shown(best)}, {apart} captions on the wrong clips, {shown(chance)}{human}.")
+    for target in [t for t in exp.targets if has_references(exp, t)]:
+        if not {"reconstruction", "look-up"} <= {row.name for row in exp.strategies(target)}:
+            continue
+        n, (written, looked_up), test = exp.gate(target)
+        if test is None:
+            found.about(target, f"of {n} clips with a caption that is not in the training text nothing can be said.")
+            continue
+        size = (f"{METRIC_LABELS[exp.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
+                f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
+                f"{100 * test.low:+.1f} to {100 * test.high:+.1f}")
+        if test.difference > 0:
+            found.about(target, "given the embedding of a caption that it has not read, the decoder writes one that "
+                                f"describes the clip better than the nearest training caption does ({size}).")
+        else:
+            found.about(target, "the decoder is the bottleneck, not the gap: the training caption nearest to a text "
+                                f"embedding describes the clip better than what the decoder writes ({size}). The "
+                                "rows are compared under that ceiling: more epochs (train.epochs) or a higher "
+                                "learning rate (train.lr) would raise it.")
     return found
 
 
-def _of_metric(results: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows that have a value in this metric, by strategy."""
-    return results[(results.metric == metric) & results.value.notna()].set_index("strategy")
-
-
-def _weak(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows.group.isin(WEAK)]
-
-
-def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
-    metric = exp.config.metrics.headline
-    found.append(f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
-                 f"learned from text alone has **{best}**, {shown(weak.loc[best])}.")
-    if len(exp.seeds) > 1:
-        by_seed = frames.by_seed(exp, target, metric, decoding).pivot(index="seed", columns="strategy", values="value")
-        wins = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
-        found.about(target, f"{best} is the highest in {wins} of {len(exp.seeds)} seeds; the tests below are over "
-                            "clips.")
-    others = [name for name in weak.index if name != "baseline"]
-    if "baseline" in weak.index and others:
-        tests = exp.comparisons(target, metric, decoding, against="baseline")
-        compared = {name: p for name in others if (p := pair(tests, name, "baseline"))}
-        sure = {name: p["difference"] for name, p in compared.items() if p["p_holm"] < ALPHA}
-        better = ", ".join(name for name, difference in sure.items() if difference > 0) or "none"
-        worse = ", ".join(name for name, difference in sure.items() if difference < 0) or "none"
-        found.about(target, f"of {len(others)} ways to bridge the gap, significantly better than the plain swap "
-                            f"({shown(weak.loc['baseline'])}): {better}; significantly worse: {worse}.")
-    tests = exp.comparisons(target, metric, decoding, against=best)
-    level = [n for n in weak.index if n != best and (p := pair(tests, best, n)) and not p["p_holm"] < ALPHA]
-    if level:
-        found.about(target, f"these clips cannot tell {best} from {', '.join(level)}: their order is not a result.")
-
-
-def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) -> None:
-    metric, relative = exp.config.metrics.headline, exp.relative(target, decoding)
-    if facts.missing_frame(relative):
-        found.about(target, f"no relative performance. {exp.why_no_relative(target, decoding)}")
-        return
-    if "shuffled" in {row.name for row in exp.rows(target, decoding)}:
-        p = pair(exp.comparisons(target, metric, decoding, against="shuffled"), "supervised", "shuffled")
-        if p and not (p["p_holm"] < ALPHA and p["difference"] > 0):
-            found.about(target, "the fully supervised decoder is itself not better than captions on the wrong clips, "
-                                "so its training has not succeeded and relative performance means nothing here.")
-            return
-    for r in relative[(relative.metric == metric) & (relative.strategy == best)].itertuples():
-        found.about(target, f"trained on text alone, {best} reaches {100 * r.value:.0f} % of the fully supervised "
-                            f"decoder's {METRIC_LABELS[metric]} (95 % interval {100 * r.low:.0f} to "
-                            f"{100 * r.high:.0f} %).")
+def _values(exp: Any, target: str, metric: str) -> pd.Series:
+    frame = exp.results(target)
+    return 100 * frame[frame.metric == metric].set_index("strategy").value.dropna()

@@ -11,6 +11,7 @@ import pandas as pd
 
 from aaclib import bridge, datasets, gap, retrieval, seeds, text, training
 from aaclib.datasets import leakage
+from aaclib.tables import facts
 from aaclib.tables.facts import COMPARED, has_references, paired, training_captions
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -102,8 +103,8 @@ def neighbours(exp: Any, target: str, seed: int, clips: int = 3, count: int = 3)
             near.setdefault(texts.captions[i], float(cosine[i]))
             if len(near) == count:
                 break
-        human = clip.captions[0] if clip.captions else "-"
-        rows += [{"clip": clip.id, "a human wrote": human, "near it lies": c, "cosine": v} for c, v in near.items()]
+        written = clip.captions[0] if clip.captions else "-"
+        rows += [{"clip": clip.id, facts.human(exp): written, "near it lies": c, "cosine": v} for c, v in near.items()]
     return pd.DataFrame(rows)
 
 
@@ -113,8 +114,6 @@ def sigmas(estimate: gap.Estimate) -> pd.DataFrame:
     if used not in found:
         used = "given by the profile"
         found[used] = estimate.sigma_value
-    if estimate.without_gap is not None:
-        found["rms without the gap"] = estimate.without_gap
     return pd.DataFrame([{"estimator": name, "σ": value, "σ²": value**2, "d σ²": estimate.dim * value**2,
                           "used": "yes" if name == used else ""} for name, value in found.items()])
 
@@ -138,7 +137,7 @@ def decoders(exp: Any) -> pd.DataFrame:
     """Each decoder that is trained, and the rows of the table that use it."""
     rows = []
     for target in exp.targets:
-        users = [row for row in exp.strategies(target) if row.name not in ("copy", "human")]
+        users = [row for row in exp.strategies(target) if row.name not in bridge.NO_DECODER]
         for name in training.trainings(exp, target):
             using = [row.name for row in users if row.training == name]
             rows.append({"target": target, "decoder": name, "rows that use it": ", ".join(using)})
@@ -162,7 +161,7 @@ def variety(exp: Any, target: str, seed: int) -> pd.DataFrame:
     known = set(text.normalise(training_captions(exp, target), COMPARED))
     made = {row.name: exp.captions(target, row.name, seed) for row in exp.strategies(target) if row.name != "human"}
     if has_references(exp, target):
-        made["human"] = [c for clip in exp.clips(target, "evaluation", seed) for c in clip.captions]
+        made[facts.human(exp)] = [c for clip in exp.clips(target, "evaluation", seed) for c in clip.captions]
     rows = []
     for name, captions in made.items():
         # a decoder may end at once: an empty caption stays one, and is counted

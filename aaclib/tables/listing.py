@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 
 from aaclib.escape import NO_MATH
+from aaclib.plots.results import METRIC_LABELS
+from aaclib.tables import facts
 from aaclib.tables.facts import has_references
 
 
 def side_by_side(exp: Any, target: str, index: int, seed: int, strategies: Sequence[str] | None = None,
                  decoding: str = "greedy") -> pd.DataFrame:
     """What each row of the table says about one evaluation clip: columns row, caption and, with references, the
-    clip's own score in the headline metric (x100). The human captions come first."""
+    clip's own score in the headline metric (x100). The references come first."""
     clip = exp.clips(target, "evaluation", seed)[index]
-    rows = [{"row": "human", "caption": caption} for caption in clip.captions]
+    rows = [{"row": facts.human(exp), "caption": caption} for caption in clip.captions]
     metric, scored = exp.config.metrics.headline, has_references(exp, target)
     for row in exp.strategies(target):
         if row.name == "human" or (strategies is not None and row.name not in strategies):
@@ -26,7 +28,7 @@ def side_by_side(exp: Any, target: str, index: int, seed: int, strategies: Seque
         entry = {"row": row.name, "caption": exp.captions(target, row.name, seed, decoding)[index]}
         if scored:
             frame = exp.per_clip(target, row.name, seed, decoding)
-            entry["score"] = 100 * float(frame[metric].iloc[index]) if metric in frame else np.nan
+            entry[METRIC_LABELS[metric]] = 100 * float(frame[metric].iloc[index]) if metric in frame else np.nan
         rows.append(entry)
     return pd.DataFrame(rows)
 

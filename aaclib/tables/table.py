@@ -20,7 +20,11 @@ GROUP_TITLES = {
     "published": "Published by others",
 }
 WEAK = ("baseline", "training", "inference", "both")     # the groups in which best and second are sought
-RELATIVE = "relative"
+RELATIVE, ABOVE = "relative", "above chance"             # columns that are shares of the bound's headline score
+# what a sign behind a number says of its difference from the best
+MARKS = {"°": "not significant in these trainings (paired permutation test over clips, Holm, level 0.05)",
+         "†": "significant over clips in these trainings, not over seeds (paired t-test, Holm): not established of the "
+              "methods"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Cell:
     low: float | None = None
     high: float | None = None
     rank: int = 0                      # 1 best, 2 second among the weakly-supervised rows
-    tied: bool = False                 # its difference from the best is not significant
+    mark: str = ""                     # what its difference from the best is not: one of MARKS
 
     @property
     def text(self) -> str:
@@ -42,9 +46,9 @@ class Cell:
         missing = self.low is None or self.high is None or math.isnan(self.low)
         return "" if missing else f"[{self.low:.1f}, {self.high:.1f}]"
 
-    def marked(self, best: str, second: str, tied: str = "°") -> str:
-        """The text inside `best` or `second`, templates with one %s, by rank; `tied` behind it if it is."""
-        return {1: best, 2: second}.get(self.rank, "%s") % self.text + (tied if self.tied else "")
+    def marked(self, best: str, second: str) -> str:
+        """The text inside `best` or `second`, templates with one %s, by rank; its mark behind it."""
+        return {1: best, 2: second}.get(self.rank, "%s") % self.text + self.mark
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class Row:
     cells: dict[str, Cell]
     n: int | None = None
     source: str = ""
+    label: str = ""                    # what it is called where the name would mislead
+
+    @property
+    def shown(self) -> str:
+        return self.label or self.name
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,8 @@ class Table:
         return [row.cells.get(column, Cell()) for column in self.columns]
 
     def heading(self, column: str) -> str:
+        if column == ABOVE:
+            return ABOVE
         metric = self.headline if column == RELATIVE else column
         return ("rel. " if column == RELATIVE else "") + METRIC_LABELS.get(metric, metric)
 
@@ -91,7 +102,7 @@ class Table:
                         f'border-top:1px solid #999">{html.escape(GROUP_TITLES[group])}</td></tr>')
             for row in rows:
                 cells = "".join(map(_html, self.cells(row)))
-                body.append(f'<tr><td style="text-align:left">{html.escape(row.name)}</td>{cells}</tr>')
+                body.append(f'<tr><td style="text-align:left">{html.escape(row.shown)}</td>{cells}</tr>')
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         mark = '<p style="color:#888"><em>synthetic world</em></p>' if self.synthetic else ""
         return (f"<div {NO_MATH}><p><strong>{html.escape(self.title)}</strong></p>"
@@ -107,14 +118,14 @@ class Table:
             lines.append(f"| *{GROUP_TITLES[group]}* |" + " |" * len(self.columns))
             for row in rows:
                 cells = " | ".join(cell.marked("**%s**", "<u>%s</u>") for cell in self.cells(row))
-                lines.append(f"| {markdown(row.name)} | {cells} |")
+                lines.append(f"| {markdown(row.shown)} | {cells} |")
         lines += ["", *(f"- {markdown(note)}" for note in self.notes),
                   *(["", "*synthetic world*"] if self.synthetic else []), ""]
         return "\n".join(lines)
 
     def latex(self, intervals: bool = False) -> str:
         r"""A `table*` for a paper (\usepackage{booktabs}). Best in bold, second underlined, both among the
-        weakly-supervised rows; a circle marks a difference from the best that is not significant. With `intervals`
+        weakly-supervised rows; MARKS say what a difference from the best is not. With `intervals`
         the interval stands under each number."""
         def line(*cells: str) -> str:
             return " & ".join(cells) + r" \\"
@@ -130,7 +141,7 @@ class Table:
             lines += [r"\midrule", line(rf"\multicolumn{{{len(self.columns) + 1}}}{{l}}{{{title}}}")]
             for row in rows:
                 cells = self.cells(row)
-                lines.append(line(latex(row.name), *map(_latex, cells)))
+                lines.append(line(latex(row.shown), *map(_latex, cells)))
                 if intervals and any(cell.interval for cell in cells):
                     lines.append(line("", *(rf"{{\scriptsize {c.interval}}}" if c.interval else "" for c in cells)))
         lines += [r"\bottomrule", r"\end{tabular}", r"\par\smallskip\footnotesize"]
@@ -142,7 +153,8 @@ class Table:
         return f"{needs}\n{body}"
 
     def caption(self) -> str:
-        return self.title + (" Synthetic world: rendered sound scenes, no real recordings." if self.synthetic else "")
+        mark = " Synthetic world: learned from rendered sound scenes, not from real recordings."
+        return self.title + (mark if self.synthetic else "")
 
 
 def _html(cell: Cell) -> str:
@@ -150,5 +162,8 @@ def _html(cell: Cell) -> str:
     return f'<td style="text-align:right">{cell.marked("<strong>%s</strong>", "<u>%s</u>")}{interval}</td>'
 
 
+SIGNS = str.maketrans({"°": r"$^{\circ}$", "†": r"$^{\dagger}$"})
+
+
 def _latex(cell: Cell) -> str:
-    return "--" if cell.text == "-" else cell.marked(r"\textbf{%s}", r"\underline{%s}", r"$^{\circ}$")
+    return "--" if cell.text == "-" else cell.marked(r"\textbf{%s}", r"\underline{%s}").translate(SIGNS)

@@ -20,6 +20,8 @@ class Fake:
     """Captions a file by its content; `raising` says what a file name raises, `stop` after how many files it is
     interrupted."""
 
+    synthetic = False
+
     def __init__(self, key="one", raising=None, stop=None):
         self.key, self.raising, self.stop, self.done = key, raising or {}, stop, []
 
@@ -134,7 +136,7 @@ import os, sys
 import aaclib
 from aaclib import cli
 class Captioner:
-    key, done = "one", 0
+    key, done, synthetic = "one", 0, False
     from_run = classmethod(lambda cls, *_, **__: cls())
     def caption(self, files, beam=1):
         self.done += len(files)

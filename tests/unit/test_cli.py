@@ -27,6 +27,7 @@ def places(tmp_path, monkeypatch):
 class FakeCaptioner:
     """Captions every file by its name; files called bad cannot be read."""
 
+    synthetic = False
     asked: dict = {}
     key = "fake"
 

@@ -102,23 +102,27 @@ def test_gap_statistics_equal_their_definitions():
 @pytest.fixture
 def context():
     z_a, z_t = rows(50, 16, 0, 3), rows(50, 16, 1, -3)
-    return bridge.Context(sigma=0.05, gap=gap.gap_vector(z_a, z_t), audio_mean=z_a.mean(0), text_mean=z_t.mean(0),
-                          memory=z_t)
+    return bridge.Context(sigma=0.05, sigma_without_gap=0.03, gap=gap.gap_vector(z_a, z_t), audio_mean=z_a.mean(0),
+                          text_mean=z_t.mean(0), memory=z_t)
 
 
 def test_halves_are_the_paper_s_formulas(context):
     z = rows(7, 16, 3)
-    noise = context.sigma * np.random.default_rng(5).standard_normal(z.shape, dtype=np.float32)
+    normal = np.random.default_rng(5).standard_normal(z.shape, dtype=np.float32)
+    noise, residual = 0.05 * normal, 0.03 * normal         # rows that take the gap away need less of it
 
     def half(name):
         return bridge.train_half(name)(z, context, np.random.default_rng(5))
 
     assert np.array_equal(half("baseline"), z) and np.array_equal(half("supervised"), z)
+    assert np.array_equal(half("supervised+text"), z)
     assert np.array_equal(half("projection"), z)
     assert np.allclose(half("noise"), bridge.unit(z + noise), atol=1e-6)
     assert np.allclose(half("shift"), bridge.unit(z + context.gap), atol=1e-6)
-    assert np.allclose(half("noise+shift"), bridge.unit(z + noise + context.gap), atol=1e-6)
-    assert np.allclose(half("c3"), bridge.unit(z - context.text_mean + noise), atol=1e-6)
+    published = 0.001**0.5 * normal
+    assert np.allclose(half("shift (published)"), bridge.unit(z + published + context.gap), atol=1e-6)
+    assert np.allclose(half("noise+shift"), bridge.unit(z + residual + context.gap), atol=1e-6)
+    assert np.allclose(half("c3"), bridge.unit(z - context.text_mean + residual), atol=1e-6)
     infer = {name: bridge.infer_half(name)(z, context) for name in ("baseline", "noise", "shift", "c3", "supervised")}
     for name in ("baseline", "noise", "shift", "supervised"):
         assert np.array_equal(infer[name], z)
@@ -137,7 +141,7 @@ def test_a_memory_row_reaches_the_decoder_as_its_own_training_saw_it(context):
 
 def test_zero_sigma_still_shifts(context):
     """The published code silently skipped the shift when the variance was 0."""
-    still = bridge.Context(sigma=0.0, gap=context.gap)
+    still = bridge.Context(gap=context.gap)
     z = rows(4, 16, 2)
     found = bridge.train_half("noise+shift")(z, still, np.random.default_rng(0))
     assert np.allclose(found, bridge.unit(z + still.gap), atol=1e-6)
@@ -153,6 +157,8 @@ def test_renormalise_off_keeps_the_formula_of_the_paper(context):
     ("baseline", "text", "audio", "baseline"), ("noise", "noise", "audio", "training"),
     ("shift+noise", "noise+shift", "audio", "training"), ("projection", "text", "projection", "inference"),
     ("c3+nearest", "c3", "nearest", "both"), ("supervised", "supervised", "audio", "supervised"),
+    ("supervised+text", "supervised+text", "audio", "supervised"),
+    ("shift (published)+projection", "shift (published)", "projection", "both"),
     ("copy", "text", "copy", "control"),
 ])
 def test_names_of_strategies(name, training, inference, group):
@@ -161,7 +167,7 @@ def test_names_of_strategies(name, training, inference, group):
 
 
 @pytest.mark.parametrize("name", ["", "nois", "nearest+projection", "noise+noise", "c3+noise", "supervised+noise",
-                                  "noise+copy"])
+                                  "text", "text+noise", "noise+copy"])
 def test_names_that_mean_nothing_are_refused(name):
     with pytest.raises(ValueError, match="There is no strategy"):
         bridge.strategy(name)
@@ -195,7 +201,8 @@ def test_a_half_that_reads_what_its_entry_does_not_name_is_refused(context, monk
 
 def test_which_strategies_need_pairs(monkeypatch):
     needing = {name for name in (*bridge.TRAINING, *bridge.INFERENCE, "baseline", "copy") if bridge.needs_pairs(name)}
-    assert needing == {"shift", "c3"} and bridge.needs_pairs("noise+shift+projection")
+    assert needing == {"shift", "shift (published)", "noise+shift", "c3"}
+    assert bridge.needs_pairs("noise+shift+projection")
     monkeypatch.setitem(bridge.INFERENCE, "away", bridge.Part(reads_at_inference=("audio_mean",)))
     assert bridge.needs_pairs("noise+away")
 
@@ -203,7 +210,7 @@ def test_which_strategies_need_pairs(monkeypatch):
 def test_a_training_part_without_an_entry_is_refused_by_name():
     row = bridge.Strategy("echo", "noise+echo", "audio", "training")
     for ask in (bridge.train_half, bridge.infer_half, bridge.needs_pairs):
-        with pytest.raises(ValueError, match="no training part 'echo'"):
+        with pytest.raises(ValueError, match="no training 'noise\\+echo'"):
             ask(row)
 
 
@@ -214,11 +221,15 @@ def test_what_a_strategy_misses_is_named():
         bridge.train_half("noise")(rows(2, 4, 0), bridge.Context(sigma=0.1))
 
 
-def test_sigma_without_the_gap_is_that_of_centred_pairs():
+def test_residual_sigma_is_that_of_centred_pairs():
     rng = np.random.default_rng(3)
     z_t = rng.standard_normal((40, 12)).astype(np.float32)
     z_a = z_t + 0.1 * rng.standard_normal((40, 12)).astype(np.float32) + 0.7
-    found = gap.estimate(z_a, z_t)
+    found = gap.estimate(z_a, z_t, "residual")
     centred = (z_a - z_a.mean(0)) - (z_t - z_t.mean(0))
-    assert found.without_gap == pytest.approx(float(np.sqrt(np.mean(centred**2))), rel=1e-4)
-    assert gap.given("0.1", 12, "").without_gap is None
+    assert found.sigma_value == pytest.approx(float(np.sqrt(np.mean(centred**2))), rel=1e-4)
+    # what the gap vector adds to it is the whole of rms
+    assert found.sigma["rms"] ** 2 == pytest.approx(found.sigma_value**2 + np.mean(found.vector**2), rel=1e-4)
+    assert found.value("rms") == found.sigma["rms"] and found.value("0.25") == 0.25
+    with pytest.raises(ValueError, match="no pairs here"):
+        gap.given("0.1", 12, "no pairs here").value("residual")

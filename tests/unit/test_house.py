@@ -21,7 +21,8 @@ LAYERS = (
      "depends"},
     {"gap", "memory", "bridge", "stats", "retrieval"},
     {"datasets", "clap", "embed", "decoder", "resume", "train", "generate", "metrics"},
-    {"inputs", "pipeline", "training", "experiment", "plots", "tables", "captioner", "captioning", "notebook", "runner",
+    {"inputs", "pipeline", "training", "scored", "experiment",
+     "plots", "tables", "captioner", "captioning", "notebook", "runner",
      "doctor", "cli"},
 )
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS, 1) for module in layer}

@@ -82,10 +82,25 @@ def test_a_split_takes_only_its_share_of_the_specifications():
 
     from aaclib.datasets.soundscapes.scenes import SHARE, _place
 
-    drawn = [_place(_draw(WORLDS["dev"], "train", 0, random.Random(i))) for i in range(300)]
-    assert {part for part, (a, b) in SHARE.items() if any(a <= d < b for d in drawn)} == set(SPLITS)
+    drawn = [_draw(WORLDS["dev"], "train", 0, random.Random(i)) for i in range(300)]
+    places = [_place(one.specification) for one in drawn if not one.held_out]
+    assert {part for part, (a, b) in SHARE.items() if any(a <= place < b for place in places)} == set(SPLITS)
     for part, (a, b) in SHARE.items():
-        assert all(a <= _place(scene("dev", part, i)) < b for i in range(40))
+        own = [one for i in range(40) if not (one := scene("dev", part, i)).held_out]
+        assert own and all(a <= _place(one.specification) < b for one in own)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_held_out_combinations_sound_in_evaluation_alone(world):
+    """Whatever the order, the layout and the role: a combination is held out as a set of classes."""
+    drawn = {part: [scene(world, part, i) for i in range(200)] for part in SPLITS}
+    learned = {one.combination for part in ("train", "validation") for one in drawn[part]}
+    held_out = [one for one in drawn["evaluation"] if one.held_out]
+    assert not {one.combination for one in held_out} & learned
+    assert 0.2 < len(held_out) / 200 < 0.6         # there is a part that is new and one that need not be
+    assert not any(one.held_out for one in drawn["evaluation"] if len(one.events) == 1)
+    one = held_out[0]
+    assert replace(one, events=one.events[::-1], layout="sequence").held_out
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -3,121 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from made_results import VALUES, Made, against_best, made
 
-from aaclib import bridge, config, tables
+from aaclib import config, tables
 from aaclib.datasets import Clip, Split
 from aaclib.gap import given
 from aaclib.metrics.io import FormatError
 from aaclib.store import Store
 from aaclib.tables import findings
 from aaclib.tables.table import Cell, Row, Table
-
-VALUES = {"supervised": 0.60, "baseline": 0.30, "noise": 0.45, "projection": 0.4501, "noise+projection": 0.40,
-          "shuffled": 0.05}
-
-
-def made(target="soundscapes-long", decoding="greedy", values=VALUES, missing=True):
-    lines = []
-    for name, value in values.items():
-        about = {"target": target, "strategy": name, "group": bridge.strategy(name).group, "decoding": decoding}
-        for metric, factor in (("cider_d", 1.0), ("meteor", 0.5)):
-            lines.append({**about, "metric": metric, "value": value * factor, "low": (value - 0.04) * factor,
-                          "high": (value + 0.05) * factor, "n": 60, "seeds": 1, "note": ""})
-        if missing:
-            lines.append({**about, "metric": "spice", "value": math.nan, "low": math.nan, "high": math.nan, "n": 60,
-                          "seeds": 0, "note": "SPICE is not installed: run aaclib metrics install-spice"})
-    return pd.DataFrame(lines)
-
-
-def against_best(best, p_values, values=VALUES):
-    return pd.DataFrame([{"a": name, "b": best, "metric": "cider_d", "difference": values[name] - values[best],
-                          "low": values[name] - values[best] - 0.02, "high": values[name] - values[best] + 0.02,
-                          "p": p, "p_holm": p} for name, p in p_values.items()])
-
-
-class Made:
-    """An experiment of made numbers: what tables ask of aaclib.Experiment."""
-
-    def __init__(self, folder, targets=("soundscapes-long",), values=VALUES, p=0.001, captions=2, supervised=True):
-        self.values = {k: v for k, v in values.items() if supervised or k != "supervised"}
-        self.targets, self.seeds, self.p, self.synthetic = targets, (0,), p, targets[0].startswith("soundscapes")
-        self.figures, self.tables, self.supervised = folder / "figures", folder / "tables", supervised
-        rows = tuple(self.values)
-        metrics = config.Metrics(names=("cider_d", "meteor", "spice"))
-        self.config = config.Config(data=config.Data(targets=dict.fromkeys(targets, (*rows, "shift"))), metrics=metrics)
-        self.count = captions
-
-    def dataset(self, name):
-        return SimpleNamespace(title=name.title(), synthetic=self.synthetic)
-
-    def split(self, target, part, audio=False):
-        texts = ("a dog barks", "rain falls")[: self.count] if part == "evaluation" else ("a dog barks", "a bell rings")
-        return Split(target, part, tuple(Clip(f"{part}{i}", texts) for i in range(4)), notes=("Cut to four clips.",))
-
-    source = None
-
-    def training_clips(self, target, part):
-        return self.split(target, part).clips
-
-    def clips(self, target, part, seed):
-        return self.split(target, part).clips
-
-    def audio(self, target, part, seed):
-        return SimpleNamespace(errors={})
-
-    def gap(self, seed):
-        return given("0.114", 128, "no pairs")
-
-    def strategies(self, target):
-        return [bridge.strategy(name) for name in self.values]
-
-    def left_out(self, target, name):
-        return "no pairs to measure the gap on" if name == "shift" else ""
-
-    def rows(self, target, decoding="greedy"):
-        return self.strategies(target) if decoding == "greedy" else []
-
-    def captions(self, target, strategy, seed, decoding="greedy"):
-        return [f"{strategy} {i}" for i in range(4)]
-
-    def results(self, target, decoding="greedy"):
-        return made(target, decoding, self.values)
-
-    def relative(self, target, decoding="greedy"):
-        if not self.supervised:
-            return None
-        frame = made(target, decoding, self.values, missing=False)
-        bound = frame.groupby("metric").value.transform("max")
-        return frame.assign(**{c: frame[c] / bound for c in ("value", "low", "high")})
-
-    def why_no_judgement(self):
-        return ""
-
-    def judge(self, seed):
-        return SimpleNamespace(name="a made CLAP")
-
-    def judgement(self, target):
-        frame = made(target, "greedy", self.values, missing=False)
-        return frame.assign(metric=frame.metric.map({"cider_d": "self_r@10", "meteor": "label_recall"}))
-
-    def why_no_relative(self, target, decoding="greedy"):
-        return "" if self.supervised else "There is no fully supervised row in this run."
-
-    def comparisons(self, target, metric="cider_d", decoding="greedy", against="baseline"):
-        names = [n for n in self.values if bridge.strategy(n).group != "control" and n != against]
-        return against_best(against, dict.fromkeys(names, self.p), self.values)
-
-    def per_clip(self, target, strategy, seed, decoding="greedy"):
-        clips = [f"evaluation{i}" for i in range(4)]
-        return pd.DataFrame({"clip": clips, "candidate": self.captions(target, strategy, 0), "references":
-                             [["a dog barks", 'rain, "falls"']] * 4, "cider_d": [0.1, 0.4, 0.2, 0.3]})
 
 
 def test_the_table_shows_fractions_times_100_in_the_papers_groups():
@@ -139,9 +39,24 @@ def test_best_and_second_are_sought_among_the_weakly_supervised_rows_alone():
 def test_only_differences_that_are_not_significant_are_marked():
     frame = against_best("projection", {"noise": 0.7, "noise+projection": 0.04, "baseline": 0.001, "supervised": 0.9})
     table = tables.build(made(), ("cider_d",), comparisons={"cider_d": frame})
-    assert {row.name for row in table.rows if row.cells["cider_d"].tied} == {"noise"}
-    assert any(note.startswith("°") for note in table.notes)
+    assert {row.name for row in table.rows if row.cells["cider_d"].mark} == {"noise"}
+    assert any(note.startswith("°") for note in table.notes) and not any(note.startswith("†") for note in table.notes)
     assert not any(note.startswith("°") for note in tables.build(made(), ("cider_d",)).notes)
+
+
+def test_a_difference_over_clips_alone_is_marked_where_seeds_could_tell():
+    """Five trainings that differ on any clips may be five lucky ones: the mark says which test has not been passed."""
+    def marks(**over_seeds):
+        frame = against_best("projection", {"noise": 0.7, "baseline": 0.001}, **over_seeds)
+        table = tables.build(made(), ("cider_d",), comparisons={"cider_d": frame})
+        return {row.name: row.cells["cider_d"].mark for row in table.rows if row.cells["cider_d"].mark}, table
+
+    assert marks(seeds=5, p_seeds=0.2)[0] == {"noise": "°", "baseline": "†"}
+    assert marks(seeds=5, p_seeds=0.01)[0] == {"noise": "°"}
+    assert marks(seeds=2, p_seeds=0.2)[0] == {"noise": "°"}          # two seeds are too few to ask
+    table = marks(seeds=5, p_seeds=0.2)[1]
+    assert any(note.startswith("†") and "over seeds" in note for note in table.notes)
+    assert r"$^{\dagger}$" in table.latex() and "†" not in table.latex().split("\n", 1)[1].split(r"\footnotesize")[0]
 
 
 def test_a_missing_metric_is_absent_and_the_footnote_says_why():
@@ -162,9 +77,13 @@ def test_every_table_says_n_seeds_interval_and_scale():
 
 def test_relative_performance_is_a_column_or_a_reason(tmp_path):
     table = tables.main_table(Made(tmp_path), "soundscapes-long")
-    assert table.columns[-1] == "relative" and table.row("baseline").cells["relative"].text == "50.0"
+    assert table.columns[-2:] == ("relative", "above chance")
+    assert table.row("baseline").cells["relative"].text == "50.0"
+    assert table.row("baseline").cells["above chance"].text == "40.0"
+    assert table.heading("above chance") == "above chance" and table.heading("relative") == "rel. CIDEr-D"
+    assert any("supervised, chosen on the validation clips (supervised 58.0" in note for note in table.notes)
     without = tables.main_table(Made(tmp_path, supervised=False), "soundscapes-long")
-    assert "relative" not in without.columns
+    assert not {"relative", "above chance"} & set(without.columns)
     assert any("no fully supervised row" in note for note in without.notes)
 
 
@@ -273,48 +192,6 @@ def test_published_rows_stand_beside_ours_as_they_were_published(tmp_path):
     assert tables.published_rows("soundscapes-long", ("cider_d",), path) == []
 
 
-def test_conclusions_choose_their_words_by_the_tests(tmp_path):
-    sure = "\n".join(findings.conclusions(Made(tmp_path, p=0.001)))
-    assert "**projection**, 45.0" in sure and "noise, projection, noise+projection; significantly worse: none" in sure
-    assert "75 % of the fully supervised" in sure and "cannot tell" not in sure and "One seed" in sure
-    unsure = "\n".join(findings.conclusions(Made(tmp_path, p=0.6)))
-    assert "significantly better than the plain swap (30.0 [26.0, 35.0]): none" in unsure
-    assert "cannot tell projection from" in unsure
-    assert "relative performance means nothing here" in unsure and "% of the fully supervised" not in unsure
-    reversed_ = {**VALUES, "baseline": 0.55}
-    worse = "\n".join(findings.conclusions(Made(tmp_path, values=reversed_)))
-    assert "**baseline**, 55.0" in worse and "none; significantly worse: noise" in worse
-
-
-def test_captions_are_judged_without_references(tmp_path):
-    exp = Made(tmp_path, captions=0, supervised=False)
-    table = tables.judged_table(exp, "soundscapes-long")
-    assert table.heading("self_r@10") == "self-R@10" and table.row("projection").cells["self_r@10"].text == "45.0"
-    assert "The judge is a made CLAP; it is the CLAP whose embeddings" in table.notes[-1]
-    said = str(findings.judged(exp))
-    assert "projection has the highest, 45.0" in said and "clearly above captions on the wrong clips, 5.0" in said
-    level = Made(tmp_path, values={**VALUES, "shuffled": 0.44})
-    assert "not clearly above" in str(findings.judged(level))
-
-
-def test_conclusions_say_what_is_not_there(tmp_path):
-    text = "\n".join(findings.conclusions(Made(tmp_path, supervised=False)))
-    assert "no relative performance. There is no fully supervised row" in text
-    assert "no reference captions to score against" in "\n".join(findings.conclusions(Made(tmp_path, captions=0)))
-    real = "\n".join(findings.conclusions(Made(tmp_path, targets=("clotho",))))
-    assert "synthetic" not in real
-
-
-def test_with_several_seeds_the_conclusion_says_in_how_many_the_best_row_wins(tmp_path):
-    exp = Made(tmp_path)
-    exp.seeds = (0, 1, 2)
-    best = tables.best_row(exp.results("soundscapes-long"), "cider_d")
-    values = {best: (0.5, 0.1, 0.6)}
-    exp.scores = lambda target, name, seed, decoding="greedy": SimpleNamespace(
-        corpus={"cider_d": values.get(name, (0.2, 0.2, 0.2))[seed]})
-    assert f"{best} is the highest in 2 of 3 seeds" in "\n".join(findings.conclusions(exp))
-
-
 def test_data_findings_count_the_overlap_and_find_shared_clips(tmp_path):
     exp = Made(tmp_path)
     assert tables.caption_overlap(exp, "soundscapes-long") == 0.5
@@ -344,11 +221,13 @@ def test_examples_are_chosen_by_rule_from_good_to_bad(tmp_path):
     assert tables.examples(Made(tmp_path, captions=0), "soundscapes-long", 0, count=3) == [0, 1, 2]
 
 
-def test_side_by_side_shows_humans_first_and_every_row(tmp_path):
+def test_side_by_side_shows_references_first_and_every_row(tmp_path):
     frame = tables.side_by_side(Made(tmp_path), "soundscapes-long", 1, 0)
-    assert frame.row.tolist() == ["human", "human", *VALUES]
-    assert frame[frame.row == "noise"].score.item() == pytest.approx(40.0)
-    assert "score" not in tables.side_by_side(Made(tmp_path, captions=0), "soundscapes-long", 1, 0)
+    assert frame.row.tolist() == ["reference", "reference", *VALUES]
+    assert frame.set_index("row").loc["noise", "CIDEr-D"] == pytest.approx(40.0)
+    assert list(tables.side_by_side(Made(tmp_path, captions=0), "soundscapes-long", 1, 0)) == ["row", "caption"]
+    real = tables.side_by_side(Made(tmp_path, targets=("clotho",)), "clotho", 1, 0)
+    assert real.row.tolist()[:2] == ["human", "human"]
 
 
 def test_html_is_escaped():
@@ -364,9 +243,7 @@ def test_frames_put_together_are_shown_whole():
 
 @pytest.mark.parametrize(("pretrain", "said"), [("folder", True), ("soundscapes-pretrain", False)])
 def test_a_clap_trained_on_the_targets_own_recordings_is_called_so(pretrain, said):
-    from types import SimpleNamespace
 
-    from aaclib import config
     from aaclib.tables import facts
 
     exp = SimpleNamespace(config=config.load("quick", {"data.pretrain": pretrain}))

@@ -47,7 +47,7 @@ class Soundscapes:
         files: list[Path | None] = [None] * n
         if audio:
             files = render_split(self.world.name, name, n, self.store, self.workers)
-        clips = (Clip(one["id"], tuple(one["captions"]), file, tuple(one["labels"]))
+        clips = (Clip(one["id"], tuple(one["captions"]), file, tuple(one["labels"]), " + ".join(sorted(one["labels"])))
                  for one, file in zip(self._written(name, n), files, strict=True))
         return Split(self.name, name, tuple(clips), notes=("Synthetic: rendered by this program, not recorded.",))
 

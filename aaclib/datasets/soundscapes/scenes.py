@@ -12,8 +12,10 @@ from aaclib.datasets.soundscapes.worlds import World, get
 
 DATA_SEED = 0
 EDGE = 0.1                             # seconds of quiet kept at a clip's ends
-# The share of the space of specifications that belongs to each split: a scene whose specification hashes into
-# another split's share is drawn again, so that no two splits of a world can hold the same one, whatever their sizes.
+# Which scenes a split may hold, in shares of 100 by a hash, whatever the sizes; one that belongs to another split is
+# drawn again. One combination of classes in five is held out: no scene for training or validation has it, so that a
+# part of evaluation cannot be known from training. All other scenes are parted by their whole specification.
+HELD_OUT = 20
 SHARE = {"train": (0, 60), "validation": (60, 80), "evaluation": (80, 100)}
 OUTSIDE = set("rain thunder wind waves stream fire birds cow rooster sheep crickets frog owl horse car train "
               "helicopter motorcycle engine siren bell horn".split())
@@ -53,6 +55,16 @@ class Scene:
         return (self.seconds, self.layout, self.room, self.snr, self.gain, tuple(astuple(e) for e in self.events))
 
     @property
+    def combination(self) -> tuple[str, ...]:
+        """The classes that sound, in alphabetical order."""
+        return tuple(sorted(event.kind for event in self.events))
+
+    @property
+    def held_out(self) -> bool:
+        """Whether only evaluation may have this combination. One sound alone is none."""
+        return len(self.events) > 1 and _place((self.world, self.combination)) < HELD_OUT
+
+    @property
     def id(self) -> str:
         return f"{self.world}-{self.split}-{self.index:05d}"
 
@@ -65,13 +77,13 @@ def scene(world: World | str, split: str, index: int) -> Scene:
     rng = random.Random(seeds.derive(DATA_SEED, "soundscapes", world.name, split, index))
     while True:
         drawn = _draw(world, split, index, rng)
-        if first <= _place(drawn) < last:
+        if split == "evaluation" if drawn.held_out else first <= _place(drawn.specification) < last:
             return drawn
 
 
-def _place(scene: Scene) -> int:
-    """0 to 99, from the specification alone."""
-    return int.from_bytes(hashlib.sha256(repr(scene.specification).encode()).digest()[:4], "little") % 100
+def _place(what: tuple) -> int:
+    """0 to 99."""
+    return int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:4], "little") % 100
 
 
 def _draw(world: World, split: str, index: int, rng: random.Random) -> Scene:
