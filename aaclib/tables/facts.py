@@ -115,6 +115,11 @@ def human(exp: Any) -> str:
     return "reference" if all(exp.dataset(target).synthetic for target in exp.targets) else "human"
 
 
+def labelled(exp: Any, results: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, under the names that figures show."""
+    return results.assign(strategy=results.strategy.replace("human", human(exp)))
+
+
 def judge(exp: Any) -> str:
     """The CLAP that judges captions without references, in words."""
     if exp.partial_judge:

@@ -59,6 +59,17 @@ def leaks(exp: Any) -> pd.DataFrame:
     return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"}).astype({"examples": str})
 
 
+def content(exp: Any) -> pd.DataFrame:
+    """How many evaluation clips of each target sound of what no training clip sounds of, where the data set knows."""
+    rows = []
+    for target in [t for t in exp.targets if exp.new(t) is not None]:
+        clips, new = exp.clips(target, "evaluation", exp.seeds[0]), exp.new(target)
+        several = np.array([len(clip.labels) > 1 for clip in clips])
+        rows.append({"target": target, "evaluation clips": len(clips), "new combination": int(new.sum()),
+                     "known combination": int((several & ~new).sum()), "one sound alone": int((~several & ~new).sum())})
+    return pd.DataFrame(rows)
+
+
 def extraction(exp: Any, seed: int) -> pd.DataFrame:
     """Embeddings of each target: how many, whether of unit length, what could not be read."""
     rows = []
