@@ -20,8 +20,8 @@ from aaclib.plots.style import AUDIO, BLUE, CYCLE, DOUBLE, GREY, SINGLE, TEXT, f
 
 def retrieval(recalls: Mapping[str, Mapping[str, float]],
               chance: Mapping[str, Mapping[str, float]] | None = None) -> Figure:
-    """Recall at 1, 5 and 10, both ways. `recalls`: target -> {"text_to_audio_r@1": fraction, ...}; `chance`: the same
-    keys for random embeddings, drawn as short black lines."""
+    """Recall at 1, 5 and 10 (those that are there), both ways. `recalls`: target -> {"text_to_audio_r@1": fraction,
+    ...}; `chance`: the same keys for random embeddings, drawn as short black lines."""
     ways = {"text_to_audio": "Caption finds its clip", "audio_to_text": "Clip finds one of its captions"}
     with styled():
         fig, axes = figure(DOUBLE, 2.2, 1, 2, sharey=True)
@@ -30,14 +30,16 @@ def retrieval(recalls: Mapping[str, Mapping[str, float]],
             width = 0.8 / max(len(recalls), 1)
             for number, (target, values) in enumerate(recalls.items()):
                 x = np.arange(len(ks)) + (number - (len(recalls) - 1) / 2) * width
-                bars = ax.bar(x, [100 * values[f"{way}_r@{k}"] for k in ks], width * 0.92, color=CYCLE[number],
-                              label=target)
-                ax.bar_label(bars, fmt="%.0f", fontsize=7, padding=1)
+                heights = [100 * values.get(f"{way}_r@{k}", np.nan) for k in ks]
+                bars = ax.bar(x, heights, width * 0.92, color=CYCLE[number], label=target)
+                ax.bar_label(bars, fmt=lambda v: "" if np.isnan(v) else f"{v:.0f}", fontsize=7, padding=1)
                 by_chance = (chance or {}).get(target, {})
                 for xi, k in zip(x, ks, strict=True):
                     if (recall := by_chance.get(f"{way}_r@{k}")) is not None:
                         ax.hlines(100 * recall, xi - width / 2, xi + width / 2, color="black", linewidth=1)
             ax.set_xticks(range(len(ks)), [f"R@{k}" for k in ks])
+            if not ks:
+                ax.text(0.5, 0.5, "too few clips", transform=ax.transAxes, ha="center", va="center")
             ax.set(title=title, ylim=(0, 108))
             grid(ax)
         axes[0, 0].set_ylabel("recall (%)")
