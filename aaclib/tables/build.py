@@ -11,6 +11,7 @@ import pandas as pd
 
 from aaclib.paths import project_root
 from aaclib.plots.results import METRIC_LABELS
+from aaclib.tables import facts
 from aaclib.tables.facts import ALPHA, IN_DOMAIN, in_domain, missing_frame
 from aaclib.tables.table import RELATIVE, WEAK, Cell, Row, Table
 
@@ -19,7 +20,7 @@ def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence
     """The table of one target from a run (aaclib.Experiment): what its profile names as metrics, relative performance
     where there is a supervised row, tests against the best row, published rows where the target is a published data
     set. `others`: rows of other systems (`aaclib.tables.other_systems`)."""
-    results = exp.results(target, decoding)
+    results = facts.results(exp, target, decoding)
     names = [m for m in exp.config.metrics.names if m in set(results.metric)]
     tests = {m: exp.comparisons(target, m, decoding, against=best) for m in names if (best := best_row(results, m))}
     title = f"{exp.dataset(target).title}, {decoding} decoding: scores x100."
@@ -34,13 +35,17 @@ def judged_table(exp: Any, target: str) -> Table | None:
     frame = exp.judgement(target)
     if frame.empty:
         return None
+    frame, recall = facts.regrouped(exp, target, frame), facts.self_recall(frame.metric.unique())
     title = f"{exp.dataset(target).title}, judged without references: x100."
-    table = build(frame, list(frame.metric.unique()), headline="self_r@10", title=title, synthetic=exp.synthetic)
+    table = build(frame, list(frame.metric.unique()), headline=recall or "clap_score", title=title,
+                  synthetic=exp.synthetic)
     partial = "" if exp.config.metrics.judge else (
         "; it is the CLAP whose embeddings the captions were written from, and partial: --set metrics.judge=... names "
         "another")
-    note = f"The judge is {exp.judge(exp.seeds[0]).name}{partial}."
-    return replace(table, notes=(*table.notes, note), label=f"tab:{target}-judged")
+    notes = [f"The judge is {exp.judge(exp.seeds[0]).name}{partial}."]
+    if recall != "self_r@10":
+        notes.append("The clips are too few for self-R@k with a larger k: chance would find more than a third.")
+    return replace(table, notes=(*table.notes, *notes), label=f"tab:{target}-judged")
 
 
 def best_row(results: pd.DataFrame, metric: str) -> str | None:
@@ -92,7 +97,7 @@ def published(path: Path | None = None) -> pd.DataFrame:
 def ratio_to_published(exp: Any, target: str, decoding: str = "greedy", path: Path | None = None) -> pd.DataFrame:
     """Where a run has no supervised row of its own: our headline score over that of each published supervised system.
     Columns strategy, system, ratio. Another system with another encoder and decoder: not relative performance."""
-    metric, results = exp.config.metrics.headline, exp.results(target, decoding)
+    metric, results = exp.config.metrics.headline, facts.results(exp, target, decoding)
     systems = [r for r in _published_for(target, path) if str(r["supervised"]).lower() == "true"]
     ours = results[(results.metric == metric) & results.group.isin(WEAK) & results.value.notna()]
     rows = [(r.strategy, system["system"], 100 * r.value / (system[metric] / 100))
@@ -172,6 +177,7 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
         notes.append(f"That σ is seed {seed}'s; over the seeds it runs from {min(sigmas):.3f} to {max(sigmas):.3f}.")
     if in_domain(exp, target):
         notes.append(IN_DOMAIN)
+    notes += filter(None, [facts.own_pairs_note(exp, target)])
     if reason := exp.why_no_relative(target, decoding):
         notes.append(f"Relative performance is absent. {reason}")
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from aaclib import text
+from aaclib import bridge, text
+from aaclib.tables.table import PAIRED, WEAK
 
 ALPHA = 0.05                           # level of the tests that choose words and marks
 COMPARED = "lower-nopunct"             # captions are the same if they are so, whatever a decoder reads and writes
@@ -48,8 +50,7 @@ def all_pairs(exp: Any, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
     if not exp.gap(seed).n:
         return None
     pipeline = exp.source[0] if exp.source else exp
-    name, _, part = pipeline.config.data.pairs.partition(".")
-    return paired(pipeline, name, part or "train", seed)
+    return paired(pipeline, *pipeline.config.data.pairs_split, seed)
 
 
 def pair(tests: pd.DataFrame | None, a: str, b: str) -> dict[str, float] | None:
@@ -77,8 +78,14 @@ def verdict(tests: pd.DataFrame | None, a: str, b: str) -> str:
 
 
 def shown(row: pd.Series) -> str:
-    """A value with its interval, x100."""
-    return f"{100 * row.value:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+    """A value with its interval, x100; without one where there is none (a single clip)."""
+    interval = "" if np.isnan(row.low) else f" [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+    return f"{100 * row.value:.1f}{interval}"
+
+
+def self_recall(metrics: Iterable[str]) -> str | None:
+    """The self-R@k of the largest k among these metrics; None where the clips are too few for any."""
+    return max((m for m in metrics if m.startswith("self_r@")), key=lambda m: int(m.partition("@")[2]), default=None)
 
 
 def missing_frame(frame: Any) -> bool:
@@ -92,3 +99,40 @@ IN_DOMAIN = ("In-domain CLAP: it was trained on recordings and captions of this 
 def in_domain(exp: Any, target: str) -> bool:
     """Whether the run trained its CLAP on the target's own recordings."""
     return exp.config.clap.backend == "tiny" and exp.config.data.pretrain == target
+
+
+def own_pairs(exp: Any, target: str) -> tuple[str, ...]:
+    """The rows that are not weakly supervised, because the pairs (`data.pairs`) are the target's own clips: those that
+    read what is measured on them (gap vector, audio mean, a sigma estimated from audio). () for external pairs."""
+    if exp.source:
+        return own_pairs(*exp.source)
+    seed, data = exp.seeds[0], exp.config.data
+    if data.pairs_split[0] != target or not exp.gap(seed).n:
+        return ()
+    measured = exp.gap(seed).chosen not in ("given", "caption")
+    rows = [row for row in exp.strategies(target) if row.weakly_supervised and row.group != "control"]
+    return tuple(row.name for row in rows if bridge.needs_pairs(row) or measured and _reads_sigma(row))
+
+
+def _reads_sigma(row: bridge.Strategy) -> bool:
+    return "sigma" in vars(bridge.seen_in_training(row, bridge.Context()))
+
+
+def own_pairs_note(exp: Any, target: str) -> str:
+    """What a reader must know where there are such rows, or ''."""
+    if not (rows := own_pairs(exp, target)):
+        return ""
+    data = (exp.source[0] if exp.source else exp).config.data
+    return (f"NOT weakly supervised: {', '.join(rows)}. The audio-caption pairs are this target's own ({data.pairs}), "
+            "so these rows know its recordings, and they do not compete with those that do not.")
+
+
+def results(exp: Any, target: str, decoding: str = "greedy") -> pd.DataFrame:
+    """`Experiment.results`, regrouped."""
+    return regrouped(exp, target, exp.results(target, decoding))
+
+
+def regrouped(exp: Any, target: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `own_pairs` in a group of their own, in which best and second are not sought."""
+    own = frame.strategy.isin(own_pairs(exp, target)) & frame.group.isin(WEAK)
+    return frame.assign(group=frame.group.mask(own, PAIRED))

@@ -80,14 +80,18 @@ def embeddings(exp: Any) -> Findings:
         if not has_references(exp, target):
             found.about(target, "without captions for its recordings there is no retrieval check.")
             continue
-        r10 = [exp.retrieval(target, seed)["text_to_audio_r@10"] for seed in exp.seeds]
         n = len(exp.clips(target, "evaluation", exp.seeds[0]))
-        chance = retrieval.chance(n, 1, 10)["text_to_audio"]
-        ratio = np.mean(r10) / chance
+        if not (ks := retrieval.telling(n)):
+            found.about(target, f"{n} clips are too few for a retrieval check: chance alone would find them.")
+            continue
+        recall = [exp.retrieval(target, seed)[f"text_to_audio_r@{ks[-1]}"] for seed in exp.seeds]
+        chance = retrieval.chance(n, 1, ks[-1])["text_to_audio"]
+        ratio = np.mean(recall) / chance
         words = "far above chance" if ratio > 5 else "above chance" if ratio > 1.5 else "hardly better than chance"
         weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
-        spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in r10)})" if len(r10) > 1 else ""
-        found.about(target, f"a caption finds its own clip among the first ten of {n} in {100 * np.mean(r10):.0f} % of "
+        spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in recall)})" if len(recall) > 1 else ""
+        first = {1: "first", 5: "among the first five", 10: "among the first ten"}[ks[-1]]
+        found.about(target, f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
                             f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.")
     return found
 
@@ -165,9 +169,9 @@ def decoded(exp: Any) -> Findings:
                                 f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))}).")
         if not has_references(exp, target):
             continue
-        frame = exp.results(target)
+        frame = facts.results(exp, target)
         value = 100 * frame[frame.metric == metric].set_index("strategy").value.dropna()
-        weak = [r.name for r in exp.strategies(target) if r.group in WEAK and r.name in value]
+        weak = list(_weak(_of_metric(frame, metric)).index)
         controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
         for control, words in controls.items():
             if control in value and weak:
@@ -190,7 +194,9 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
         if not has_references(exp, target):
             found.append(f"**{target}** has no reference captions to score against.")
             continue
-        weak = _weak(_of_metric(exp.results(target, decoding), metric))
+        if note := facts.own_pairs_note(exp, target):
+            found.about(target, note)
+        weak = _weak(_of_metric(facts.results(exp, target, decoding), metric))
         if weak.empty:
             found.about(target, f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
             continue
@@ -217,13 +223,14 @@ def judged(exp: Any) -> Findings:
         return Findings([reason])
     found = Findings()
     for target in exp.targets:
-        for metric in ("self_r@10", "label_recall"):
-            rows = _of_metric(exp.judgement(target), metric)
+        frame = facts.regrouped(exp, target, exp.judgement(target))
+        for metric in filter(None, [facts.self_recall(frame.metric.unique()), "label_recall"]):
+            rows = _of_metric(frame, metric)
             weak = _weak(rows)
             if weak.empty or "shuffled" not in rows.index:
                 continue
             best, chance = weak.loc[weak.value.idxmax()], rows.loc["shuffled"]
-            apart = "clearly above" if best.low > chance.high else "not clearly above"
+            apart = "clearly above" if best.low > chance.high else "not clearly above"       # NaN of one clip: not
             human = f"; human captions {shown(rows.loc['human'])}" if "human" in rows.index else ""
             found.append(f"**{target}**, {METRIC_LABELS[metric]} (n = {int(best.n)}): {best.name} has the highest, "
                          f"{shown(best)}, {apart} captions on the wrong clips, {shown(chance)}{human}.")
@@ -275,6 +282,7 @@ def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) 
                                 "so its training has not succeeded and relative performance means nothing here.")
             return
     for r in relative[(relative.metric == metric) & (relative.strategy == best)].itertuples():
+        interval = ("one clip: no interval" if np.isnan(r.low) else
+                    f"95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %")
         found.about(target, f"trained on text alone, {best} reaches {100 * r.value:.0f} % of the fully supervised "
-                            f"decoder's {METRIC_LABELS[metric]} (95 % interval {100 * r.low:.0f} to "
-                            f"{100 * r.high:.0f} %).")
+                            f"decoder's {METRIC_LABELS[metric]} ({interval}).")

@@ -15,11 +15,13 @@ GROUP_TITLES = {
     "training": "Training strategies",
     "inference": "Inference strategies",
     "both": "Training and inference strategies",
+    "paired": "With the target's own pairs (not weakly supervised)",
     "control": "Controls",
     "external": "Other systems, scored by us",
     "published": "Published by others",
 }
 WEAK = ("baseline", "training", "inference", "both")     # the groups in which best and second are sought
+PAIRED = "paired"                      # the group of rows that would be weak, but for where their pairs come from
 RELATIVE = "relative"
 
 
