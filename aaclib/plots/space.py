@@ -178,7 +178,7 @@ def tsne_points(z: np.ndarray, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     z = np.asarray(z, np.float64) + 1e-4 * rng.standard_normal(z.shape)
     z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)      # squared distance = 2 - 2 cosine
-    perplexity = min(30.0, max(2.0, (len(z) - 1) / 4))
+    perplexity = min(30.0, max(2.0, (len(z) - 1) / 4), len(z) - 1.0)
     return TSNE(2, perplexity=perplexity, init="pca", max_iter=750, random_state=seed).fit_transform(z)
 
 
@@ -201,7 +201,7 @@ def _outlines(ax: Axes, groups: Sequence[tuple[str, np.ndarray, str, str]], fill
     values = np.concatenate([v.ravel() for _, v, _, _ in groups])
     edges = np.linspace(values.min(), values.max() + 1e-6, 50)
     look = {"histtype": "stepfilled", "alpha": 0.6} if fill else {"histtype": "step", "alpha": 1.0}
-    for label, v, color, line in groups:
+    for label, v, color, line in [group for group in groups if group[1].size]:       # one clip has no mismatched pair
         ax.hist(v.ravel(), edges, density=True, color=color, linestyle=line, linewidth=1.2, label=label, **look)
     grid(ax)
 

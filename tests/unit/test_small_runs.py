@@ -61,6 +61,7 @@ def everything(exp):
     said += [frames.recall_table(recalls)]
     figures = [plots.retrieval(recalls, chance), plots.cosines(*tables.paired(exp, "folder", "evaluation", 0)),
                plots.gap_direction(*tables.paired(exp, "folder", "evaluation", 0)),
+               plots.tsne(frames.bridged(exp, "folder", 0)[0]),
                plots.bridged_cosines(frames.bridged(exp, "folder", 0)[1])]
     for index in tables.examples(exp, "folder", 0):
         said.append(tables.side_by_side(exp, "folder", index, 0))
@@ -76,6 +77,7 @@ def everything(exp):
     return "\n".join(map(str, said)), *shown
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_run_of_one_clip_says_what_one_clip_cannot_tell(folders):
     exp = run(*folders, [2])
     text, table, judged = everything(exp)

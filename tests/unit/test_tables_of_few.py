@@ -1,0 +1,62 @@
+"""Tables and sentences where the clips are few, and where the pairs are the target's own."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from test_tables import VALUES, Made
+from test_tables import made as results
+
+from aaclib import retrieval, tables
+from aaclib.datasets import Clip
+from aaclib.gap import given
+from aaclib.tables import facts, findings, frames
+
+
+@pytest.mark.parametrize(("n", "shown"), [(7, ["clap_score", "self_r@1"]), (2, ["clap_score"])])
+def test_among_few_clips_the_largest_k_that_tells_something_is_the_headline(tmp_path, n, shown):
+    exp = Made(tmp_path, captions=0, supervised=False)
+    frame = results("soundscapes-long", "greedy", exp.values, missing=False)
+    names = dict(zip(("meteor", "cider_d"), shown, strict=False))
+    frame = frame[frame.metric.isin(names)].replace({"metric": names}).assign(n=n)
+    exp.judgement = lambda target: frame
+    table = tables.judged_table(exp, "soundscapes-long")
+    assert set(table.columns) == set(shown) and table.headline == shown[-1]
+    assert "too few for self-R@k" in table.notes[-1]
+    assert ("self-R@1 (n = 7)" in str(findings.judged(exp))) == ("self_r@1" in shown)
+
+
+@pytest.mark.parametrize(("n", "said"), [(2, "2 clips are too few for a retrieval check"),
+                                         (7, "finds its own clip first of 7 in 50 % of cases; chance would be 14 %"),
+                                         (20, "among the first five of 20"), (60, "among the first ten of 60")])
+def test_a_retrieval_check_of_few_clips_uses_the_largest_k_that_there_is(tmp_path, n, said):
+    exp = Made(tmp_path)
+    exp.clap = lambda seed: SimpleNamespace(name="made", dim=8, sample_rate=8000, window_s=1.0)
+    exp.clips = lambda target, part, seed: tuple(Clip(f"{i}", ("a", "b")) for i in range(n))
+    exp.retrieval = lambda target, seed: {f"text_to_audio_r@{k}": 0.5 for k in retrieval.telling(n)}
+    assert said in str(findings.embeddings(exp))
+    ways = {f"{way}_{what}": 0.5 for way in ("text_to_audio", "audio_to_text")
+            for what in (*(f"r@{k}" for k in retrieval.telling(n)), "median_rank")}
+    exp.retrieval = lambda target, seed: ways
+    found, chance = frames.recalls(exp, 0)
+    assert set(chance["soundscapes-long"]) == {name for name in ways if "@" in name}
+    both = frames.recall_table(found | {"many": {"text_to_audio_r@10": 0.9, "text_to_audio_median_rank": 3.0}})
+    assert list(both.columns)[-1] == "median rank" and "r@10" in both
+
+
+@pytest.mark.parametrize(("pairs", "sigma", "own"), [
+    ("wavcaps", "rms", ()), ("soundscapes-long.train", "rms", ("noise", "noise+projection", "shift")),
+    ("soundscapes-long.validation", "given", ("shift",)), ("soundscapes-long", "caption", ("shift",)),
+])
+def test_rows_that_know_the_targets_own_audio_do_not_compete(tmp_path, pairs, sigma, own):
+    exp = Made(tmp_path, values={**VALUES, "shift": 0.55})
+    exp.config = replace(exp.config, data=replace(exp.config.data, pairs=pairs))
+    exp.gap = lambda seed: replace(given("0.114", 128, ""), n=50, chosen=sigma)
+    assert facts.own_pairs(exp, "soundscapes-long") == own
+    table, said = tables.main_table(exp, "soundscapes-long"), "\n".join(findings.conclusions(exp))
+    assert {row.name for row in table.rows if row.group == "paired"} == set(own)
+    note = f"NOT weakly supervised: {', '.join(own)}. The audio-caption pairs are this target's own ({pairs})"
+    assert any(note in line for line in table.notes) == (note in said) == bool(own)
+    assert f"learned from text alone has **{'projection' if own else 'shift'}**" in said
+    assert table.row("shift").cells["cider_d"].rank == (0 if own else 1)
+    assert {row.name for row in tables.judged_table(exp, "soundscapes-long").rows if row.group == "paired"} == set(own)
