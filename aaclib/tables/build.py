@@ -44,7 +44,8 @@ def judged_table(exp: Any, target: str) -> Table | None:
         "another")
     notes = [f"The judge is {exp.judge(exp.seeds[0]).name}{partial}."]
     if recall != "self_r@10":
-        notes.append("The clips are too few for self-R@k with a larger k: chance would find more than a third.")
+        larger = " with a larger k" if recall else ""
+        notes.append(f"The clips are too few for self-R@k{larger}: chance would find more than a third.")
     return replace(table, notes=(*table.notes, *notes), label=f"tab:{target}-judged")
 
 
@@ -143,7 +144,8 @@ def _notes(results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], 
            marked: bool) -> list[str]:
     usable = results[results.value.notna()]
     n, count = usable.n.dropna().unique(), int(usable.seeds.max()) if len(usable) else 0
-    size = f"{int(n[0])} clips" if len(n) == 1 else f"{int(min(n))} to {int(max(n))} clips" if len(n) else "no clips"
+    size = f"{int(min(n))} to {int(max(n))} clips" if len(n) > 1 else f"{int(n[0])} clips" if len(n) else "no clips"
+    size = "one clip" if size == "1 clips" else size
     notes = ["No metric could be computed."] if usable.empty else [
         f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 % "
         f"bootstrap over clips{' and seeds' if count > 1 else ''}.",

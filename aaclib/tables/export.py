@@ -13,7 +13,7 @@ import pandas as pd
 from aaclib import escape, metrics, stats, store
 from aaclib.metrics import io
 from aaclib.paths import raw_dir
-from aaclib.tables.facts import has_references, missing_frame
+from aaclib.tables.facts import has_references, missing_frame, regrouped
 from aaclib.tables.findings import Findings
 from aaclib.tables.table import Cell, Row, Table
 
@@ -61,7 +61,7 @@ def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
     seed."""
     folder, written = Path(exp.tables), []
     scored = [(target, decoding) for target, decoding in decodings(exp) if has_references(exp, target)]
-    results = _together(exp.results(*place) for place in scored)
+    results = _together(regrouped(exp, place[0], exp.results(*place)) for place in scored)
     relative = _together(exp.relative(*place) for place in scored)
     if results is not None:
         written += [write_csv(results, folder / "results.csv"),

@@ -82,7 +82,7 @@ def embeddings(exp: Any) -> Findings:
             continue
         n = len(exp.clips(target, "evaluation", exp.seeds[0]))
         if not (ks := retrieval.telling(n)):
-            found.about(target, f"{n} clips are too few for a retrieval check: chance alone would find them.")
+            found.about(target, f"too few clips (n = {n}) for a retrieval check: chance would find them.")
             continue
         recall = [exp.retrieval(target, seed)[f"text_to_audio_r@{ks[-1]}"] for seed in exp.seeds]
         chance = retrieval.chance(n, 1, ks[-1])["text_to_audio"]

@@ -1,11 +1,14 @@
 """Runs of a few clips, of one clip, and of clips with unequal numbers of captions: right, or left out with a reason."""
 
+from types import SimpleNamespace
+
 import made
 import numpy as np
 import pandas as pd
 import pytest
 
-from aaclib import config, plots, tables
+from aaclib import config, datasets, plots, tables
+from aaclib.datasets import leakage
 from aaclib.experiment import Experiment
 from aaclib.store import Store
 from aaclib.tables import findings, frames
@@ -86,7 +89,7 @@ def test_a_run_of_one_clip_says_what_one_clip_cannot_tell(folders):
     assert any("CIDEr-D is absent: it weighs words by how few of the clips have them" in note for note in table.notes)
     assert "Relative performance is absent. The fully supervised row has no score in any metric" not in str(table.notes)
     assert judged.columns == ("clap_score",) and "too few" in judged.notes[-1]
-    assert "1 clips are too few for a retrieval check" in text and "nan" not in text.replace("NaN", "")
+    assert "too few clips (n = 1) for a retrieval check" in text and "nan" not in text.replace("NaN", "")
     relative = exp.relative("folder").set_index(["strategy", "metric"])
     assert np.isfinite(relative.loc[("baseline", "bleu_1"), "value"])          # a value, and nothing to resample
     assert relative[["low", "high"]].isna().all(axis=None) and set(relative.index.get_level_values(1)) == {"bleu_1"}
@@ -99,3 +102,25 @@ def test_a_run_of_few_clips_shows_no_recall_that_chance_has_as_well(folders, n):
     assert "cider_d" in table.columns and "shuffled" in {row.name for row in table.rows}
     assert [column for column in judged.columns if column.startswith("self")] == (["self_r@1"] if n == 7 else [])
     assert ("finds its own clip first of 7" in text) == (n == 7)
+
+
+def test_leaks_count_what_is_in_wavcaps_and_what_its_authors_left_out(tmp_path):
+    """Where its lists are; where not the line says that nothing was checked."""
+    def leaks(wavcaps):
+        recordings = datasets.Clip("a.wav", ("rain",)), datasets.Clip("b.wav", ("wind",))
+        clotho = SimpleNamespace(name="clotho", metadata=lambda part: {"a.wav": {"sound_id": "7"},
+                                                                       "b.wav": {"sound_id": "8"}})
+        exp = SimpleNamespace(targets=("clotho",), dataset=lambda name: clotho,
+                              split=lambda name, part: datasets.Split(name, part, recordings),
+                              config=config.load("paper", {"data.wavcaps": str(wavcaps)}))
+        frame = frames.leaks(exp)
+        assert "a" in tables.text_table(frame).to_html()
+        return frame[frame["second"].eq("clotho.evaluation") & frame.what.str.contains("WavCaps")].set_index("first")
+
+    nothing = leaks(tmp_path)
+    assert list(nothing.index) == ["FreeSound", "blacklist, FreeSound"] and nothing.n.isna().all()
+    assert nothing.examples.str.startswith("not checked: there is no ").all()
+    (tmp_path / "fsd_final.json").write_text('{"data": [{"id": "8", "caption": "wind"}]}')
+    (tmp_path / leakage.BLACKLIST).write_text('{"AudioSet": [], "FreeSound": ["7", "8"]}')
+    found = leaks(tmp_path)
+    assert found.n.tolist() == [1, 2] and found["share (%)"].tolist() == [50, 100] and found.examples.iloc[0] == "b.wav"

@@ -22,11 +22,11 @@ def test_among_few_clips_the_largest_k_that_tells_something_is_the_headline(tmp_
     exp.judgement = lambda target: frame
     table = tables.judged_table(exp, "soundscapes-long")
     assert set(table.columns) == set(shown) and table.headline == shown[-1]
-    assert "too few for self-R@k" in table.notes[-1]
+    assert ("too few for self-R@k with a larger k" in table.notes[-1]) == ("self_r@1" in shown)
     assert ("self-R@1 (n = 7)" in str(findings.judged(exp))) == ("self_r@1" in shown)
 
 
-@pytest.mark.parametrize(("n", "said"), [(2, "2 clips are too few for a retrieval check"),
+@pytest.mark.parametrize(("n", "said"), [(2, "too few clips (n = 2) for a retrieval check"),
                                          (7, "finds its own clip first of 7 in 50 % of cases; chance would be 14 %"),
                                          (20, "among the first five of 20"), (60, "among the first ten of 60")])
 def test_a_retrieval_check_of_few_clips_uses_the_largest_k_that_there_is(tmp_path, n, said):
