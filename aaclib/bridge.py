@@ -152,7 +152,8 @@ CONTROLS = {
     "shuffled": "the projection row's captions, each on another clip: chance",
     "human": "each human caption against the others of its clip: one reference fewer than the systems have",
 }
-GROUPS = ("supervised", "baseline", "training", "inference", "both", "control")
+# `paired`: rows that would be weakly supervised, were the pairs that they read not the target's own
+GROUPS = ("supervised", "baseline", "training", "inference", "both", "paired", "control")
 
 
 @dataclass(frozen=True)
@@ -213,11 +214,16 @@ def behaviour(row: Strategy | str, context: Context | Narrow, dim: int) -> np.nd
     return train_half(row)(z, context, np.random.default_rng(1))
 
 
-def needs_pairs(row: Strategy | str) -> bool:
-    """Whether a half reads what is measured on external audio-caption pairs."""
+def reads(row: Strategy | str) -> set[str]:
+    """The fields of Context that either half reads."""
     row = strategy(row) if isinstance(row, str) else row
     parts = [_part(row), *filter(None, [INFERENCE.get(row.inference)])]
-    return any(MEASURED_ON_PAIRS & {*part.reads, *part.reads_at_inference} for part in parts)
+    return {name for part in parts for name in (*part.reads, *part.reads_at_inference)}
+
+
+def needs_pairs(row: Strategy | str) -> bool:
+    """Whether a half reads what is measured on external audio-caption pairs."""
+    return bool(MEASURED_ON_PAIRS & reads(row))
 
 
 def infer_half(row: Strategy | str) -> Half:

@@ -68,6 +68,12 @@ class Data:
     # aaclib.text: the same for training, memory and vocabulary
     normalise: str = one_of("lower-nopunct", "lower", "none", "wavcaps")
 
+    @property
+    def pairs_split(self) -> tuple[str, str]:
+        """`pairs` ("<data set>" or "<data set>.<split>") as (data set, split); ("", "train") for none."""
+        name, _, part = self.pairs.partition(".")
+        return name, part or "train"
+
 
 @dataclass(frozen=True)
 class Clap:
@@ -284,6 +290,11 @@ def _together(config: Config) -> Config:
         f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
         f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions":
             decoder.prefix_tokens + longest > POSITIONS + 1,
+        f"'data.pairs' ({config.data.pairs}) must not be the evaluation clips of a target: what is measured on them "
+        "would be judged on them":
+            config.data.pairs_split in [(target, "evaluation") for target in config.data.targets],
+        f"'gap.sigma' ({config.gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0":
+            config.gap.n_pairs == 0 and config.gap.sigma in SIGMAS,
     }
     if found := [what for what, is_so in wrong.items() if is_so]:
         raise ConfigError(f"{found[0]}.")

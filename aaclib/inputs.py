@@ -18,6 +18,7 @@ import numpy as np
 
 from aaclib import bridge, clap, config, datasets, embed, gap, retrieval, seeds, store, text
 from aaclib.clap.base import Backend, pick_device
+from aaclib.datasets import leakage
 from aaclib.memo import kept
 from aaclib.paths import runs_dir
 
@@ -125,14 +126,26 @@ class Inputs:
 
     def strategies(self, target: str) -> list[bridge.Strategy]:
         """The rows of the target's table that this run can compute, in the profile's order."""
-        rows = map(bridge.strategy, self.config.data.targets[target])
-        return [row for row in rows if not self.left_out(target, row.name)]
+        rows = [row for row in map(bridge.strategy, self.config.data.targets[target])
+                if not self.left_out(target, row.name)]
+        return [replace(row, group="paired") if self.knows_target(target, row) else row for row in rows]
+
+    @of_source
+    def knows_target(self, target: str, row: bridge.Strategy) -> bool:
+        """Whether a row that learned from text reads what was measured on pairs that are the target's own clips."""
+        if self.config.data.pairs_split[0] != target or not row.weakly_supervised or row.group == "control":
+            return False
+        found, read = self.gap(self.seeds[0]), bridge.reads(row)
+        measured = found.chosen not in ("given", "caption")
+        return bool(found.n and (bridge.needs_pairs(row) or measured and {"sigma", "sigma_without_gap"} & read))
 
     def left_out(self, target: str, name: str) -> str:
         """Why a row of the profile cannot be computed here, or ''."""
         if bridge.needs_pairs(name) and self.gap(self.seeds[0]).vector is None:
             return f"no audio-caption pairs to measure the gap on ({self.gap(self.seeds[0]).note})"
         references = [len(c.captions) for c in self.split(target, "evaluation").clips]
+        if name == "shuffled" and len(references) < 2:
+            return "one clip: its caption cannot stand on another"
         if name == "supervised" and not self.source and not any(c.captions for c in self.split(target, "train").clips):
             return "the recordings have no captions to learn from"
         if name == "human" and max(references, default=0) < 2:
@@ -215,11 +228,12 @@ class Inputs:
     @kept
     def pairs(self, seed: int) -> Pairs:
         """`gap.n_pairs` clips of `data.pairs` ("<data set>.<split>"), drawn by the seed, with their first captions."""
-        name, _, part = self.config.data.pairs.partition(".")
-        split = self.split(name, part or "train", audio=True)
+        split = self.split(*self.config.data.pairs_split, audio=True)
         n = min(self.config.gap.n_pairs, len(split.clips))
         chosen = np.sort(seeds.rng(seed, "pairs").permutation(len(split.clips))[:n])
         some = replace(split, clips=tuple(split.clips[i] for i in chosen), digest="")
+        for target in self.targets:
+            leakage.refuse_shared(some, self.split(target, "evaluation"))
         audio = self._audio(some, seed)
         texts = self.texts_of(audio.clips, seed)
         first = np.unique(texts.clip, return_index=True)[1]
@@ -229,8 +243,9 @@ class Inputs:
     @kept
     def gap(self, seed: int) -> gap.Estimate:
         sigma = self.config.gap.sigma
-        if not self.config.data.pairs:
-            return gap.given(sigma, self.clap(seed).dim, "the profile names none")
+        if not (self.config.data.pairs and self.config.gap.n_pairs):
+            why = "gap.n_pairs is 0" if self.config.data.pairs else "the profile names none"
+            return gap.given(sigma, self.clap(seed).dim, why)
         try:
             pairs = self.pairs(seed)
         except datasets.DatasetError as error:

@@ -14,7 +14,8 @@ QUERIES = 1024
 def nearest_index(z: np.ndarray, memory: np.ndarray, block: int = BLOCK) -> np.ndarray:
     """Index of the memory row with the largest dot product for each row of `z`, (n,) int64; the first one of equals.
 
-    z: (n, d) float32; memory: (m, d) float32, may be memory-mapped. Raises ValueError for shapes that do not fit.
+    z: (n, d) float32; memory: (m, d) float32, may be memory-mapped. Raises ValueError for shapes that do not fit, and
+    for a row that is not finite, naming it: nothing is near it, or everything.
     """
     z, memory = _check(z, memory)
     best = np.full(len(z), -np.inf, dtype=np.float32)
@@ -36,7 +37,8 @@ def nearest(z: np.ndarray, memory: np.ndarray, block: int = BLOCK) -> np.ndarray
 def project(z: np.ndarray, memory: np.ndarray, tau: float = 0.01, block: int = BLOCK) -> np.ndarray:
     """Projection-based decoding (DeCap, Li et al. 2023): normalise(sum_m softmax(<z, m> / tau) m), (n, d), unit rows.
 
-    The softmax is accumulated block by block with a running maximum, so it is exact. tau > 0.
+    The softmax is accumulated block by block with a running maximum, so it is exact. tau > 0. Raises ValueError as
+    `nearest_index`.
     """
     if not tau > 0:
         raise ValueError(f"expected tau > 0, found {tau}")
@@ -58,7 +60,17 @@ def _products(z: np.ndarray, memory: np.ndarray, block: int):
     for q in range(0, len(z), QUERIES):
         rows = slice(q, min(q + QUERIES, len(z)))
         for start in range(0, len(memory), block):
-            yield rows, start, z[rows] @ np.asarray(memory[start:start + block], dtype=np.float32).T
+            some = np.asarray(memory[start:start + block], dtype=np.float32)
+            if q == 0:                 # each block once, not for all queries again
+                _finite(some, "the memory", start)
+            yield rows, start, z[rows] @ some.T
+
+
+def _finite(z: np.ndarray, what: str, start: int = 0) -> None:
+    """Raises ValueError naming the first row that is not finite. A row's sum shows it, without an array of z's size."""
+    for i in np.flatnonzero(~np.isfinite(z.sum(axis=1))):
+        if not np.isfinite(z[i]).all():
+            raise ValueError(f"row {start + i} of {what} is not finite: it is no embedding")
 
 
 def _check(z: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -67,4 +79,5 @@ def _check(z: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"expected z (n, d) and memory (m, d), found {z.shape} and {memory.shape}")
     if not len(memory):
         raise ValueError("the memory is empty: it needs at least one caption")
+    _finite(z, "z")
     return z, memory

@@ -168,7 +168,9 @@ def array_digest(value: np.ndarray | float | None) -> str:
 
 
 def derangement(n: int, rng: np.random.Generator) -> np.ndarray:
-    """A random order in which nobody keeps the own place (n > 1)."""
+    """A random order in which nobody keeps the own place. Raises ValueError for a single one."""
+    if n == 1:
+        raise ValueError("one clip alone has no other whose caption it could have")
     order = rng.permutation(n)
     shifted = np.empty(n, dtype=np.int64)
     shifted[order] = np.roll(order, 1)

@@ -50,13 +50,21 @@ def audio_to_text_ranks(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -
     return ranks
 
 
+def telling(n: int, ks: Sequence[int] = KS) -> tuple[int, ...]:
+    """Those k at which recall among `n` clips tells something: where chance, k / n, is at most a third. (From audio to
+    text it is never higher: a clip with c of m captions is found with at most k c / m, and c / m is 1 / n on average.)
+    """
+    return tuple(k for k in ks if 3 * k <= n)
+
+
 def recall_at_k(audio: np.ndarray, text: np.ndarray, clip: np.ndarray, ks: Sequence[int] = KS) -> dict[str, float]:
-    """Recall at k and median rank, both ways.
+    """Recall at k and median rank, both ways; a k that tells nothing among so few clips is left out (`telling`).
 
     Arguments as in `text_to_audio_ranks`. Returns {"text_to_audio_r@1": ..., "text_to_audio_median_rank": ...,
     "audio_to_text_r@1": ..., "audio_to_text_median_rank": ...}; recalls are fractions.
     """
     scores: dict[str, float] = {}
+    ks = telling(len(audio), ks)
     for way, function in (("text_to_audio", text_to_audio_ranks), ("audio_to_text", audio_to_text_ranks)):
         ranks = function(audio, text, clip)
         scores |= {f"{way}_r@{k}": float(np.mean(ranks <= k)) for k in ks}

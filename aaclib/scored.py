@@ -6,6 +6,7 @@ Every number comes with n, seeds and a bootstrap interval over clips (and seeds,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -39,17 +40,30 @@ class Scored(Pipeline):
         return self._evaluate(self.captions(target, strategy, seed, decoding), references, decoding)
 
     def _evaluate(self, candidates, references, decoding: str = "greedy") -> Scores:
-        return metrics.evaluate(list(candidates), [list(r) for r in references], self.names(decoding),
-                                store=self.store, strict=False)
+        found = metrics.evaluate(list(candidates), [list(r) for r in references], self.names(decoding),
+                                 store=self.store, strict=False)
+        return found if found.n > 1 else _of_one_clip(found)
 
     @kept
     def human(self, target: str) -> list[Scores]:
-        """Each human caption against the others of its clip: one `Scores` for every place in the list of captions.
-        Only the clips with as many captions as the most have are used, so that all are scored alike."""
+        """Each human caption against the others of its clip: one `Scores` for every place in the list of captions. Of
+        all clips with two or more, the first `human_captions`, so that all are scored alike."""
+        k = self.human_captions(target)
         clips = self.clips(target, "evaluation", self.seeds[0])
-        most = max(len(clip.captions) for clip in clips)
-        full = [clip.captions for clip in clips if len(clip.captions) == most]
-        return [self._evaluate([c[k] for c in full], [c[:k] + c[k + 1:] for c in full]) for k in range(most)]
+        used = [clip.captions[:k] for clip in clips if len(clip.captions) > 1]
+        return [self._evaluate([c[i] for c in used], [c[:i] + c[i + 1:] for c in used]) for i in range(k)]
+
+    def human_captions(self, target: str) -> int:
+        """How many captions of a clip the human row uses: as many as every clip has that has two or more."""
+        counts = [len(clip.captions) for clip in self.clips(target, "evaluation", self.seeds[0])]
+        return min(n for n in counts if n > 1)
+
+    def _note(self, target: str, row: bridge.Strategy) -> str:
+        counts = {len(clip.captions) for clip in self.clips(target, "evaluation", self.seeds[0])}
+        if row.name != "human" or len(counts) == 1:
+            return bridge.CONTROLS.get(row.name, "")
+        return (f"the first {self.human_captions(target)} captions of each clip that has two or more, each against the "
+                f"others; the systems are scored against all (up to {max(counts)})")
 
     def all_scores(self, target: str, strategy: str, decoding: str = "greedy", metric: str = "") -> list[Scores]:
         """The scores of a row, one for each seed; those without references for a `metric` that has none."""
@@ -80,7 +94,7 @@ class Scored(Pipeline):
             found = stats.interval(scores, name, self.config.metrics.bootstrap)
             seeds = 1 if row.name == "human" else len(scores)
             lines.append({**about, "metric": name, "value": found.value, "low": found.low, "high": found.high,
-                          "n": found.n, "seeds": seeds, "note": bridge.CONTROLS.get(row.name, "")})
+                          "n": found.n, "seeds": seeds, "note": self._note(target, row)})
         return lines
 
     # ---- without references
@@ -158,3 +172,14 @@ class Scored(Pipeline):
                               "candidate": self.captions(target, strategy, seed, decoding),
                               "references": [list(clip.captions) for clip in clips]})
         return pd.concat([frame, self.scores(target, strategy, seed, decoding).per_clip.reset_index(drop=True)], axis=1)
+
+
+def _of_one_clip(found: Scores) -> Scores:
+    """Without the metrics that weigh words by how few clips have them: of one clip they are 0, whatever is said."""
+    weighted = [name for name in ("cider_d", "spider", "spider_fl") if name in found.statistics]
+    why = "it weighs words by how few of the clips have them, and there is one clip"
+    return replace(
+        found, corpus={k: v for k, v in found.corpus.items() if k not in weighted},
+        statistics={k: v for k, v in found.statistics.items() if k not in weighted},
+        per_clip=found.per_clip.drop(columns=weighted), missing=found.missing | dict.fromkeys(weighted, why),
+    )

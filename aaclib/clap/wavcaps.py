@@ -83,9 +83,14 @@ class WavCapsClap(Backend):
     sample_rate, short, shortest_s, training_data = 32000, "keep", 0.7, TRAINING
     window_mib = 120.0
 
-    def __init__(self, name: str, device: Any = None, tokenizer: str = "bert-base-uncased"):
-        """`name`: a checkpoint file. `tokenizer`: BERT's tokenizer files, a folder or an id."""
+    def __init__(self, name: str, device: Any = None, tokenizer: str = "bert-base-uncased", text: str = "clean"):
+        """`name`: a checkpoint file. `tokenizer`: BERT's tokenizer files, a folder or an id. `text`: what BERT is
+        given of a caption: `clean`, as in its training (`normalise`), or `raw`, with its punctuation, as the paper's
+        published code does it."""
         super().__init__(device)
+        if text not in ("clean", "raw"):
+            raise BackendError(f"text is clean or raw, found '{text}'.")
+        self.raw = text == "raw"
         path = home_path(name)
         if not path.is_file() and (kept := raw_dir() / "clap" / path.name).is_file():      # where AACLIB_RAW puts it
             path = kept
@@ -104,15 +109,16 @@ class WavCapsClap(Backend):
         self.mel = LogMel(32000, 1024, 320, 64, 50, 14000, "slaney")
         for module in (self.audio, self.text, self.audio_projection, self.text_projection, self.mel):
             module.to(self.device).eval()
-        self.digest = checkpoint.digest(state, sorted(self.tokenizer.get_vocab().items()))
+        raw = ("raw",) if self.raw else ()           # other embeddings of the same weights
+        self.digest = checkpoint.digest(state, sorted(self.tokenizer.get_vocab().items()), *raw)
 
     def audio_batch(self, waves: torch.Tensor) -> torch.Tensor:
         return self.audio_projection(self.audio(self.mel(waves)))
 
     def text_batch(self, texts: list[str]) -> torch.Tensor:
-        """As in its training: lower case, no punctuation, at most 30 tokens; the first token's state counts."""
-        batch = self.tokenizer([*map(normalise, texts)], padding=True, truncation=True, max_length=30,
-                               return_tensors="pt")
+        """At most 30 tokens, as in its training; the first token's state counts. (The tokenizer lower-cases.)"""
+        given = texts if self.raw else [*map(normalise, texts)]
+        batch = self.tokenizer(given, padding=True, truncation=True, max_length=30, return_tensors="pt")
         ids, mask = batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device)
         return self.text_projection(self.text(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0])
 

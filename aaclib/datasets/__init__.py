@@ -90,7 +90,7 @@ def absent(name: str, data: Data) -> str:
 
 def _module(name: str) -> tuple[ModuleType, str]:
     family = name.split("-")[0]
-    if family not in CLASSES:
+    if family not in CLASSES or (name != family and family != "soundscapes"):
         raise DatasetError(f"There is no data set '{name}'. Known: {', '.join(CLASSES)} (soundscapes-<world>).")
     return importlib.import_module(f"aaclib.datasets.{family}"), family
 

@@ -21,9 +21,14 @@ BLACKLIST = "blacklist_exclude_all_ac.json"
 # what a recording is, where it is on a list of WavCaps; the list, its file, and whose ids are in it
 WAVCAPS_LISTS = (("in WavCaps", "FreeSound", "fsd_final.json", "freesound"),
                  ("in WavCaps", "AudioSet_SL", "as_final.json", "youtube"),
-                 ("left out of WavCaps", "blacklist", BLACKLIST, "youtube"))
+                 ("left out of WavCaps", "blacklist, FreeSound", BLACKLIST, "freesound"),
+                 ("left out of WavCaps", "blacklist, AudioSet", BLACKLIST, "youtube"))
 COLUMNS = ["what", "first", "second", "n", "of", "share", "examples"]
 WHAT = ("same clip", "same recording", "same caption")
+
+
+class LeakError(ValueError):
+    """Evaluation clips where none may be. Not a DatasetError: nothing is missing that one could do without."""
 
 
 def report(splits: Sequence[Split], sources: Mapping[str, Mapping[str, str]] | None = None,
@@ -81,10 +86,19 @@ def clap_training(recordings_: Mapping[str, str], name: str, wavcaps: Path) -> p
         mine = {clip: r.removeprefix(f"{kind}:") for clip, r in recordings_.items() if r.startswith(f"{kind}:")}
         if mine:
             path = min(wavcaps.rglob(file), default=None)
-            known = _listed(path) if path else set()
+            known = _listed(path, part) if path else set()
             hits = [clip for clip, recording in mine.items() if recording in known]
             rows.append(_row(what, (part, name), hits, len(mine), "" if path else file))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def refuse_shared(pairs: Split, evaluation: Split) -> None:
+    """Raises LeakError where pairs that the gap is to be measured on are evaluation clips, whatever the data set is
+    called: clips that have their name and a caption in common. (The name alone may be chance: 001.wav.)"""
+    known = {clip.id: set(clip.captions) for clip in evaluation.clips}
+    if hits := [clip.id for clip in pairs.clips if known.get(clip.id, set()).intersection(clip.captions)]:
+        raise LeakError(f"data.pairs: {len(hits)} of the {len(pairs.clips)} pairs of {label(pairs)} are clips of "
+                        f"{label(evaluation)} ({some(hits, 3)}), which is judged. Name another set.")
 
 
 def label(split: Split) -> str:
@@ -99,13 +113,14 @@ def _row(what: str, names: tuple[str, str], hits: Sequence[str], of: int, absent
     return dict(zip(COLUMNS, [what, *names, *values], strict=True))
 
 
-def _listed(path: Path) -> set[str]:
+def _listed(path: Path, part: str) -> set[str]:
     """The recordings that a file of WavCaps names; 'Yr1nicOVtvkQ.wav' is YouTube's r1nicOVtvkQ."""
     if path.name == BLACKLIST:
-        tree = parse_json(read_text(path), path)
-        if not isinstance(tree, dict) or not isinstance(tree.get("AudioSet"), list):
-            raise DatasetError(f'{path}: expected an object with a list "AudioSet".')
-        ids = tree["AudioSet"]
+        key, tree = part.rpartition(" ")[2], parse_json(read_text(path), path)
+        if not isinstance(tree, dict) or not isinstance(tree.get(key), list):
+            raise DatasetError(f'{path}: expected an object with a list "{key}".')
+        ids = list(map(str, tree[key]))
     else:
         ids = [row.text("id") for row in read_table(path)]
-    return {i.removesuffix(".wav").removeprefix("Y") for i in ids}
+    youtube = "AudioSet" in part
+    return {i.removesuffix(".wav").removeprefix("Y") if youtube else i.removesuffix(".wav") for i in ids}

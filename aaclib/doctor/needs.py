@@ -50,9 +50,9 @@ def needs(config: Config) -> list[Need]:
             config = of_run(config.source[0])
         except ConfigError:            # the checks of the settings say that there is no such run
             return list(dict.fromkeys(found))
-    elif config.data.pairs:
-        name, _, split = config.data.pairs.partition(".")
-        found += _dataset(config, name, (split or "train",), (split or "train",))
+    elif config.data.pairs and config.gap.n_pairs:
+        name, split = config.data.pairs_split
+        found += _dataset(config, name, (split,), (split,))
     found += _clap(config)
     if config.decoder.tokenizer != "words":
         vocabularies = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")

@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from aaclib.metrics.result import Result, means
-from aaclib.retrieval import text_to_audio_ranks
-
-KS = (1, 5, 10)
+from aaclib.retrieval import telling, text_to_audio_ranks
 
 
 def clap_score(z_audio: np.ndarray, z_text: np.ndarray) -> Result:
@@ -27,7 +25,8 @@ def clap_score(z_audio: np.ndarray, z_text: np.ndarray) -> Result:
 
 
 def self_retrieval(z_audio: np.ndarray, z_text: np.ndarray) -> dict[str, Result]:
-    """self_r@1, self_r@5, self_r@10: whether each caption's own clip is among the k nearest of all clips.
+    """self_r@1, self_r@5, self_r@10: whether each caption's own clip is among the k nearest of all clips. A k at
+    which chance finds more than a third is left out: among fewer than 30 clips there is no self_r@10, among two none.
     z_audio, z_text: (n, d) unit rows. A clip whose caption has no embedding (NaN row) was not found: 0. Ties count
     against the caption (as in `aaclib.retrieval`)."""
     z_text = np.asarray(z_text)
@@ -35,7 +34,7 @@ def self_retrieval(z_audio: np.ndarray, z_text: np.ndarray) -> dict[str, Result]
     ranks = np.full(len(z_text), math.inf)
     if len(known):
         ranks[known] = text_to_audio_ranks(z_audio, z_text[known], known)
-    return {f"self_r@{k}": means((ranks <= k).astype(np.float64)) for k in KS}
+    return {f"self_r@{k}": means((ranks <= k).astype(np.float64)) for k in telling(len(z_text))}
 
 
 def judge(embed_text: Callable[[list[str]], np.ndarray], z_audio: np.ndarray,

@@ -21,7 +21,8 @@ METRIC_LABELS = {
 }
 GROUP_LABELS = {
     "supervised": "fully supervised", "baseline": "baseline", "training": "training strategy",
-    "inference": "inference strategy", "both": "both", "control": "control", "external": "other system",
+    "inference": "inference strategy", "both": "both", "paired": "target's own pairs",
+    "control": "control", "external": "other system",
     "published": "published",
 }
 INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}

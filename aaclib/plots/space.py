@@ -20,8 +20,8 @@ from aaclib.plots.style import AUDIO, BLUE, CYCLE, DOUBLE, GREY, SINGLE, TEXT, f
 
 def retrieval(recalls: Mapping[str, Mapping[str, float]],
               chance: Mapping[str, Mapping[str, float]] | None = None) -> Figure:
-    """Recall at 1, 5 and 10, both ways. `recalls`: target -> {"text_to_audio_r@1": fraction, ...}; `chance`: the same
-    keys for random embeddings, drawn as short black lines."""
+    """Recall at 1, 5 and 10 (those that are there), both ways. `recalls`: target -> {"text_to_audio_r@1": fraction,
+    ...}; `chance`: the same keys for random embeddings, drawn as short black lines."""
     ways = {"text_to_audio": "Caption finds its clip", "audio_to_text": "Clip finds one of its captions"}
     with styled():
         fig, axes = figure(DOUBLE, 2.2, 1, 2, sharey=True)
@@ -30,14 +30,16 @@ def retrieval(recalls: Mapping[str, Mapping[str, float]],
             width = 0.8 / max(len(recalls), 1)
             for number, (target, values) in enumerate(recalls.items()):
                 x = np.arange(len(ks)) + (number - (len(recalls) - 1) / 2) * width
-                bars = ax.bar(x, [100 * values[f"{way}_r@{k}"] for k in ks], width * 0.92, color=CYCLE[number],
-                              label=target)
-                ax.bar_label(bars, fmt="%.0f", fontsize=7, padding=1)
+                heights = [100 * values.get(f"{way}_r@{k}", np.nan) for k in ks]
+                bars = ax.bar(x, heights, width * 0.92, color=CYCLE[number], label=target)
+                ax.bar_label(bars, fmt=lambda v: "" if np.isnan(v) else f"{v:.0f}", fontsize=7, padding=1)
                 by_chance = (chance or {}).get(target, {})
                 for xi, k in zip(x, ks, strict=True):
                     if (recall := by_chance.get(f"{way}_r@{k}")) is not None:
                         ax.hlines(100 * recall, xi - width / 2, xi + width / 2, color="black", linewidth=1)
             ax.set_xticks(range(len(ks)), [f"R@{k}" for k in ks])
+            if not ks:
+                ax.text(0.5, 0.5, "too few clips", transform=ax.transAxes, ha="center", va="center")
             ax.set(title=title, ylim=(0, 108))
             grid(ax)
         axes[0, 0].set_ylabel("recall (%)")
@@ -176,7 +178,7 @@ def tsne_points(z: np.ndarray, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     z = np.asarray(z, np.float64) + 1e-4 * rng.standard_normal(z.shape)
     z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)      # squared distance = 2 - 2 cosine
-    perplexity = min(30.0, max(2.0, (len(z) - 1) / 4))
+    perplexity = min(30.0, max(2.0, (len(z) - 1) / 4), len(z) - 1.0)
     return TSNE(2, perplexity=perplexity, init="pca", max_iter=750, random_state=seed).fit_transform(z)
 
 
@@ -199,7 +201,7 @@ def _outlines(ax: Axes, groups: Sequence[tuple[str, np.ndarray, str, str]], fill
     values = np.concatenate([v.ravel() for _, v, _, _ in groups])
     edges = np.linspace(values.min(), values.max() + 1e-6, 50)
     look = {"histtype": "stepfilled", "alpha": 0.6} if fill else {"histtype": "step", "alpha": 1.0}
-    for label, v, color, line in groups:
+    for label, v, color, line in [group for group in groups if group[1].size]:       # one clip has no mismatched pair
         ax.hist(v.ravel(), edges, density=True, color=color, linestyle=line, linewidth=1.2, label=label, **look)
     grid(ax)
 

@@ -26,7 +26,7 @@ AUDIO, TEXT = BLUE, VERMILLION     # one colour a modality, in every figure
 GROUPS = {
     "supervised": "#5A5A5A",       # not black: the interval has to be seen on it
     "baseline": "#A8A8A8", "training": BLUE, "inference": GREEN, "both": PURPLE, "control": "#C9C9C9",
-    "external": ORANGE, "published": YELLOW,
+    "paired": SKY, "external": ORANGE, "published": YELLOW,
 }
 STYLE = {
     "font.family": "sans-serif", "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "xtick.labelsize": 7,

@@ -35,12 +35,17 @@ def judged_table(exp: Any, target: str) -> Table | None:
     frame = exp.judgement(target)
     if frame.empty:
         return None
+    recall = facts.self_recall(frame.metric.unique())
     title = f"{exp.dataset(target).title}, judged without references: x100."
-    table = build(frame, list(frame.metric.unique()), headline="self_r@10", title=title, synthetic=exp.synthetic)
+    table = build(frame, list(frame.metric.unique()), headline=recall or "clap_score", title=title,
+                  synthetic=exp.synthetic)
     partial = ("; it is partial, above all to `copy`, which it chose: --set metrics.judge=... names another"
                if exp.partial_judge else "")
-    note = f"The judge is {facts.judge(exp)}{partial}."
-    return replace(table, rows=_labelled(exp, table), notes=(*table.notes, note), label=f"tab:{target}-judged")
+    notes = [f"The judge is {facts.judge(exp)}{partial}."]
+    if recall != "self_r@10":
+        larger = " with a larger k" if recall else ""
+        notes.append(f"The clips are too few for self-R@k{larger}: chance would find more than a third.")
+    return replace(table, rows=_labelled(exp, table), notes=(*table.notes, *notes), label=f"tab:{target}-judged")
 
 
 def _labelled(exp: Any, table: Table) -> tuple[Row, ...]:
@@ -144,7 +149,8 @@ def _notes(results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], 
            marked: set[str]) -> list[str]:
     usable = results[results.value.notna()]
     n, count = usable.n.dropna().unique(), int(usable.seeds.max()) if len(usable) else 0
-    size = f"{int(n[0])} clips" if len(n) == 1 else f"{int(min(n))} to {int(max(n))} clips" if len(n) else "no clips"
+    size = f"{int(min(n))} to {int(max(n))} clips" if len(n) > 1 else f"{int(n[0])} clips" if len(n) else "no clips"
+    size = "one clip" if size == "1 clips" else size
     notes = ["No metric could be computed."] if usable.empty else [
         f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 %, "
         f"{'over clips and seeds' if count > 1 else 'bootstrap over clips, for these trainings'}"
@@ -178,6 +184,7 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
         notes.append(f"That σ is seed {seed}'s; over the seeds it runs from {min(sigmas):.3f} to {max(sigmas):.3f}.")
     if in_domain(exp, target):
         notes.append(IN_DOMAIN)
+    notes += filter(None, [facts.own_pairs_note(exp, target)])
     if reason := exp.why_no_relative(target, decoding):
         notes.append(f"Relative performance is absent. {reason}")
     else:

@@ -27,6 +27,8 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
         if not has_references(exp, target):
             found.append(f"**{target}** has no reference captions to score against.")
             continue
+        if note := facts.own_pairs_note(exp, target):
+            found.about(target, note)
         weak = _weak(_of_metric(exp.results(target, decoding), metric))
         if weak.empty:
             found.about(target, f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
@@ -61,7 +63,7 @@ def judged(exp: Any) -> Findings:
     found = Findings()
     for target in exp.targets:
         frame = exp.judgement(target)
-        for metric in [m for m in ("self_r@10", "self_r@5", "self_r@1") if m in set(frame.metric)][:1] + [LABELS]:
+        for metric in filter(None, [facts.self_recall(frame.metric.unique()), LABELS]):
             rows = _of_metric(frame, metric)
             weak = _weak(rows)
             if weak.empty:
@@ -149,8 +151,10 @@ def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) 
                          ("covers {} % of the way from captions on the wrong clips to the bound", above)):
         if not facts.missing_frame(frame):
             for r in frame[(frame.metric == metric) & (frame.strategy == best)].itertuples():
+                interval = ("no interval can be given" if pd.isna(r.low) else
+                            f"95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %")
                 found.about(target, f"trained on text alone, {best} {words.format(round(100 * r.value))} ({bound}; "
-                                    f"95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %).")
+                                    f"{interval}).")
     passing = relative[(relative.metric == metric) & (relative.value > 1)].merge(
         exp.results(target, decoding)[["strategy", "group"]].drop_duplicates()).query("group in @WEAK")
     if len(passing):

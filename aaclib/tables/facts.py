@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,7 @@ def all_pairs(exp: Any, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
     if not exp.gap(seed).n:
         return None
     pipeline = exp.source[0] if exp.source else exp
-    name, _, part = pipeline.config.data.pairs.partition(".")
-    return paired(pipeline, name, part or "train", seed)
+    return paired(pipeline, *pipeline.config.data.pairs_split, seed)
 
 
 def pair(tests: pd.DataFrame | None, a: str, b: str) -> pd.Series | None:
@@ -93,8 +93,14 @@ def verdict(tests: pd.DataFrame | None, a: str, b: str) -> str:
 
 
 def shown(row: pd.Series) -> str:
-    """A value with its interval, x100."""
-    return f"{100 * row.value:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+    """A value with its interval, x100; without one where there is none (a single clip)."""
+    interval = "" if np.isnan(row.low) else f" [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+    return f"{100 * row.value:.1f}{interval}"
+
+
+def self_recall(metrics: Iterable[str]) -> str | None:
+    """The self-R@k of the largest k among these metrics; None where the clips are too few for any."""
+    return max((m for m in metrics if m.startswith("self_r@")), key=lambda m: int(m.partition("@")[2]), default=None)
 
 
 def missing_frame(frame: Any) -> bool:
@@ -126,3 +132,12 @@ def judge(exp: Any) -> str:
         return "the CLAP that the captions were written from"
     name = exp.judge(exp.seeds[0]).name
     return name if exp.config.metrics.judge else "another seed's CLAP, trained alike"
+
+
+def own_pairs_note(exp: Any, target: str) -> str:
+    """What a reader must know where rows read what was measured on the target's own pairs, or ''."""
+    if not (rows := [row.name for row in exp.strategies(target) if row.group == "paired"]):
+        return ""
+    data = (exp.source[0] if exp.source else exp).config.data
+    return (f"NOT weakly supervised: {', '.join(rows)}. The audio-caption pairs are this target's own ({data.pairs}), "
+            "so these rows know its recordings, and they do not compete with those that do not.")

@@ -80,14 +80,18 @@ def embeddings(exp: Any) -> Findings:
         if not has_references(exp, target):
             found.about(target, "without captions for its recordings there is no retrieval check.")
             continue
-        r10 = [exp.retrieval(target, seed)["text_to_audio_r@10"] for seed in exp.seeds]
         n = len(exp.clips(target, "evaluation", exp.seeds[0]))
-        chance = retrieval.chance(n, 1, 10)["text_to_audio"]
-        ratio = np.mean(r10) / chance
+        if not (ks := retrieval.telling(n)):
+            found.about(target, f"too few clips (n = {n}) for a retrieval check: chance would find them.")
+            continue
+        recall = [exp.retrieval(target, seed)[f"text_to_audio_r@{ks[-1]}"] for seed in exp.seeds]
+        chance = retrieval.chance(n, 1, ks[-1])["text_to_audio"]
+        ratio = np.mean(recall) / chance
         words = "far above chance" if ratio > 5 else "above chance" if ratio > 1.5 else "hardly better than chance"
         weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
-        spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in r10)})" if len(r10) > 1 else ""
-        found.about(target, f"a caption finds its own clip among the first ten of {n} in {100 * np.mean(r10):.0f} % of "
+        spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in recall)})" if len(recall) > 1 else ""
+        first = {1: "first", 5: "among the first five", 10: "among the first ten"}[ks[-1]]
+        found.about(target, f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
                             f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.")
     return found
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from aaclib import bridge, datasets, gap, retrieval, seeds, text, training
 from aaclib.datasets import leakage
+from aaclib.datasets.files import data_folder
 from aaclib.tables import facts
 from aaclib.tables.facts import COMPARED, has_references, paired, training_captions
 
@@ -52,11 +53,17 @@ def vocabulary(exp: Any) -> pd.DataFrame:
 
 
 def leaks(exp: Any) -> pd.DataFrame:
-    """Shared clips, recordings and captions of every two splits of the targets (`datasets.leakage`), share in %."""
+    """Shared clips, recordings and captions of every two splits of the targets (`datasets.leakage`), share in %; and of
+    evaluation recordings that are known by name, how many WavCaps has and how many its authors left out of it, where
+    its JSON files are here ('not checked' where not)."""
     places = [(target, part) for target in exp.targets for part in ("train", "evaluation")]
     sources = {f"{t}.{part}": found for t, part in places if (found := leakage.recordings(exp.dataset(t), part))}
     found = leakage.report([exp.split(*place) for place in places], sources, COMPARED)
-    return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"}).astype({"examples": str})
+    wavcaps = data_folder(exp.config.data, "wavcaps", must_exist=False)
+    heard = [leakage.clap_training(recordings, place, wavcaps) for place, recordings in sources.items()
+             if place.endswith(".evaluation")]
+    found = pd.concat([found, *heard], ignore_index=True).astype({"n": "Int64", "share": float, "examples": str})
+    return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"})
 
 
 def content(exp: Any) -> pd.DataFrame:
@@ -89,20 +96,21 @@ def recalls(exp: Any, seed: int) -> tuple[dict[str, dict[str, float]], dict[str,
         found[target] = exp.retrieval(target, seed)
         clips = exp.clips(target, "evaluation", seed)
         captions = max(1, round(np.mean([len(clip.captions) for clip in clips])))
-        ways = {k: retrieval.chance(len(clips), captions, k) for k in retrieval.KS}
+        ways = {k: retrieval.chance(len(clips), captions, k) for k in retrieval.telling(len(clips))}
         chance[target] = {f"{way}_r@{k}": value for k, both in ways.items() for way, value in both.items()}
     return found, chance
 
 
 def recall_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """One row a target and way; recalls in %."""
+    """One row a target and way; recalls in %, those that say nothing among so few clips left out."""
     rows = []
     for target, values in found.items():
         for way in ("text_to_audio", "audio_to_text"):
             rows.append({"target": target, "way": way.replace("_", " ")} | {
                 key.removeprefix(f"{way}_").replace("_", " "): 100 * value if "@" in key else value
                 for key, value in values.items() if key.startswith(way)})
-    return pd.DataFrame(rows)
+    recalls = [f"r@{k}" for k in retrieval.KS if any(f"r@{k}" in row for row in rows)]
+    return pd.DataFrame(rows, columns=["target", "way", *recalls, "median rank"])
 
 
 def neighbours(exp: Any, target: str, seed: int, clips: int = 3, count: int = 3) -> pd.DataFrame:

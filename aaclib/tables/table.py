@@ -15,6 +15,7 @@ GROUP_TITLES = {
     "training": "Training strategies",
     "inference": "Inference strategies",
     "both": "Training and inference strategies",
+    "paired": "With the target's own pairs (not weakly supervised)",
     "control": "Controls",
     "external": "Other systems, scored by us",
     "published": "Published by others",

@@ -28,7 +28,7 @@ def pair(request, tokenizer, tmp_path_factory):
     state = made.wavcaps_state(request.param, len(AutoTokenizer.from_pretrained(str(tokenizer))))
     path = tmp_path_factory.mktemp("wavcaps") / "checkpoint.pt"
     torch.save({"model": state, "optimizer": {"state": {}}, "epoch": 3}, path)
-    return request.param, state, clap.load(f"wavcaps:{path}?tokenizer={tokenizer}", "cpu")
+    return request.param, state, clap.load(f"wavcaps:{path}?tokenizer={tokenizer}", "cpu"), path
 
 
 def front(wave: np.ndarray) -> torch.Tensor:
@@ -77,7 +77,7 @@ def project(x: torch.Tensor, state: dict, side: str) -> np.ndarray:
 
 @torch.no_grad()
 def test_audio(pair):
-    kind, state, backend = pair
+    kind, state, backend, _ = pair
     sounds = convert.signals(32000)
     waves = [sounds["10 s"][:6 * 32000], sounds["3 s"], sounds["-60 dB"][:64000], sounds["silence"][:64000]]
     wanted = np.concatenate([project(tower(kind, state, wave), state, "audio_proj") for wave in waves])
@@ -88,7 +88,7 @@ def test_audio(pair):
 
 @torch.no_grad()
 def test_long_audio(pair):
-    kind, state, backend = pair
+    kind, state, backend, _ = pair
     long = convert.signals(32000)["25 s"][:13 * 32000]
     if kind == "Cnn14":        # up to 30 s in one piece, as in its training
         wanted = project(tower(kind, state, long), state, "audio_proj")[0]
@@ -102,7 +102,7 @@ def test_long_audio(pair):
 def test_text(pair, tokenizer):
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    kind, state, backend = pair
+    kind, state, backend, path = pair
     below = {name.removeprefix("text_encoder.text_encoder."): value for name, value in state.items()
              if name.startswith("text_encoder.") and "position_ids" not in name}
     words = AutoTokenizer.from_pretrained(str(tokenizer))
@@ -110,12 +110,21 @@ def test_text(pair, tokenizer):
                      add_pooling_layer=False).eval()
     bert.load_state_dict(below)
     cleaned = ["a dog barks while rain falls on a tin roof", "birds sing", TEXTS[2]]
-    wanted = []
-    for text in cleaned:       # one by one: no padding
-        ids = torch.tensor([words(text)["input_ids"]])
-        ids = torch.cat([ids[:, :29], ids[:, -1:]], dim=1) if ids.shape[1] > 30 else ids
-        wanted.append(project(bert(input_ids=ids).last_hidden_state[:, 0], state, "text_proj"))
-    assert np.abs(backend.embed_text(TEXTS) - np.concatenate(wanted)).max() < 1e-5
+
+    def naive(texts):
+        rows = []
+        for text in texts:     # one by one: no padding
+            ids = torch.tensor([words(text)["input_ids"]])
+            ids = torch.cat([ids[:, :29], ids[:, -1:]], dim=1) if ids.shape[1] > 30 else ids
+            rows.append(project(bert(input_ids=ids).last_hidden_state[:, 0], state, "text_proj"))
+        return np.concatenate(rows)
+
+    assert np.abs(backend.embed_text(TEXTS) - naive(cleaned)).max() < 1e-5
+    raw = clap.load(f"wavcaps:{path}?tokenizer={tokenizer}&text=raw", "cpu")       # as the paper's code gives it
+    assert np.abs(raw.embed_text(TEXTS) - naive(TEXTS)).max() < 1e-5 and raw.digest != backend.digest
+    assert np.abs(raw.embed_text(TEXTS[:1]) - backend.embed_text(TEXTS[:1])).max() > 1e-3
+    with pytest.raises(BackendError, match="clean or raw"):
+        clap.load(f"wavcaps:{path}?tokenizer={tokenizer}&text=shouted", "cpu")
 
 
 def test_normalise_is_the_originals():
@@ -125,7 +134,7 @@ def test_normalise_is_the_originals():
 
 
 def test_refusals(pair, tmp_path):
-    kind, state, backend = pair
+    kind, state, backend, _ = pair
     with pytest.raises(BackendError, match="There is no checkpoint"):
         clap.load(f"wavcaps:{tmp_path / 'none.pt'}", "cpu")
     torch.save({"model": {"x": torch.zeros(2)}}, tmp_path / "other.pt")

@@ -1,6 +1,7 @@
 """A made data set and a made CLAP: a whole experiment in seconds, for tests."""
 
 import hashlib
+import json
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,16 @@ def make(folder, n=150, captions=2, seed=0):
         rows.append({"file_name": f"{i:03d}.wav", "split": split,
                      **{f"caption_{k + 1}": c for k, c in enumerate(text)}})
     pd.DataFrame(rows).to_csv(folder / "captions.csv", index=False)
+
+
+def make_pairs(folder, n=12, seed=9):
+    """External pairs in the form of WavCaps' SoundBible: `n` recordings with a caption each."""
+    make(folder / "made", n, captions=1, seed=seed)
+    table = pd.read_csv(folder / "made" / "captions.csv")
+    data = [{"id": f"{1000 + i}", "caption": caption, "duration": 0.5} for i, caption in enumerate(table.caption_1)]
+    for row, name in zip(data, table.file_name, strict=True):
+        (folder / "made" / "audio" / name).rename(folder / f"{row['id']}.wav")
+    (folder / "sb_final.json").write_text(json.dumps({"data": data}))
 
 
 def settings_of(folder) -> dict:

@@ -134,6 +134,8 @@ def test_a_group_given_whole_changes_what_it_names_and_a_free_dictionary_is_repl
     ("decoder.heads=3", "must divide"), ("decoder.heads=0", "least 1"), ("decoder.dropout=1", "below 1"),
     ("decoder.dropout=-0.1", "at least 0"), ("decoder.layers=0", "least 1"), ("decoder.vocabulary=4", "least 5"),
     ("decoder.max_tokens=500", "128 positions"), ("gap.tau=0", "above 0"), ("gap.n_pairs=-1", "least 0"),
+    ("data.pairs=soundscapes-long.evaluation", "data.pairs.*must not be the evaluation clips of a target"),
+    ("gap.n_pairs=0", "'gap.n_pairs' is 0"),
     ("gap.memory=-1", "least 0"), ("clap.width=130", "multiple of 4"), ("clap.temperature=0", "above 0"),
     ("clap.train_batch=0", "least 1"), ("clap.workers=-1", "least 0"), ("clap.batch_size=-1", "least 0"),
     ("clap.learn_temperature=1", "true or false"), ("threads=-1", "least 0"), ("metrics.bootstrap=0", "least 1"),

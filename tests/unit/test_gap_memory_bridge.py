@@ -61,6 +61,20 @@ def test_memory_refuses_what_does_not_fit():
         memory.project(rows(2, 4, 0), rows(2, 4, 0), tau=0)
 
 
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(1, 9), st.integers(1, 30), st.integers(1, 8), st.sampled_from([np.nan, np.inf, -np.inf]),
+       st.booleans(), st.data())
+def test_a_row_that_is_not_finite_is_refused_by_its_number(n, m, block, bad, in_memory, data):
+    """Whatever block it is in: a NaN compares with nothing, so that every query would have gone to row 0."""
+    z, mem = rows(n, 4, 0), rows(m, 4, 1)
+    row = data.draw(st.integers(0, (m if in_memory else n) - 1))
+    (mem if in_memory else z)[row, data.draw(st.integers(0, 3))] = bad
+    said = f"row {row} of {'the memory' if in_memory else 'z'} is not finite"
+    for ask in (memory.nearest, memory.nearest_index, lambda z, mem, block: memory.project(z, mem, 0.1, block)):
+        with pytest.raises(ValueError, match=said):
+            ask(z, mem, block)
+
+
 def test_sigma_estimators_by_hand():
     z_a = np.array([[1, 0], [0, 1]], np.float32)
     z_t = np.array([[0, 1], [0, 1]], np.float32)

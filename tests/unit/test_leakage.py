@@ -32,6 +32,19 @@ def test_clean_splits_and_unknown_recordings():
     assert list(table.what) == ["same caption"] and table.n.iloc[0] == 0     # ids of two data sets mean nothing
 
 
+def test_pairs_that_are_evaluation_clips_under_another_name_are_refused():
+    judged = Split("clotho", "evaluation", (Clip("a.wav", ("A dog barks", "Dogs")), Clip("b.wav", ("Rain",))))
+    leakage.refuse_shared(Split("folder", "train", (Clip("a.wav", ("A cat",)), Clip("c.wav", ("Rain",)))), judged)
+    with pytest.raises(leakage.LeakError, match=r"1 of the 2 pairs of folder.train are clips of clotho.evaluation"):
+        leakage.refuse_shared(Split("folder", "train", (Clip("a.wav", ("Dogs",)), Clip("c.wav", ("Rain",)))), judged)
+
+
+def test_a_data_set_has_one_name():
+    for name in ("clotho-2", "folder-own", "audiocaps-v1", "nothing"):
+        with pytest.raises(DatasetError, match="There is no data set"):
+            load(name, Data())
+
+
 def test_clotho_recordings_and_wavcaps(tmp_path):
     rows = [{"file_name": f"{i}.wav", **{f"caption_{k}": f"sound {i}" for k in range(1, 6)}} for i in range(4)]
     folder = tmp_path / "clotho" / "clotho_csv_files"
@@ -58,9 +71,13 @@ def test_audiocaps_and_the_blacklist(tmp_path):
     assert found["-vid0_x_30"] == "youtube:-vid0_x"
     path = tmp_path / "wc" / leakage.BLACKLIST
     path.parent.mkdir()
-    path.write_text(json.dumps({"AudioSet": ["Y-vid1_x.wav", "Y-vid3_x.wav"], "FreeSound": []}))
+    path.write_text(json.dumps({"AudioSet": ["Y-vid1_x.wav", "Y-vid3_x.wav"], "FreeSound": [17, "18"]}))
     table = leakage.clap_training(found, "audiocaps.evaluation", tmp_path / "wc")
-    assert pick(table, "left out of WavCaps", "blacklist", "audiocaps.evaluation").n == 2
+    assert pick(table, "left out of WavCaps", "blacklist, AudioSet", "audiocaps.evaluation").n == 2
+    freesound = {name: f"freesound:{i}" for i, name in enumerate("abc", 16)}        # Freesound's part of the same list
+    table = leakage.clap_training(freesound, "clotho.evaluation", tmp_path / "wc")
+    assert pick(table, "left out of WavCaps", "blacklist, FreeSound", "clotho.evaluation").examples == "b, c"
+    table = leakage.clap_training(found, "audiocaps.evaluation", tmp_path / "wc")
     assert pick(table, "in WavCaps", "AudioSet_SL", "audiocaps.evaluation").examples.startswith("not checked")
     path.write_text("[]")
     with pytest.raises(DatasetError, match='a list "AudioSet"'):

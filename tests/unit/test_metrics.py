@@ -319,18 +319,24 @@ class Judge:
     """A CLAP that embeds a caption as the clip whose number it says."""
 
     def embed_text(self, captions):
-        return np.eye(12, dtype=np.float32)[[int(c) for c in captions]]
+        return np.eye(36, dtype=np.float32)[[int(c) for c in captions]]
 
 
 def test_a_caption_finds_its_own_clip():
-    z = np.eye(12, dtype=np.float32)
-    made = clap_score.judge(Judge().embed_text, z, [str(i) for i in range(12)])
-    assert made["clap_score"].per_clip.tolist() == [1.0] * 12 and made["self_r@1"].per_clip.mean() == 1
-    swapped = clap_score.judge(Judge().embed_text, z, ["1", "0", *map(str, range(2, 12))])
-    assert swapped["self_r@1"].per_clip.mean() == 10 / 12
-    mute = clap_score.judge(Judge().embed_text, z, ["", *map(str, range(1, 12))])
+    z = np.eye(36, dtype=np.float32)
+    made = clap_score.judge(Judge().embed_text, z, [str(i) for i in range(36)])
+    assert made["clap_score"].per_clip.tolist() == [1.0] * 36 and made["self_r@1"].per_clip.mean() == 1
+    swapped = clap_score.judge(Judge().embed_text, z, ["1", "0", *map(str, range(2, 36))])
+    assert swapped["self_r@1"].per_clip.mean() == 34 / 36
+    mute = clap_score.judge(Judge().embed_text, z, ["", *map(str, range(1, 36))])
     assert np.isnan(mute["clap_score"].per_clip[0]) and mute["clap_score"].failures
     assert mute["self_r@10"].per_clip[0] == 0
+
+
+@pytest.mark.parametrize(("n", "ks"), [(1, ()), (2, ()), (7, (1,)), (20, (1, 5)), (30, (1, 5, 10))])
+def test_among_few_clips_finding_ones_own_is_no_feat_and_not_told(n, ks):
+    made = clap_score.judge(Judge().embed_text, np.eye(36, dtype=np.float32)[:n], [str(i) for i in range(n)])
+    assert set(made) == {"clap_score", *(f"self_r@{k}" for k in ks)}
 
 
 @pytest.mark.parametrize(("label", "caption", "said"), [

@@ -14,14 +14,17 @@ import pytest
 from aaclib import bridge, config, datasets, train, training
 from aaclib.captioner import Captioner
 from aaclib.config import ConfigError
+from aaclib.datasets import leakage
 from aaclib.decoder import CaptionDecoder
 from aaclib.embed import ExtractionError
 from aaclib.experiment import Experiment
 from aaclib.pipeline import derangement
 from aaclib.store import Store, write_record
+from aaclib.tables import facts
 
 ALL = {"baseline", "noise", "shift", "c3", "supervised"}
-WEAK = ["baseline", "noise", "c3", "nearest", "projection", "noise+projection", "copy"]
+WEAK = ["baseline", "noise", "shift", "noise+shift", "c3", "nearest", "projection", "noise+projection",
+        "shift+projection", "copy"]
 
 
 def experiment(folder, store, **overrides):
@@ -120,14 +123,16 @@ def test_per_clip_files_hold_what_an_auditor_needs(done):
 
 
 def test_weakly_supervised_rows_never_saw_audio_of_the_target(world, tmp_path, done):
-    """Delete the target's training and validation audio: every weakly-supervised model and caption stays the same.
-
-    The gap is measured on pairs of another data set in every real profile; here it stands still as a given sigma."""
-    other = {"data.pairs": "", "gap.sigma": "0.1"}
+    """Delete the target's training and validation audio: every weakly-supervised model and caption stays the same,
+    also of the rows that read audio statistics: sigma, gap vector and audio mean are those of another set's pairs."""
+    made.make_pairs(tmp_path / "external")
+    other = {"data.pairs": "wavcaps", "data.wavcaps": str(tmp_path / "external"), "gap.sigma": "rms",
+             "data.targets": {"folder": ["supervised", *WEAK]}, "train.epochs": 3}
     before = experiment(world, tmp_path / "a", **other)
-    kept = {row: (before.captions("folder", row, 0)) for row in WEAK if row != "c3"}
+    assert {row.name for row in before.strategies("folder")} == {"supervised", *WEAK} and before.gap(0).n == 12
+    kept = {row: (before.captions("folder", row, 0)) for row in WEAK}
     weights = {row: made.content(before.decoder("folder", row, 0).artefact / "decoder.safetensors") for row in
-               ("baseline", "noise")}
+               ("baseline", "noise", "shift", "noise+shift", "c3")}
 
     bare = tmp_path / "bare"
     made.make(bare)
@@ -140,6 +145,8 @@ def test_weakly_supervised_rows_never_saw_audio_of_the_target(world, tmp_path, d
         assert made.content(after.decoder("folder", row, 0).artefact / "decoder.safetensors") == digest
     with pytest.raises((datasets.DatasetError, ExtractionError, ValueError)):
         after.captions("folder", "supervised", 0)           # and this one row really needs it
+    with pytest.raises((datasets.DatasetError, ExtractionError, ValueError)):           # so does shift by own pairs
+        experiment(bare, tmp_path / "b", **{**other, "data.pairs": "folder.train"}).captions("folder", "shift", 0)
 
 
 def test_same_seed_same_captions_and_another_seed_another_decoder(world, tmp_path, done):
@@ -288,6 +295,20 @@ def test_the_supervised_decoders_may_have_settings_of_their_own(world, done):
         experiment(world, done.store.root, **{"train.bound": {"width": 3}})
 
 
+@pytest.mark.parametrize(("pairs", "sigma", "own"), [
+    ("wavcaps", "0.1", set()), ("folder.train", "rms", {"noise", "noise+projection", "shift", "c3"}),
+    ("folder", "0.1", {"shift", "c3"}), ("folder.validation", "caption", {"shift", "c3"}),
+])
+def test_rows_that_know_the_targets_own_recordings_do_not_compete(world, done, pairs, sigma, own):
+    exp = experiment(world, done.store.root, **{"data.pairs": pairs, "gap.sigma": sigma})
+    exp.left_out = lambda target, name: ""             # without WavCaps there is no gap vector
+    paired = {row.name for row in exp.strategies("folder") if row.group == "paired"}
+    assert paired == own and {"supervised", "baseline", "projection", "copy"} <= {
+        row.name for row in exp.strategies("folder") if row.group == bridge.strategy(row.name).group}
+    note = facts.own_pairs_note(exp, "folder")
+    assert bool(note) == bool(own) and all(name in note for name in own)
+
+
 def test_the_bound_learns_from_audio_and_text_and_is_validated_on_audio(done):
     text, audio, both = (done.examples("folder", "train", 0, how) for how in ("text", "supervised", "supervised+text"))
     assert np.array_equal(both[0], np.concatenate([text[0], audio[0]])) and both[1] == text[1] + audio[1]
@@ -318,6 +339,37 @@ def test_a_control_row_is_what_it_says(done):
     assert set(done.captions("folder", "copy", 0)) <= memory
     human = done.human("folder")
     assert len(human) == 2 and all(s.n == 30 for s in human)
+
+
+def test_pairs_that_are_evaluation_clips_are_refused_whatever_their_data_set_is_called(world, tmp_path):
+    with pytest.raises(ConfigError, match=r"data.pairs.*folder.evaluation.*must not be the evaluation clips"):
+        experiment(world, tmp_path, **{"data.pairs": "folder.evaluation"})
+    made.make_pairs(tmp_path / "external")
+    table = made.pd.read_csv(world / "captions.csv")
+    judged = table[table.split == "evaluation"].iloc[0]
+    content = json.loads((tmp_path / "external" / "sb_final.json").read_text())
+    content["data"][3] |= {"id": judged.file_name, "caption": judged.caption_2}
+    (tmp_path / "external" / "1003.wav").rename(tmp_path / "external" / f"{judged.file_name}.wav")
+    (tmp_path / "external" / "sb_final.json").write_text(json.dumps(content))
+    found = experiment(world, tmp_path / "a", **{"data.pairs": "wavcaps", "data.wavcaps": str(tmp_path / "external")})
+    with pytest.raises(leakage.LeakError, match=f"1 of the 12 pairs of wavcaps.train .*{judged.file_name}"):
+        found.gap(0)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_pair_and_a_single_one(world, tmp_path, n):
+    found = experiment(world, tmp_path, **{"gap.n_pairs": n, "gap.sigma": "0.1"})
+    estimate, rows = found.gap(0), {row.name for row in found.strategies("folder")}
+    assert (estimate.n, estimate.sigma_value) == (n, 0.1) and {"noise", "projection"} <= rows
+    assert ({"shift", "c3"} <= rows) == (estimate.vector is not None) == (n == 1)
+    if n:
+        pairs = found.pairs(0)
+        np.testing.assert_allclose(estimate.vector, (pairs.z_a - pairs.z_t)[0], atol=1e-6)
+        assert np.isfinite(found.context("folder", 0).gap).all()
+    else:
+        assert found.left_out("folder", "shift") == "no audio-caption pairs to measure the gap on (gap.n_pairs is 0)"
+        with pytest.raises(ConfigError, match="'gap.sigma' .rms. is estimated on pairs, and 'gap.n_pairs' is 0"):
+            experiment(world, tmp_path, **{"gap.n_pairs": 0, "gap.sigma": "rms"})
 
 
 def test_without_pairs_there_is_a_given_sigma_and_no_shift(world, tmp_path):
@@ -359,6 +411,8 @@ def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
 
 
 def test_derangement_moves_everybody():
+    with pytest.raises(ValueError, match="one clip alone"):
+        derangement(1, np.random.default_rng(0))
     for n in (2, 3, 50):
         order = derangement(n, np.random.default_rng(n))
         assert sorted(order) == list(range(n)) and (order != np.arange(n)).all()

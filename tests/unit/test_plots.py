@@ -51,6 +51,9 @@ def figures(pair):
         "lengths": plots.caption_lengths({"train": ["a dog barks", "rain"], "evaluation": ["a bell rings far away"]}),
         "overlap": plots.overlap({"soundscapes-long": 0.031}),
         "retrieval": plots.retrieval({"soundscapes-long": recalls}, {"soundscapes-long": recalls}),
+        "retrieval of few": plots.retrieval({"many": recalls, "few": {
+            "text_to_audio_r@1": 0.4, "audio_to_text_r@1": 0.5, "text_to_audio_median_rank": 2.0}}),
+        "retrieval of none": plots.retrieval({"one": {"text_to_audio_median_rank": 1.0}}, {"one": {}}),
         "cosines": plots.cosines(z_a, z_t),
         "direction": plots.gap_direction(z_a, z_t),
         "sigma": plots.sigma_curve(plots.sigma_by_pairs(z_a, z_t, repeats=3), 32, 0.1),

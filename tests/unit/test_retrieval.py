@@ -52,12 +52,13 @@ def test_ranks_equal_the_naive_twin_in_any_blocks(world, cells):
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(worlds())
 def test_recall_is_the_share_of_ranks_within_k_and_grows_with_k(world):
-    scores = retrieval.recall_at_k(*world, ks=(1, 3, 1000))
-    ranks = np.array(naive_text_to_audio(*world))
-    assert scores["text_to_audio_r@3"] == np.mean(ranks <= 3)
-    assert scores["text_to_audio_median_rank"] == np.median(ranks)
-    for way in ("text_to_audio", "audio_to_text"):
-        assert scores[f"{way}_r@1"] <= scores[f"{way}_r@3"] <= scores[f"{way}_r@1000"] == 1.0
+    scores, n = retrieval.recall_at_k(*world, ks=range(1, 20)), len(world[0])
+    for way, naive in (("text_to_audio", naive_text_to_audio), ("audio_to_text", naive_audio_to_text)):
+        ranks = np.array(naive(*world))
+        assert scores[f"{way}_median_rank"] == np.median(ranks)
+        found = [scores[f"{way}_r@{k}"] for k in range(1, n // 3 + 1)]
+        assert found == [np.mean(ranks <= k) for k in range(1, n // 3 + 1)] == sorted(found)
+        assert f"{way}_r@{n // 3 + 1}" not in scores             # chance is above a third there
 
 
 def test_perfect_embeddings_are_found_and_shuffled_ones_are_not():
@@ -81,6 +82,24 @@ def test_chance_agrees_with_random_embeddings():
     expected = retrieval.chance(40, 5, 10)
     for way in ("text_to_audio", "audio_to_text"):
         assert np.mean([d[f"{way}_r@10"] for d in drawn]) == pytest.approx(expected[way], abs=0.03)
+
+
+def test_recall_is_left_out_where_chance_is_above_a_third():
+    found = {n: retrieval.telling(n) for n in (1, 2, 3, 7, 14, 15, 29, 30, 1000)}
+    assert found == {1: (), 2: (), 3: (1,), 7: (1,), 14: (1,), 15: (1, 5), 29: (1, 5), 30: (1, 5, 10),
+                     1000: (1, 5, 10)}
+    audio = np.eye(7, dtype=np.float32)
+    assert set(retrieval.recall_at_k(audio, audio, np.arange(7))) == {
+        f"{way}_{what}" for way in ("text_to_audio", "audio_to_text") for what in ("r@1", "median_rank")}
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(3, 200), st.integers(1, 5))
+def test_chance_is_at_most_a_third_for_what_is_told_and_above_for_what_is_not(n, captions):
+    for k in range(1, n):
+        chance = retrieval.chance(n, captions, k)
+        assert (chance["text_to_audio"] <= 1 / 3 + 1e-12) == (k in retrieval.telling(n, range(1, n)))
+        assert chance["audio_to_text"] <= chance["text_to_audio"] + 1e-12
 
 
 def test_zero_shot_picks_the_nearest_class():

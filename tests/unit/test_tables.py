@@ -16,7 +16,7 @@ from aaclib.datasets import Clip, Split
 from aaclib.gap import given
 from aaclib.metrics.io import FormatError
 from aaclib.store import Store
-from aaclib.tables import findings
+from aaclib.tables import facts, findings
 from aaclib.tables.table import Cell, Row, Table
 
 
@@ -243,9 +243,6 @@ def test_frames_put_together_are_shown_whole():
 
 @pytest.mark.parametrize(("pretrain", "said"), [("folder", True), ("soundscapes-pretrain", False)])
 def test_a_clap_trained_on_the_targets_own_recordings_is_called_so(pretrain, said):
-
-    from aaclib.tables import facts
-
     exp = SimpleNamespace(config=config.load("quick", {"data.pretrain": pretrain}))
     assert facts.in_domain(exp, "folder") is said
     assert "no row here is weakly supervised" in facts.IN_DOMAIN
