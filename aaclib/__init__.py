@@ -18,9 +18,9 @@ _CLASSES = {
     "Store": "aaclib.store",
 }
 _MODULES = (
-    "audio", "bridge", "captioner", "clap", "config", "datasets", "decoder", "doctor", "embed", "experiment", "gap",
-    "generate", "inputs", "memory", "metrics", "pipeline", "plots", "progress", "provenance", "resume", "retrieval",
-    "runner", "seeds", "stats", "store", "tables", "text", "train", "training",
+    "aggregates", "audio", "bridge", "captioner", "clap", "config", "datasets", "decoder", "doctor", "embed",
+    "experiment", "gap", "generate", "inputs", "memory", "metrics", "pipeline", "plots", "progress", "provenance",
+    "resume", "retrieval", "runner", "seeds", "stats", "store", "tables", "text", "train", "training",
 )
 
 __all__ = ["__version__", *_CLASSES, *_MODULES]

@@ -1,34 +1,47 @@
-"""Uncertainty of scores: bootstrap intervals, paired tests, Holm's correction, relative performance. Pure maths.
+"""Uncertainty of scores: intervals, tests of a difference, Holm's correction, relative performance. Pure maths.
 
-Each metric is a function of sums over clips. `Scores.statistics[metric]` holds a row of sufficient statistics a clip,
-`AGGREGATES` turns sums of them into the corpus value, so any resample of clips has its true corpus value (BLEU and
-METEOR are not means of per-clip values). All resamples at once are one matrix product: counts (B, n) times
-statistics (n, k). CIDEr-D's per-clip values keep the document frequencies of the whole reference set.
+A score varies for two reasons: other clips would have been easier or harder, and another seed would have trained
+another decoder. All runs of a table were scored on the same clips, so more seeds average away the second alone.
 
-Several seeds: the runs were scored on the same clips, so a replicate draws seeds, and draws clips once for all of them
-(a crossed bootstrap; clips drawn anew for each seed would average away the clips' share of the variance). With S
-seeds, the bootstrap sees (S - 1)/S of the variance between seeds: with two or three, read it as a lower bound.
+Intervals. With one run: the percentile bootstrap over clips (Efron & Tibshirani 1993); it says nothing of other
+trainings. With S >= 2 runs: value +- t sqrt(V), V = V_clips + V_seeds. V_clips is the bootstrap variance over clips of
+the mean over the runs, these held fixed; V_seeds = s^2 / S, s^2 the variance between the runs' corpus values. Both are
+estimates, from n clips and S runs, so t has the degrees of freedom of Satterthwaite 1946,
+V^2 / (V_clips^2 / (n - 1) + V_seeds^2 / (S - 1)). A run's luck on single clips counts in both parts: that errs to the
+wide side, by a factor of at most sqrt(2). 95 % intervals cover about 95 % with five seeds, 92 to 95 % with three. With
+two, s^2 is hardly known: they cover 87 to 95 %, may be too wide to be of use, and are marked `weak`. Where all runs
+are equal (a row without a decoder, scored once for each seed) V_seeds is 0 and the interval is over clips alone.
 
-Methods: Efron & Tibshirani 1993 (percentile bootstrap); Koehn 2004 (paired bootstrap); Noreen 1989 (approximate
-randomisation); Holm 1979; Owen 2007 (crossed bootstrap).
+A difference, a ratio or a share above chance has one such interval: its bootstrap over the same clips for all rows
+and, for the seeds' part, its first-order value in each seed (paired seed by seed where rows have equally many runs;
+rows with other numbers of runs are independent, a row with one run is fixed). A ratio has bounds only if what it
+divides by is clearly positive (as in Fieller 1954): above 0 in every resample and in all of its own interval.
+
+Tests. `p` swaps the clips' captions of two rows (approximate randomisation, Noreen 1989): a claim about these trained
+decoders on clips like these. It is none about the method: where a mean difference over seeds varies as much by seeds as
+by clips, it finds something in every sixth comparison of equal methods. `p_seeds` is the paired t-test over seeds: a
+claim about other trainings, on these clips, taken as given as `p` takes the trainings. A sentence about a method needs
+both; the interval of the difference has both sources in one.
+
+Sums over clips become corpus values in `aaclib.aggregates`; all resamples at once are one matrix product, counts (B, n)
+times statistics (n, k). Also: Koehn 2004 (paired bootstrap of BLEU); Holm 1979; Cochran 1977 (ratio estimates).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from aaclib.aggregates import aggregate, corpus
 
 N_BOOT = 1000
 LEVEL = 0.95
-
-# METEOR 1.5, English, task `rank`: what `meteor-1.5.jar -l en -norm` uses
-METEOR_ALPHA, METEOR_BETA, METEOR_GAMMA, METEOR_DELTA = 0.85, 0.2, 0.6, 0.75
-METEOR_WEIGHTS = (1.0, 0.6, 0.8, 0.6)      # exact, stem, synonym, paraphrase
-METEOR_COLUMNS = 23
+NAN = float("nan")
 
 
 class Scored(Protocol):
@@ -44,6 +57,7 @@ class Interval:
     high: float
     n: int                 # clips
     seeds: int             # runs
+    weak: bool = False     # two differing runs: their variance is hardly known
 
 
 @dataclass(frozen=True)
@@ -51,124 +65,82 @@ class Comparison:
     difference: float      # a minus b
     low: float
     high: float
-    p: float               # two-sided, of the permutation test; never 0
+    p: float               # two-sided, of the permutation test over clips: for these decoders; never 0
     n: int
     seeds: int
+    p_seeds: float = NAN   # two-sided, of the paired t-test over seeds: for other trainings; NaN: seeds say nothing
+    weak: bool = False     # as of Interval
 
 
-# ---- from sums to corpus values
+@dataclass(frozen=True)
+class _Rows:
+    """R rows of a table in one metric: each run's corpus value, and the runs' mean in B resamples of the clips."""
 
+    values: list[np.ndarray]     # for each row (S,)
+    samples: np.ndarray          # (R, B)
+    n: int                       # clips
 
-def bleu(totals: np.ndarray, n: int) -> np.ndarray:
-    """Corpus BLEU-N of summed (length, closest reference length, guesses 1..N, matches 1..N); totals: (..., 2 + 2N).
-    Papineni et al. 2002, in the form of pycocoevalcap (its two smoothing constants included)."""
-    totals = np.asarray(totals, dtype=np.float64)
-    order = (totals.shape[-1] - 2) // 2
-    length, reference = totals[..., 0], totals[..., 1]
-    guess, correct = totals[..., 2:2 + order], totals[..., 2 + order:]
-    value = np.prod((correct + 1e-15) / (guess + 1e-9), axis=-1) ** (1.0 / order)
-    ratio = (length + 1e-15) / (reference + 1e-9)
-    return value * np.where(ratio < 1, np.exp(1 - 1 / np.minimum(ratio, 1.0)), 1.0)
+    @property
+    def means(self) -> np.ndarray:
+        return np.array([np.mean(v) for v in self.values])     # (R,)
 
-
-def meteor(totals: np.ndarray, n: int) -> np.ndarray:
-    """METEOR of summed alignment statistics; totals: (..., 23), the jar's own order.
-    The order: length, reference length, function words of both; for exact, stem, synonym, paraphrase matches: content
-    words of the candidate and of the reference, function words of the candidate and of the reference; chunks, matched
-    words of both. Denkowski & Lavie 2014; the formula of `MeteorScorer.computeMetrics` in meteor-1.5.jar."""
-    t = np.asarray(totals, dtype=np.float64)
-    weights = np.array(METEOR_WEIGHTS)
-    stages = t[..., 4:20].reshape(*t.shape[:-1], 4, 4)     # (..., stage, [content c, r, function c, r])
-    d = METEOR_DELTA
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision = (d * (stages[..., 0] @ weights) + (1 - d) * (stages[..., 2] @ weights)) / (
-            d * (t[..., 0] - t[..., 2]) + (1 - d) * t[..., 2])
-        recall = (d * (stages[..., 1] @ weights) + (1 - d) * (stages[..., 3] @ weights)) / (
-            d * (t[..., 1] - t[..., 3]) + (1 - d) * t[..., 3])
-        mean = 1 / ((1 - METEOR_ALPHA) / precision + METEOR_ALPHA / recall)
-        fragments = np.where(_perfect(t), 0.0, t[..., 20] / ((t[..., 21] + t[..., 22]) / 2))
-        score = mean * (1 - METEOR_GAMMA * fragments**METEOR_BETA)
-    return np.where(np.isnan(score), 0.0, np.maximum(score, 0.0))
-
-
-def meteor_summable(statistics: np.ndarray) -> np.ndarray:
-    """Per-clip counts (..., 23) as METEOR adds them up: a perfect match adds no chunk to the corpus's fragmentation
-    (`MeteorStats.addStats`). The clip's own score stays the same."""
-    summable = np.array(statistics, dtype=np.float64)
-    summable[..., 20] = np.where(_perfect(summable), 0.0, summable[..., 20])
-    return summable
-
-
-def _perfect(t: np.ndarray) -> np.ndarray:
-    """Whether every word of both captions is matched, in one chunk; t: (..., 23)."""
-    return (t[..., 4:20:2].sum(-1) == t[..., 0]) & (t[..., 5:20:2].sum(-1) == t[..., 1]) & (t[..., 20] == 1)
-
-
-def mean(totals: np.ndarray, n: int) -> np.ndarray:
-    """The mean over clips of one statistic a clip; totals: (..., 1)."""
-    return np.asarray(totals, dtype=np.float64)[..., 0] / n
-
-
-AGGREGATES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
-    "bleu_1": bleu, "bleu_2": bleu, "bleu_3": bleu, "bleu_4": bleu, "meteor": meteor,
-}
-
-
-def aggregate(metric: str) -> Callable[[np.ndarray, int], np.ndarray]:
-    """The function from (summed statistics (..., k), number of clips) to corpus values (...); the mean by default."""
-    return AGGREGATES.get(metric, mean)
-
-
-def corpus(metric: str, statistics: np.ndarray) -> float:
-    """The corpus value of per-clip sufficient statistics (n, k)."""
-    statistics = np.asarray(statistics, dtype=np.float64)
-    if aggregate(metric) is mean:
-        return float(np.mean(statistics[:, 0]))            # NumPy's pairwise sum, as pycocoevalcap's own mean
-    return float(aggregate(metric)(statistics.sum(axis=0), len(statistics)))
-
-
-# ---- intervals and tests
+    @property
+    def seeds(self) -> int:
+        return min(map(len, self.values))
 
 
 def interval(runs: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT, seed: int = 0,
              level: float = LEVEL) -> Interval:
-    """Percentile bootstrap interval of the mean over seeds of a metric's corpus value.
-    `runs`: the scores of one row of a table, one a seed (or a single one). Raises KeyError where a run lacks the metric
-    and ValueError for no runs or no clips."""
-    tables = _tables(runs, metric)
-    value = _mean_value(tables, metric)
-    if len(tables[0]) == 1 and len(tables) == 1:
-        return Interval(value, float("nan"), float("nan"), 1, 1)       # nothing to resample
-    low, high = _percentiles(_samples([tables], metric, n_boot, seed)[0], level)
-    return Interval(value, low, high, len(tables[0]), len(tables))
+    """The mean over seeds of a metric's corpus value, with its interval.
+
+    `runs`: the scores of one row of a table, one a seed (or a single one). The bounds are NaN where nothing varies
+    that could: one clip, and one run or several equal ones. One clip and several seeds: the interval is over seeds, for
+    this clip. Raises KeyError where a run lacks the metric and ValueError for no runs or no clips."""
+    rows = _rows([_tables(runs, metric)], metric, n_boot, seed)
+    value = float(rows.means[0])
+    return Interval(value, *_bounds(rows, np.ones(1), value, rows.samples[0], level), rows.n, rows.seeds,
+                    _weak(rows, np.ones(1)))
 
 
 def compare(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
             n_permutations: int = 10000, seed: int = 0, level: float = LEVEL) -> Comparison:
-    """Difference a - b with a paired bootstrap interval and the p-value of a paired permutation test.
+    """Difference a - b with its interval, the p-value of a paired permutation test over clips and that of a paired
+    t-test over seeds.
 
-    Both were scored on the same clips in the same order. A replicate uses the same clips for both, and the same seeds
-    where both have equally many. The permutation swaps a clip's captions of a and b (of all seeds together), which
-    under the null hypothesis changes nothing; with differing numbers of seeds, seeds beyond the shorter list stay.
+    Both were scored on the same clips in the same order. The permutation swaps a clip's captions of a and b (of all
+    seeds together), which under the null hypothesis changes nothing; with differing numbers of seeds, seeds beyond the
+    shorter list stay. `p_seeds` (df = S - 1) is NaN where a or b has one run, where they have different numbers of
+    runs, and where the difference is the same in all seeds, as of copies of one run: then seeds say nothing.
     Raises ValueError where the numbers of clips differ."""
-    tables_a, tables_b = _paired(a, b, metric)
-    difference = _mean_value(tables_a, metric) - _mean_value(tables_b, metric)
-    low, high = _percentiles(np.subtract(*_samples([tables_a, tables_b], metric, n_boot, seed)), level)
+    tables_a, tables_b = _paired(metric, a, b)
+    rows, weights = _rows([tables_a, tables_b], metric, n_boot, seed), np.array([1.0, -1.0])
+    difference = float(weights @ rows.means)
+    low, high = _bounds(rows, weights, difference, weights @ rows.samples, level)
     p = _permutation_p(tables_a, tables_b, metric, difference, n_permutations, seed)
-    return Comparison(difference, low, high, p, len(tables_a[0]), min(len(tables_a), len(tables_b)))
+    return Comparison(difference, low, high, p, rows.n, rows.seeds, _seeds_p(rows), _weak(rows, weights))
 
 
 def relative(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
              seed: int = 0, level: float = LEVEL) -> Interval:
-    """Relative performance a / b (a fraction) with a paired bootstrap interval. Raises ValueError where b scores 0."""
-    tables_a, tables_b = _paired(a, b, metric)
-    base = _mean_value(tables_b, metric)
-    if base == 0:
+    """Relative performance a / b (a fraction; the ratio of the means over seeds) with its interval.
+    The bounds are NaN, beside the value, where b is 0 or less in any resample of the clips or its own interval reaches
+    0. Raises ValueError where b scores 0."""
+    rows = _rows(_paired(metric, a, b), metric, n_boot, seed)
+    if rows.means[1] == 0:
         raise ValueError(f"Relative performance in {metric}: the row compared with scores 0.")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = _percentiles(np.divide(*_samples([tables_a, tables_b], metric, n_boot, seed)), level)
-    value, seeds = _mean_value(tables_a, metric) / base, min(len(tables_a), len(tables_b))
-    return Interval(value, low, high, len(tables_a[0]), seeds)
+    return _ratio(rows, np.array([1.0, 0.0]), np.array([0.0, 1.0]), level)
+
+
+def above_chance(a: Scored | Sequence[Scored], chance: Scored | Sequence[Scored], bound: Scored | Sequence[Scored],
+                 metric: str, n_boot: int = N_BOOT, seed: int = 0, level: float = LEVEL) -> Interval:
+    """How much of the way from chance to the bound a row goes: (a - chance) / (bound - chance), each a mean over seeds.
+    Interval and NaN bounds as of `relative`, with bound - chance as what is divided by. Raises ValueError where the
+    bound does not exceed chance."""
+    rows = _rows(_paired(metric, a, chance, bound), metric, n_boot, seed)
+    _, low, high = rows.means
+    if not high > low:
+        raise ValueError(f"{metric}: the bound ({high:.4f}) does not exceed chance ({low:.4f}).")
+    return _ratio(rows, np.array([1.0, -1.0, 0.0]), np.array([0.0, -1.0, 1.0]), level)
 
 
 def holm(p: Sequence[float] | Mapping[Any, float]) -> np.ndarray | dict[Any, float]:
@@ -205,31 +177,83 @@ def _tables(runs: Scored | Sequence[Scored], metric: str) -> list[np.ndarray]:
     return tables
 
 
-def _paired(a: Any, b: Any, metric: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    tables_a, tables_b = _tables(a, metric), _tables(b, metric)
-    if len(tables_a[0]) != len(tables_b[0]):
-        raise ValueError(f"{metric}: {len(tables_a[0])} clips against {len(tables_b[0])}; they must be the same clips.")
-    return tables_a, tables_b
+def _paired(metric: str, *rows: Any) -> list[list[np.ndarray]]:
+    found = [_tables(row, metric) for row in rows]
+    n, *others = (len(row[0]) for row in found)
+    if other := next((m for m in others if m != n), None):
+        raise ValueError(f"{metric}: {n} clips against {other}; they must be the same clips.")
+    return found
 
 
-def _mean_value(tables: list[np.ndarray], metric: str) -> float:
-    return float(np.mean([corpus(metric, t) for t in tables]))
+def _rows(tables: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> _Rows:
+    values = [np.array([corpus(metric, t) for t in row]) for row in tables]
+    samples = np.array([runs.mean(axis=0) for runs in _resampled(tables, metric, n_boot, seed)])
+    return _Rows(values, samples, len(tables[0][0]))
 
 
-def _samples(rows: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> list[np.ndarray]:
-    """For each row of a table (B,) values: each replicate averages over the seeds that it drew, the same ones for all
-    rows of as many seeds."""
-    samples = []
-    for values in _resampled(rows, metric, n_boot, seed):                                             # (S, B)
-        draw = np.random.default_rng([seed, 1, len(values)]).integers(len(values), size=values.shape)
-        samples.append(np.take_along_axis(values, draw, axis=0).mean(axis=0))
-    return samples
+def _ratio(rows: _Rows, top: np.ndarray, bottom: np.ndarray, level: float) -> Interval:
+    """(top @ means) / (bottom @ means); top, bottom: (R,) weights of the rows. To first order a run that scores x moves
+    the ratio r by (top - r bottom) x / base, the residual of a ratio estimate."""
+    base = float(bottom @ rows.means)
+    value = float(top @ rows.means) / base
+    weights = (top - value * bottom) / base
+    bases = bottom @ rows.samples
+    reaches_zero = bases.min() <= 0 or _bounds(rows, bottom, base, bases, level)[0] <= 0
+    bounds = (NAN, NAN) if reaches_zero else _bounds(rows, weights, value, top @ rows.samples / bases, level)
+    return Interval(value, *bounds, rows.n, rows.seeds, _weak(rows, weights))
+
+
+def _bounds(rows: _Rows, weights: np.ndarray, value: float, samples: np.ndarray, level: float) -> tuple[float, float]:
+    """The interval of a value that moves with the rows' means by `weights` (R,) and is `samples` (B,) in the resamples
+    of the clips; NaN where nothing varies that could."""
+    parts = _seed_parts(rows, weights)
+    if rows.n == 1 and not parts:
+        return NAN, NAN
+    if max(map(len, rows.values)) == 1:
+        return _percentiles(samples, level)
+    if rows.n > 1:          # n / (n - 1): a resample varies by the variance of the n clips themselves
+        parts.append((np.var(samples) * rows.n / (rows.n - 1), rows.n - 1))
+    variances, freedoms = np.array(parts).T
+    total = variances.sum()
+    if total == 0:
+        return value, value
+    freedom = total**2 / np.sum(variances**2 / freedoms)
+    reach = float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(total))
+    return value - reach, value + reach
+
+
+def _seed_parts(rows: _Rows, weights: np.ndarray) -> list[tuple[float, int]]:
+    """(variance of the mean over seeds, its degrees of freedom): one for the rows with S runs, paired seed by seed,
+    for each S of which the runs differ."""
+    parts = []
+    for size in sorted({len(v) for v in rows.values} - {1}):
+        terms = np.array([w * v for w, v in zip(weights, rows.values, strict=True) if len(v) == size])     # (R', S)
+        if _differ(terms):
+            parts.append((np.var(terms.sum(axis=0), ddof=1) / size, size - 1))
+    return parts
+
+
+def _differ(terms: np.ndarray) -> bool:
+    """Whether the sums over rows of terms (R, S) differ between seeds by more than rounding."""
+    return bool(np.ptp(terms.sum(axis=0)) > 1e-12 * np.abs(terms).max())
+
+
+def _weak(rows: _Rows, weights: np.ndarray) -> bool:
+    return any(freedom == 1 for _, freedom in _seed_parts(rows, weights))
+
+
+def _seeds_p(rows: _Rows) -> float:
+    """Two-sided p of the paired t-test over seeds of the first row against the second."""
+    a, b = rows.values
+    if len(a) != len(b) or not _differ(np.array([a, -b])):
+        return NAN
+    t = np.mean(a - b) / np.sqrt(np.var(a - b, ddof=1) / len(a))
+    return float(2 * stdtr(len(a) - 1, -abs(t)))
 
 
 def _resampled(rows: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> list[np.ndarray]:
     """For each row of a table (S, B) corpus values: the same B resamples of the clips for all rows and seeds."""
-    n = len(rows[0][0])
-    function = aggregate(metric)
+    n, function = len(rows[0][0]), aggregate(metric)
     out = [np.empty((len(tables), n_boot)) for tables in rows]
     step = max(1, 4_000_000 // n)                        # 32 MB of counts at a time
     for start in range(0, n_boot, step):

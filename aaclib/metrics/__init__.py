@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aaclib import lost, stats
+from aaclib import aggregates, lost
 from aaclib.cache import Cache, key
 from aaclib.metrics import ptb
 from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable
@@ -195,7 +195,7 @@ def together(results: Mapping[str, Result], n: int) -> Scores:
             found.missing[name] = f"{count} of {n} clips have no score; clip {clip}: {reason}"
             continue
         found.statistics[name] = result.statistics
-        found.corpus[name] = stats.corpus(name, result.statistics)
+        found.corpus[name] = aggregates.corpus(name, result.statistics)
     return found
 
 

@@ -1,9 +1,9 @@
 """METEOR 1.5 (Denkowski & Lavie, 2014): pycocoevalcap's jar, one process for the whole session, fed in a pipeline.
 
 The jar answers `SCORE ||| reference ||| ... ||| candidate` with 23 counts of the alignment with the best reference.
-The score is a formula of these (`aaclib.stats.meteor`), and corpus METEOR the same formula of their sums, so the jar's
-second step is not needed and a resample of clips has its true corpus value. Loading its paraphrase table takes 10 s:
-`warm_up()` starts that while something else is going on.
+The score is a formula of these (`aaclib.aggregates.meteor`), and corpus METEOR the same formula of their sums, so the
+jar's second step is not needed and a resample of clips has its true corpus value. Loading its paraphrase table takes
+10 s: `warm_up()` starts that while something else is going on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aaclib import stats
+from aaclib import aggregates
 from aaclib.cache import Cache
 from aaclib.metrics.child import Child, say_again
 from aaclib.metrics.java import java
@@ -37,8 +37,8 @@ def compute(candidates: list[str], references: list[list[str]], store: Store | N
     counts = Cache("meteor", store).complete(lines, lambda fresh: worker().score(fresh),
                                              lambda row: row.astype("<f8").tobytes(),
                                              lambda b: np.frombuffer(b, "<f8"), identity())
-    table = np.array([counts[line] for line in lines]).reshape(len(lines), stats.METEOR_COLUMNS)
-    return {"meteor": Result(stats.meteor(table, 1), stats.meteor_summable(table))}
+    table = np.array([counts[line] for line in lines]).reshape(len(lines), aggregates.METEOR_COLUMNS)
+    return {"meteor": Result(aggregates.meteor(table, 1), aggregates.meteor_summable(table))}
 
 
 def warm_up() -> None:
@@ -92,7 +92,7 @@ class Meteor(Child):
             row = np.array(answer.split(), dtype=np.float64)
         except ValueError:
             row = np.empty(0)
-        if len(row) != stats.METEOR_COLUMNS:
+        if len(row) != aggregates.METEOR_COLUMNS:
             raise self.lost(f"answered {answer[:200].decode(errors='replace').strip()!r}")
         return row
 

@@ -34,7 +34,7 @@ class Result:
     """One metric of one caption set.
 
     per_clip: (n,) float64, fractions as published; NaN where a clip could not be scored (then `failures` says why).
-    statistics: (n, k) float64 sufficient statistics, from whose sums `aaclib.stats` computes the corpus value."""
+    statistics: (n, k) float64 sufficient statistics, from whose sums `aaclib.aggregates` computes the corpus value."""
 
     per_clip: np.ndarray
     statistics: np.ndarray

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aaclib import metrics, stats
+from aaclib import aggregates, metrics
 from aaclib.metrics import fense, install_spice, meteor, spice, spider, spider_fl
 from aaclib.metrics.java import java
 from aaclib.metrics.result import means
@@ -107,7 +107,7 @@ def test_a_resampled_meteor_is_the_jars_own(oracle):
         answers = [jar.answer(60).decode().strip() for _ in lines]
         jar.send(f"EVAL ||| {' ||| '.join(answers)}\n")
         values = [float(jar.answer(60)) for _ in range(len(lines) + 1)]
-    assert stats.corpus("meteor", counts) == pytest.approx(values[-1], abs=1e-12)
+    assert aggregates.corpus("meteor", counts) == pytest.approx(values[-1], abs=1e-12)
     assert abs(np.mean(values[:-1]) - values[-1]) > 1e-4           # which the mean of the clips is not
 
 

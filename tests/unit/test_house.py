@@ -19,7 +19,7 @@ LAYERS = (
     {"paths", "fitting", "reading", "config", "sums", "told", "lost", "errors", "store", "cache", "progress", "seeds",
      "interrupts", "audio", "containers", "names", "text", "escape", "pretrained", "provenance", "requirements", "memo",
      "depends"},
-    {"gap", "memory", "bridge", "stats", "retrieval"},
+    {"gap", "memory", "bridge", "aggregates", "stats", "retrieval"},
     {"datasets", "clap", "embed", "decoder", "resume", "train", "generate", "metrics"},
     {"inputs", "pipeline", "training", "scored", "experiment",
      "plots", "tables", "captioner", "captioning", "notebook", "runner",

@@ -210,14 +210,14 @@ def test_cider_d_and_bleu_equal_pycocoevalcap(clips):
     theirs.compute_doc_freq()
     ours = cider_d.compute(candidates, references)["cider_d"].per_clip
     np.testing.assert_allclose(ours, theirs.compute_cider(), atol=1e-12)
-    from aaclib import stats
+    from aaclib import aggregates
     from aaclib.metrics import bleu
 
     tests = {i: [c] for i, c in enumerate(candidates)}
     corpus, per_clip = Bleu(4).compute_score(dict(enumerate(references)), tests, verbose=0)
     for k, result in enumerate(bleu.compute(candidates, references).values()):
         np.testing.assert_allclose(result.per_clip, per_clip[k], atol=1e-12)
-        assert stats.corpus(f"bleu_{k + 1}", result.statistics) == pytest.approx(corpus[k], abs=1e-12)
+        assert aggregates.corpus(f"bleu_{k + 1}", result.statistics) == pytest.approx(corpus[k], abs=1e-12)
 
 
 # ---- the cache

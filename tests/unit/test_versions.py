@@ -32,7 +32,7 @@ MAKERS = {
     "meteor": ("metrics/meteor.py",),
     "spice": ("metrics/spice.py", "metrics/spice_worker.py"),
     "scores": ("metrics/bleu.py", "metrics/rouge_l.py", "metrics/cider_d.py", "metrics/spider.py", "metrics/result.py",
-               "metrics/sbert_sim.py", "metrics/fer.py", "metrics/fense_models.py", "stats.py"),
+               "metrics/sbert_sim.py", "metrics/fer.py", "metrics/fense_models.py", "aggregates.py"),
 }
 
 
