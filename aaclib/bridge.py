@@ -13,7 +13,7 @@ with '+': any training part goes with any inference part.
     nearest              z_t                               argmax_m <z_a, m>
     projection           z_t                               softmax(<z_a, m> / tau)-weighted mean of the memory
     supervised           z_a                               z_a                       (the same recipe on paired audio)
-    supervised+text      z_a and z_t, side by side         z_a                       (paired audio: the upper bound)
+    supervised+text      z_t - mean_t and z_a - own_a      z_a - own_a               (paired audio: the upper bound)
 
 Noise stands for the distance between a caption and its recording. Where the gap is taken away besides (noise+shift,
 c3), less is left to stand for: such rows draw it with a sigma of their own, `sigma_without_gap`.
@@ -21,9 +21,10 @@ c3), less is left to stand for: such rows draw it with a sigma of their own, `si
 After nearest and projection the memory's text passes the noiseless training half (shift: + gap vector, c3: - mean_t),
 because that is what the decoder learned to read; the published code leaves this out.
 
-The gap vector and mean_a come from pairs of another data set, never from the target's audio, and so does sigma unless
-the profile gives it; mean_t and the memory come from the target's training text. With `renormalise` (the default) every
-half ends at unit length.
+The gap vector comes from pairs of another data set, never from the target's audio, and so does sigma unless the profile
+gives it; mean_t and the memory come from the target's training text, and mean_a = mean_t + gap vector from both. Only
+the bound knows own_a, the mean of the target's own training audio. With `renormalise` (the default) every half ends at
+unit length.
 """
 
 from __future__ import annotations
@@ -39,16 +40,17 @@ from aaclib import memory as memories
 
 @dataclass(frozen=True)
 class Context:
-    """What the halves may know: nothing here was measured on the target's audio."""
+    """What the halves may know: nothing here was measured on the target's audio, but for what the bound knows."""
 
     sigma: float = 0.0                          # of the noise, per coordinate
     sigma_without_gap: float = 0.0              # of the noise in rows that take the gap away as well
     gap: np.ndarray | None = None               # (d,) mean(z_a) - mean(z_t) of the external pairs
-    audio_mean: np.ndarray | None = None        # (d,) of the external pairs
+    audio_mean: np.ndarray | None = None        # (d,) of the target's recordings, as text and pairs tell: mean_t + gap
     text_mean: np.ndarray | None = None         # (d,) of the target's training text
     memory: np.ndarray | None = None            # (m, d) of the target's training text
     tau: float = 0.01
     renormalise: bool = True
+    own_audio_mean: np.ndarray | None = None    # (d,) of the target's training audio, for the bound alone
 
     def need(self, name: str) -> np.ndarray:
         value = getattr(self, name)
@@ -107,6 +109,10 @@ def centre_audio(z: np.ndarray, context: Context, rng: np.random.Generator | Non
     return z - context.need("audio_mean")
 
 
+def centre_on_own_audio(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
+    return z - context.need("own_audio_mean")
+
+
 def to_nearest(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
     return memories.nearest(z, context.need("memory"))
 
@@ -130,7 +136,8 @@ BOUND = "supervised+text"                       # the training with paired audio
 PUBLISHED_VARIANCE = 0.001                      # of the noise that the published code's shift always carries
 TRAINING = {
     "supervised": Part(),
-    BOUND: Part(),
+    # its examples are text and audio, each centred on its own mean already (aaclib.pipeline)
+    BOUND: Part(inference=(centre_on_own_audio,), reads_at_inference=("own_audio_mean",)),
     "shift": Part((add_gap,), reads=("gap",)),
     "shift (published)": Part((add_gap,), (add_published_noise,), reads=("gap",)),
     "noise": Part((), (add_noise,), reads=("sigma",)),

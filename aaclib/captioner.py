@@ -55,7 +55,7 @@ class Captioner:
                 f"The run '{run}' has trained no decoder for '{strategy}' on {target} (seed {seed}). It has: "
                 f"{', '.join(trained)}. Run ./run_all.sh --profile {pipeline.config.name} if it was stopped before.")
         trained, clap = pipeline.decoder(target, strategy, seed), pipeline.clap(seed)
-        context = pipeline.context(target, seed)
+        context = pipeline.context_of(target, row, seed)
         known = {name: array_digest(value) for name, value in vars(context).items() if value is not None}
         key = digest([VERSIONS, clap.settings(), trained.artefact, row.name, known, pipeline.config.generate])
         return cls(clap, trained.model, bridge.infer_half(row), context, pipeline.config.generate, key,

@@ -260,7 +260,8 @@ class Inputs:
         found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
         return bridge.Context(
             sigma=found.sigma_value, sigma_without_gap=found.value(settings.sigma_without_gap or settings.sigma),
-            gap=found.vector, audio_mean=found.audio_mean, text_mean=z.mean(0),
+            gap=found.vector, text_mean=z.mean(0),
+            audio_mean=None if found.vector is None else z.mean(0) + found.vector,
             memory=z[self.memory_rows(target, seed)], tau=settings.tau, renormalise=settings.renormalise,
         )
 

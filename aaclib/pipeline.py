@@ -76,17 +76,35 @@ class Pipeline(Inputs):
 
     def examples(self, target: str, part: str, seed: int, training: str = "text") -> tuple[np.ndarray, list[str]]:
         """What a decoder learns from: embeddings (n, d) and captions. Text embeddings for every weakly-supervised
-        row; the clip's audio embedding, once for each of its captions, for the supervised one alone; for the bound both
-        (it is validated on audio, which is what it will be given)."""
+        row; the clip's audio embedding, once for each of its captions, for the supervised one; both for the bound,
+        each centred on its own mean (it is validated on audio, which is what it will be given)."""
         if "supervised" not in training.split("+"):
             texts = self.texts(target, part, seed)
             return texts.z, texts.captions
         audio = self.audio(target, part, seed)
         heard = self.texts_of(audio.clips, seed)
-        if training == bridge.BOUND and part == "train":
-            texts = self.texts(target, part, seed)
-            return np.concatenate([texts.z, audio.z[heard.clip]]), [*texts.captions, *heard.captions]
-        return audio.z[heard.clip], heard.captions
+        if training != bridge.BOUND:
+            return audio.z[heard.clip], heard.captions
+        context = self.context_of(target, bridge.strategy(bridge.BOUND), seed)
+        z = bridge.infer_half(bridge.BOUND)(audio.z, context)[heard.clip]
+        if part != "train":
+            return z, heard.captions
+        texts = self.texts(target, part, seed)
+        centred = texts.z - context.text_mean
+        read = bridge.unit(centred) if context.renormalise else centred
+        return np.concatenate([read, z]), [*texts.captions, *heard.captions]
+
+    def context_of(self, target: str, row: bridge.Strategy, seed: int) -> bridge.Context:
+        """What a row's inference half may know: that of the bound alone the target's own audio."""
+        context = self.context(target, seed)
+        if row.training != bridge.BOUND:
+            return context
+        return replace(context, own_audio_mean=self.own_audio_mean(target, seed))
+
+    @of_source
+    @kept
+    def own_audio_mean(self, target: str, seed: int) -> np.ndarray:
+        return self.audio(target, "train", seed).z.mean(0)
 
     @kept
     def _examples_digest(self, target: str, part: str, seed: int, training: str) -> str:
@@ -126,7 +144,7 @@ class Pipeline(Inputs):
         if row.name == "shuffled":          # chance: fluent captions of the right data set on the wrong clips
             captions = self.captions(target, "projection", seed, decoding, part)
             return [captions[i] for i in derangement(len(captions), seeds.rng(seed, "shuffled"))]
-        z, context = self.input(target, row, seed, part), self.context(target, seed)
+        z, context = self.input(target, row, seed, part), self.context_of(target, row, seed)
         if row.name in bridge.NO_DECODER:
             rows, index = self.memory_rows(target, seed), bridge.memories.nearest_index(z, context.memory)
             return [self.texts(target, "train", seed).captions[rows[i]] for i in index]

@@ -23,7 +23,7 @@ def test_every_profile_loads_and_names_strategies_that_exist():
 def test_a_profile_starts_from_its_base_and_changes_only_what_it_names():
     quick, smoke = config.load("quick"), config.load("smoke")
     assert smoke.decoder == quick.decoder and smoke.train.lr == quick.train.lr
-    assert smoke.train.epochs == quick.train.epochs and smoke.train.warmup_steps != quick.train.warmup_steps
+    assert smoke.train.batch_size == quick.train.batch_size and smoke.train.warmup_steps != quick.train.warmup_steps
     assert list(smoke.data.targets) == list(quick.data.targets) and smoke.data.targets != quick.data.targets
 
 

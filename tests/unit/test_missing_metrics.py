@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import aaclib
-from aaclib import config, experiment, metrics, plots, tables
+from aaclib import config, experiment, metrics, plots, scored, tables
 from aaclib.store import Store
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -69,7 +69,7 @@ def test_notebooks_get_to_their_end(run, notebook, what, monkeypatch, capsys):
             exec("".join(cell["source"]), names)
     if notebook == "06_tables":
         results = pd.read_csv(run.tables / "results.csv")
-        assert tuple(results.columns) == experiment.RESULTS
+        assert tuple(results.columns) == scored.RESULTS
         assert (results.note[results.value.isna()] == WHY).all() and results.value.isna().any()
         assert f"absent: {WHY}" in (run.tables / "folder-greedy.tex").read_text() or what not in ("all", "the headline")
 
@@ -78,7 +78,7 @@ def test_notebooks_get_to_their_end(run, notebook, what, monkeypatch, capsys):
 def test_frames_without_any_metric_have_their_columns_and_say_why(run, decoding):
     run.lose = LOSSES["all"]
     results = run.results("folder", decoding)
-    assert tuple(results.columns) == experiment.RESULTS and results.value.isna().all() and set(results.note) == {WHY}
+    assert tuple(results.columns) == scored.RESULTS and results.value.isna().all() and set(results.note) == {WHY}
     assert set(results.metric) == set(run.names(decoding)) and len(results) == len(run.rows("folder", decoding)) * 4
     assert run.relative("folder", decoding) is None
     assert "no score in any metric" in run.why_no_relative("folder", decoding) or decoding == "beam"
@@ -92,5 +92,5 @@ def test_frames_without_any_metric_have_their_columns_and_say_why(run, decoding)
 def test_a_profile_without_metrics_has_empty_tables(world, tmp_path):
     settings = config.load("quick", world[0])
     bare = experiment.Experiment(replace(settings, metrics=replace(settings.metrics, names=())), world[1])
-    assert tuple(bare.results("folder").columns) == experiment.RESULTS and bare.relative("folder") is None
+    assert tuple(bare.results("folder").columns) == scored.RESULTS and bare.relative("folder") is None
     assert tables.main_table(bare, "folder").columns == ()

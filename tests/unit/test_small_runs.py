@@ -11,7 +11,7 @@ from aaclib import config, datasets, plots, tables
 from aaclib.datasets import leakage
 from aaclib.experiment import Experiment
 from aaclib.store import Store
-from aaclib.tables import findings, frames
+from aaclib.tables import conclusions, findings, frames
 
 SETTINGS = {"train.epochs": 2, "metrics.names": ["bleu_1", "cider_d"], "metrics.bootstrap": 20}
 ROWS = ["supervised", "baseline", "shift", "projection", "copy", "reconstruction", "shuffled", "human"]
@@ -59,7 +59,7 @@ def everything(exp):
     said = [frames.splits(exp), frames.leaks(exp), frames.extraction(exp, 0), frames.variety(exp, "folder", 0),
             frames.neighbours(exp, "folder", 0), frames.sigmas(exp.gap(0)), frames.by_seed(exp, "folder", "cider_d"),
             *(find(exp) for find in (findings.data, findings.embeddings, findings.modality_gap, findings.trained,
-                                     findings.decoded, findings.conclusions, findings.judged))]
+                                     findings.decoded, conclusions.conclusions, conclusions.judged))]
     recalls, chance = frames.recalls(exp, 0)
     said += [frames.recall_table(recalls)]
     figures = [plots.retrieval(recalls, chance), plots.cosines(*tables.paired(exp, "folder", "evaluation", 0)),

@@ -1,0 +1,86 @@
+"""The rows with paired audio, the controls beside them, and rows whose pairs are the target's own."""
+
+import made
+import numpy as np
+import pytest
+
+from aaclib import bridge, config
+from aaclib.config import ConfigError
+from aaclib.experiment import Experiment
+from aaclib.store import Store
+from aaclib.tables import facts
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    made.make(folder)
+    return folder
+
+
+def experiment(folder, **overrides):
+    return Experiment(config.load("quick", {**made.settings_of(folder), **overrides}), Store(folder / "store"))
+
+
+@pytest.fixture(scope="module")
+def done(world):
+    return experiment(world)
+
+
+def test_the_supervised_decoders_may_have_settings_of_their_own(world, done):
+    own = {"epochs": 7, "lr": 0.002, "dropout": 0.3}
+    longer = experiment(world, **{"train.supervised_factor": 3, "train.bound": own})
+    rows = {name: bridge.strategy(name) for name in ("supervised", "supervised+text", "noise")}
+    settings = {name: longer.settings_of("folder", row) for name, row in rows.items()}
+    assert settings["supervised"][0].epochs == 3 * done.config.train.epochs
+    how, decoder = settings["supervised+text"]
+    assert (how.epochs, how.lr, how.weight_decay, decoder.dropout) == (7, 0.002, done.config.train.weight_decay, 0.3)
+    for name, row in rows.items():         # what the others have is in no key of those that learn from text
+        same = longer.decoder_key("folder", row, 0) == done.decoder_key("folder", row, 0)
+        assert same == (name == "noise")
+    with pytest.raises(ConfigError, match="train.bound"):
+        experiment(world, **{"train.bound": {"width": 3}})
+
+
+@pytest.mark.parametrize(("pairs", "sigma", "own"), [
+    ("wavcaps", "0.1", set()), ("folder.train", "rms", {"noise", "noise+projection", "shift", "c3"}),
+    ("folder", "0.1", {"shift", "c3"}), ("folder.validation", "caption", {"shift", "c3"}),
+])
+def test_rows_that_know_the_targets_own_recordings_do_not_compete(world, pairs, sigma, own):
+    exp = experiment(world, **{"data.pairs": pairs, "gap.sigma": sigma})
+    exp.left_out = lambda target, name: ""             # without WavCaps there is no gap vector
+    paired = {row.name for row in exp.strategies("folder") if row.group == "paired"}
+    assert paired == own and {"supervised", "baseline", "projection", "copy"} <= {
+        row.name for row in exp.strategies("folder") if row.group == bridge.strategy(row.name).group}
+    note = facts.own_pairs_note(exp, "folder")
+    assert bool(note) == bool(own) and all(name in note for name in own)
+
+
+def test_the_bound_learns_from_audio_and_text_and_is_validated_on_audio(done):
+    text, audio, both = (done.examples("folder", "train", 0, how) for how in ("text", "supervised", "supervised+text"))
+    own = done.audio("folder", "train", 0).z.mean(0)
+    centred = [bridge.unit(text[0] - text[0].mean(0)), bridge.unit(audio[0] - own)]
+    assert np.allclose(both[0], np.concatenate(centred), atol=1e-6) and both[1] == text[1] + audio[1]
+    assert sorted(text[1]) == sorted(audio[1]) and not np.array_equal(text[0], audio[0])
+    judged, heard = (done.examples("folder", "validation", 0, how) for how in ("supervised+text", "supervised"))
+    assert np.allclose(judged[0], bridge.unit(heard[0] - own), atol=1e-6) and judged[1] == heard[1]
+    # what it is given at inference is centred alike; no other row's context knows the target's audio
+    row = bridge.strategy("supervised+text")
+    z = done.audio("folder", "evaluation", 0).z
+    assert np.allclose(bridge.infer_half(row)(z, done.context_of("folder", row, 0)), bridge.unit(z - own), atol=1e-6)
+    assert done.context_of("folder", bridge.strategy("c3"), 0).own_audio_mean is None
+
+
+def test_reconstruction_and_look_up_are_given_a_caption_that_was_not_read(world, done):
+    """A decoder given the embedding of a caption that it has read could recite it, and the look-up finds it at once."""
+    clips, known = done.clips("folder", "evaluation", 0), set(done.texts("folder", "train", 0).captions)
+    texts = done.texts_of(clips, 0)
+    rows, new = done.unread("folder", 0)
+    assert texts.clip[rows].tolist() == list(range(len(clips))) and 0 < new.sum()
+    for i, (row, is_new) in enumerate(zip(rows, new, strict=True)):
+        own = [caption for caption, clip in zip(texts.captions, texts.clip, strict=True) if clip == i]
+        unread = [caption for caption in own if caption not in known]
+        assert texts.captions[row] == (unread or own)[0] and bool(unread) == is_new
+    found = done.captions("folder", "look-up", 0)
+    z = texts.z[rows] @ done.texts("folder", "train", 0).z.T
+    assert found == [done.texts("folder", "train", 0).captions[i] for i in z.argmax(1)]
