@@ -10,7 +10,7 @@ from aaclib.escape import NO_MATH, beyond_latex, latex, markdown
 from aaclib.plots.results import METRIC_LABELS
 
 GROUP_TITLES = {
-    "supervised": "Fully supervised (same decoder, paired audio)",
+    "supervised": "With paired audio (same decoder)",
     "baseline": "Baseline (plain swap)",
     "training": "Training strategies",
     "inference": "Inference strategies",
