@@ -258,10 +258,11 @@ class Inputs:
     def context(self, target: str, seed: int) -> bridge.Context:
         """What the halves of the strategies may know about this target: its training text, and the external pairs."""
         found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
+        about_gap = {} if found.vector is None else {
+            "gap": found.vector, "audio_mean": z.mean(0) + found.vector,
+            "sigma_without_gap": found.value(settings.sigma_without_gap or settings.sigma)}
         return bridge.Context(
-            sigma=found.sigma_value, sigma_without_gap=found.value(settings.sigma_without_gap or settings.sigma),
-            gap=found.vector, text_mean=z.mean(0),
-            audio_mean=None if found.vector is None else z.mean(0) + found.vector,
+            **about_gap, sigma=found.sigma_value, text_mean=z.mean(0),
             memory=z[self.memory_rows(target, seed)], tau=settings.tau, renormalise=settings.renormalise,
         )
 

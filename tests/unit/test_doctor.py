@@ -157,7 +157,7 @@ def test_plan(www, tmp_path):
     settings_ = config.load("paper", DEAD | {"device": "cuda"})
     plan = doctor.plan(settings_)
     lines = list(plan)
-    assert "5 decoders" in str(plan) and "The table of audiocaps is left out" in lines[-2] and "fsd50k" in lines[-1]
+    assert "6 decoders" in str(plan) and "The table of audiocaps is left out" in lines[-2] and "fsd50k" in lines[-1]
     assert {"to fetch"} == set(plan.downloads.state) and 1.8 < plan.to_fetch_gb < 3.5
     assert 60 < plan.seconds < 4 * 3600 and 2 < plan.gpu_gb < 8
     on_cpu = doctor.plan(config.load("paper", DEAD | {"device": "cpu"}))
@@ -169,10 +169,10 @@ def test_plan(www, tmp_path):
     folder = tmp_path / "mine"
     audiocaps_audio(folder, audiocaps_rows("test", 4), seconds=0.05)
     both = doctor.plan(config.load("paper", DEAD | {"device": "cuda", "data.audiocaps": str(folder)}))
-    assert "10 decoders" in str(both) and "audiocaps is left out" not in str(both)
+    assert "12 decoders" in str(both) and "audiocaps is left out" not in str(both)
     three = doctor.plan(config.load("paper", DEAD | {"device": "cuda", "data.audiocaps": str(folder),
                                                      "data.fsd50k": str(fsd50k(tmp_path / "fsd50k"))}))
-    assert "12 decoders" in str(three) and "left out" not in str(three)           # text and noise, on both's captions
+    assert "14 decoders" in str(three) and "left out" not in str(three)           # text and noise, on both's captions
 
 
 def test_a_tiny_clap_with_too_few_steps_gets_advice_that_suffices():

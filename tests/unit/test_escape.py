@@ -197,7 +197,8 @@ def test_what_the_commands_write_is_safe_and_scored_again_with_its_own_names(tmp
     for name in names:
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
-    captioner = SimpleNamespace(key="", caption=lambda files, beam: [said[names.index(str(file))] for file in files])
+    captioner = SimpleNamespace(key="", synthetic=False,
+                                caption=lambda files, beam: [said[names.index(str(file))] for file in files])
     monkeypatch.setattr(cli.aaclib, "Captioner", SimpleNamespace(from_run=lambda *a, **k: captioner))
     assert cli.main(["caption", "--out", "out.csv", "--", *names]) == 0
     assert read_predictions("out.csv") == dict(zip(names, said, strict=True))

@@ -246,7 +246,8 @@ def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_pr
 
 
 @pytest.mark.parametrize(("setting", "asking"), [
-    ({"gap.sigma": "0.3"}, {"noise", "c3"}), ({"gap.n_pairs": 40}, {"noise", "shift", "c3"}),
+    ({"gap.sigma": "0.3"}, {"noise"}), ({"gap.sigma_without_gap": "0.3"}, {"c3"}),
+    ({"gap.n_pairs": 40}, {"noise", "shift", "c3"}),
     ({"gap.tau": 0.5}, set()), ({"gap.memory": 10}, set()), ({"threads": 3}, set()),
     ({"gap.renormalise": False}, ALL), ({"train.lr": 0.02}, ALL), ({"train.threads": 2}, ALL),
 ])
