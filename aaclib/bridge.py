@@ -157,7 +157,7 @@ CONTROLS = {
     "reconstruction": "the decoder on the embedding of a reference, one that no training caption repeats",
     "look-up": "the memory caption nearest to that embedding, no decoder: what reconstruction has to pass",
     "shuffled": "the projection row's captions, each on another clip: chance",
-    "human": "each human caption against the others of its clip: one reference fewer than the systems have",
+    "human": "each reference against the others of its clip: one reference fewer than the systems have",
 }
 # `paired`: rows that would be weakly supervised, were the pairs that they read not the target's own
 GROUPS = ("supervised", "baseline", "training", "inference", "both", "paired", "control")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,8 @@ def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence
     shares = {RELATIVE: exp.relative(target, decoding), ABOVE: exp.above_chance(target, decoding)}
     table = build(results, names, shares, tests, exp.config.metrics.headline, title, exp.synthetic)
     return replace(table, rows=(*_labelled(exp, table), *others, *published_rows(target, names)),
-                   notes=(*table.notes, *_run_notes(exp, target, decoding)), label=f"tab:{target}-{decoding}")
+                   notes=(*_renamed(exp, table.notes), *_run_notes(exp, target, decoding)),
+                   label=f"tab:{target}-{decoding}")
 
 
 def judged_table(exp: Any, target: str) -> Table | None:
@@ -50,6 +52,11 @@ def judged_table(exp: Any, target: str) -> Table | None:
 
 def _labelled(exp: Any, table: Table) -> tuple[Row, ...]:
     return tuple(replace(row, label=facts.human(exp) if row.name == "human" else "") for row in table.rows)
+
+
+def _renamed(exp: Any, notes: Sequence[str]) -> list[str]:
+    """Where a note speaks of the human row, under the name that the row is shown with."""
+    return [re.sub("^human: ", lambda _: f"{facts.human(exp)}: ", note) for note in notes]
 
 
 def best_row(results: pd.DataFrame, metric: str) -> str | None:
@@ -188,7 +195,7 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
     if reason := exp.why_no_relative(target, decoding):
         notes.append(f"Relative performance is absent. {reason}")
     else:
-        notes += _about_bound(exp, target)
+        notes += _about_bound(exp, target, decoding)
     left_out = {name: exp.left_out(target, name) for name in exp.config.data.targets[target]}
     notes += [f"{name} is left out: {reason}." for name, reason in left_out.items() if reason]
     notes += [note for note in split.notes if note]
@@ -197,9 +204,10 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
     return notes
 
 
-def _about_bound(exp: Any, target: str) -> list[str]:
+def _about_bound(exp: Any, target: str, decoding: str) -> list[str]:
     bound, found = exp.bound(target), exp.bounds(target)
     chosen = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items() if not pd.isna(value))
     return [f"Rel.: the row's headline score in per cent of the bound's, {bound}"
             + (f", chosen on the validation clips ({chosen} CIDEr-D)." if chosen else "."),
-            "Above chance: the same once what captions on the wrong clips reach is taken from both."]
+            *([] if exp.above_chance(target, decoding) is None else
+              ["Above chance: the same once what captions on the wrong clips reach is taken from both."])]

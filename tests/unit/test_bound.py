@@ -1,5 +1,7 @@
 """The rows with paired audio, the controls beside them, and rows whose pairs are the target's own."""
 
+from dataclasses import replace
+
 import made
 import numpy as np
 import pytest
@@ -84,3 +86,56 @@ def test_reconstruction_and_look_up_are_given_a_caption_that_was_not_read(world,
     found = done.captions("folder", "look-up", 0)
     z = texts.z[rows] @ done.texts("folder", "train", 0).z.T
     assert found == [done.texts("folder", "train", 0).captions[i] for i in z.argmax(1)]
+
+
+def test_the_bound_is_the_row_that_describes_validation_clips_better(world, monkeypatch):
+    exp = experiment(world, **{"data.targets": {"folder": ["supervised", "supervised+text", "baseline"]}})
+    right = [clip.captions[0] for clip in exp.clips("folder", "validation", 0)]
+
+    def captions(target, strategy, seed, decoding="greedy", part="evaluation"):
+        assert part == "validation", "no evaluation clip has a say in it"
+        return right if strategy == better else right[1:] + right[:1]
+
+    for better in ("supervised", "supervised+text"):
+        exp = experiment(world, **{"data.targets": {"folder": ["supervised", "supervised+text", "baseline"]}})
+        monkeypatch.setattr(exp, "captions", captions)
+        assert exp.bound("folder") == better and exp.bounds("folder")[better] == max(exp.bounds("folder").values())
+    alone = experiment(world, **{"data.targets": {"folder": ["supervised", "baseline"]}})
+    assert alone.bound("folder") == "supervised" and np.isnan(alone.bounds("folder")["supervised"])
+    none = experiment(world, **{"data.targets": {"folder": ["baseline"]}})
+    assert none.bound("folder") is None and "no fully supervised row" in none.why_no_relative("folder")
+
+
+def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monkeypatch):
+    exp = experiment(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
+    assert exp.new("folder") is None and exp.by_content("folder", "rouge_l").empty
+    whole = exp.audio
+    named = [replace(clip, content="bell" if i % 3 else "dog + rain")
+             for i, clip in enumerate(whole("folder", "evaluation", 0).clips)]
+    exp = experiment(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
+    monkeypatch.setattr(exp, "clips", lambda target, part, seed: tuple(named))
+    monkeypatch.setattr(exp, "training_clips", lambda target, part: (replace(named[1]),))
+    frame = exp.by_content("folder", "rouge_l").set_index("content")
+    per_clip = exp.scores("folder", "copy", 0).per_clip.rouge_l.to_numpy()
+    assert frame.n.to_dict() == {"new": 10, "known": 20}
+    assert frame.value["new"] == pytest.approx(per_clip[::3].mean())
+    assert frame.value["known"] == pytest.approx(np.delete(per_clip, np.s_[::3]).mean())
+
+
+def test_a_clap_trained_anew_with_each_seed_is_judged_by_the_next_ones(world):
+    exp = experiment(world, seeds=[3, 5, 8])
+    assert exp.partial_judge and exp._judging(5) == 5              # one CLAP for all seeds
+    tiny = Experiment(replace(exp.config, clap=replace(exp.config.clap, backend="tiny")), exp.store)
+    assert not tiny.partial_judge and [tiny._judging(seed) for seed in (3, 5, 8)] == [5, 8, 3]
+    one = Experiment(replace(tiny.config, seeds=(3,)), exp.store)
+    assert one.partial_judge and one._judging(3) == 3
+
+
+def test_what_a_synthetic_clap_says_of_real_recordings_is_synthetic(world):
+    exp = experiment(world)
+    assert not exp.synthetic
+    settings = replace(exp.config, clap=replace(exp.config.clap, backend="tiny"),
+                       data=replace(exp.config.data, pretrain="soundscapes-pretrain"))
+    assert Experiment(settings, exp.store).synthetic
+    own = replace(settings, data=replace(settings.data, pretrain="folder"))
+    assert not Experiment(own, exp.store).synthetic                # a tiny CLAP of real recordings is none

@@ -135,6 +135,17 @@ def test_captions_of_a_folder_go_to_a_table_and_bad_files_cost_only_themselves(c
     assert "bad.wav is no recording" in said and "1 of 3" in said
 
 
+def test_captions_by_a_run_of_the_synthetic_world_say_so(captioner, tmp_path, capsys, monkeypatch):
+    (tmp_path / "x.wav").touch()
+    command = ["caption", str(tmp_path / "x.wav"), "--out", str(tmp_path / "out.csv")]
+    for synthetic in (False, True):
+        monkeypatch.setattr(FakeCaptioner, "synthetic", synthetic)
+        assert cli.main(command) == 0
+        (row,) = csv.DictReader((tmp_path / "out.csv").open())
+        assert row.get("world") == ("synthetic" if synthetic else None) and row["caption"] == "the sound of x"
+        assert ("not from real recordings" in capsys.readouterr().err) == synthetic
+
+
 def test_captions_of_files_are_printed(captioner, tmp_path, capsys):
     (tmp_path / "x.wav").touch()
     assert cli.main(["caption", str(tmp_path / "x.wav")]) == 0
