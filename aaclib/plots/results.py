@@ -20,7 +20,7 @@ METRIC_LABELS = {
     "self_r@5": "self-R@5", "self_r@10": "self-R@10", "label_recall": "label recall", "label_hit": "label hit",
 }
 GROUP_LABELS = {
-    "supervised": "fully supervised", "baseline": "baseline", "training": "training strategy",
+    "supervised": "with paired audio", "baseline": "baseline", "training": "training strategy",
     "inference": "inference strategy", "both": "both", "paired": "target's own pairs",
     "control": "control", "external": "other system",
     "published": "published",
@@ -65,7 +65,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
 
 
 def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Figure:
-    """Relative performance (strategy / fully supervised, in %) with intervals: one panel a target, a colour a metric.
+    """Relative performance (strategy / bound, in %) with intervals: one panel a target, a colour a metric.
 
     `frames`: target -> the frame of `Experiment.relative` (strategy, metric, value, low, high; fractions).
     """
@@ -81,7 +81,7 @@ def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Fi
                             **_points(number))
             ax.axvline(100, color="black", linewidth=0.8, linestyle="--")
             named_rows(ax, names)
-            ax.set(title=target, xlabel="of fully supervised (%)")
+            ax.set(title=target, xlabel="of the bound (%)")
         fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center",
                    ncols=min(len(metrics), 7 if len(frames) > 1 else 3))
     return fig
