@@ -114,8 +114,8 @@ class Experiment(Scored):
         weak = {name: np.mean([s.corpus[metric] for s in found]) for name, found in scores.items()
                 if all(metric in s.corpus for s in found)}
         pairs = [(name, "baseline") for name in weak if name != "baseline" and "baseline" in weak]
-        if weak:
-            best = max(weak, key=weak.get)
+        if competing := {name: value for name, value in weak.items() if rows[name].group != "paired"}:
+            best = max(competing, key=competing.get)
             pairs += [(best, control) for control in ("shuffled", "copy") if control in rows]
         if {bound := self.bound(target), "shuffled"} <= rows.keys():
             pairs.append((bound, "shuffled"))
