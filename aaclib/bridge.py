@@ -31,11 +31,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from aaclib import memory as memories
+
+if TYPE_CHECKING:
+    from aaclib.config import Config, Decoder, Train
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,12 @@ class Strategy:
 
     @property
     def weakly_supervised(self) -> bool:
-        return "supervised" not in self.training.split("+")
+        return not hears_target(self.training)
+
+
+def hears_target(training: str) -> bool:
+    """Whether a training is given the target's own recordings."""
+    return "supervised" in training.split("+")
 
 
 class StrategyError(ValueError):
@@ -201,12 +209,21 @@ def strategy(name: str) -> Strategy:
     return row if row.weakly_supervised else replace(row, group="supervised")
 
 
+def settings_of(config: Config, training: str) -> tuple[Train, Decoder]:
+    """What one training has: the profile's settings, the supervised ones with what they have otherwise."""
+    how = config.train
+    own = {"supervised": {"epochs": how.epochs * how.supervised_factor}, BOUND: how.bound}.get(training, {})
+    return (replace(how, epochs=round(own.get("epochs", how.epochs)), lr=own.get("lr", how.lr),
+                    weight_decay=own.get("weight_decay", how.weight_decay), supervised_factor=1, bound={}),
+            replace(config.decoder, dropout=own.get("dropout", config.decoder.dropout)))
+
+
 def train_half(row: Strategy | str) -> Half:
     """What the decoder sees while training: (n, d) text embeddings -> (n, d). The supervised row is given audio
     embeddings, which pass unchanged."""
     # as the published code: noise first, then the shift, then unit length
     part = _part(row)
-    return _chain([*part.noise, *part.training])
+    return chain([*part.noise, *part.training])
 
 
 def seen_in_training(row: Strategy | str, context: Context) -> Narrow:
@@ -238,8 +255,8 @@ def infer_half(row: Strategy | str) -> Half:
     row = strategy(row) if isinstance(row, str) else row
     if row.inference in INFERENCE:
         # the memory is text: what the decoder learned to read is text that passed the noiseless training half
-        return _chain([*INFERENCE[row.inference].inference, *_part(row).training])
-    return _chain(list(_part(row).inference))
+        return chain([*INFERENCE[row.inference].inference, *_part(row).training])
+    return chain(list(_part(row).inference))
 
 
 def _part(row: Strategy | str) -> Part:
@@ -250,7 +267,8 @@ def _part(row: Strategy | str) -> Part:
     return TRAINING.get(row.training, Part())
 
 
-def _chain(steps: list[Half]) -> Half:
+def chain(steps: list[Half]) -> Half:
+    """The half that takes these steps, one after the other, and ends at unit length where the context says so."""
     def half(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
         z = np.asarray(z, dtype=np.float32)
         for step in steps:

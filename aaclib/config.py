@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ METRICS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")         # a name that is one folder, whatever the system
-BOUND = "supervised+text"              # as aaclib.bridge has it
 OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -176,15 +175,6 @@ class Config:
         """`captioner` as (run, target): "RUN" or "RUN:TARGET"; an empty target is the run's first."""
         run, _, target = self.captioner.partition(":")
         return run, target
-
-    def settings_of(self, training: str) -> tuple[Train, Decoder]:
-        """What one training has: the profile's settings, the supervised ones with what they have otherwise."""
-        how = self.train
-        own = {"supervised": {"epochs": how.epochs * how.supervised_factor}, BOUND: how.bound}.get(training, {})
-        return (replace(how, epochs=round(own.get("epochs", how.epochs)), lr=own.get("lr", how.lr),
-                        weight_decay=own.get("weight_decay", how.weight_decay), supervised_factor=1, bound={}),
-                replace(self.decoder, dropout=own.get("dropout", self.decoder.dropout)))
-
 
 def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Config:
     """The settings of a profile (a name in `aaclib/profiles`, or the path of a YAML file) with overrides on top.

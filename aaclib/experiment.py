@@ -71,10 +71,10 @@ class Experiment(Scored):
             return None
 
     def _shared(self, target: str, decoding: str, share: Callable[..., stats.Interval]) -> pd.DataFrame:
-        bound, lines = self.all_scores(target, self.bound(target), decoding), []
+        bound, shares, lines = self.all_scores(target, self.bound(target), decoding), self._shares(target, decoding), []
         for row in [row for row in self.rows(target, decoding) if row.name != "human"]:
             scores = self.all_scores(target, row.name, decoding)
-            for name in self._shares(target, decoding):
+            for name in shares:
                 if all(name in s.statistics for s in scores):
                     found = share(scores, bound, name, self.config.metrics.bootstrap)
                     lines.append({"target": target, "strategy": row.name, "decoding": decoding, "metric": name,
@@ -145,13 +145,9 @@ class Experiment(Scored):
         rows = [self.all_scores(target, name) for name in ("reconstruction", "look-up")]
         if some.sum() < 2 or not all(metric in s.statistics for scores in rows for s in scores):
             return int(some.sum()), (np.nan, np.nan), None
-        rows = [self._on(some, scores, metric) for scores in rows]
+        rows = [_on(some, scores, metric) for scores in rows]
         written, found = (float(np.mean([stats.corpus(metric, s.statistics[metric]) for s in row])) for row in rows)
         return int(some.sum()), (written, found), stats.compare(*rows, metric, self.config.metrics.bootstrap)
-
-    def _on(self, some: np.ndarray, scores: Sequence[stats.Scored], metric: str) -> list[stats.Scored]:
-        """Of a metric, on some of the clips alone."""
-        return [SimpleNamespace(statistics={metric: s.statistics[metric][some]}) for s in scores]
 
     # ---- what is new in evaluation
 
@@ -173,8 +169,13 @@ class Experiment(Scored):
             scores = self.all_scores(target, row.name, "greedy", metric)
             for content, some in (("new", new), ("known", ~new)):
                 if some.sum() > 1 and all(metric in s.statistics for s in scores):
-                    found = stats.interval(self._on(some, scores, metric), metric, self.config.metrics.bootstrap)
+                    found = stats.interval(_on(some, scores, metric), metric, self.config.metrics.bootstrap)
                     lines.append({"target": target, "strategy": row.name, "group": row.group, "metric": metric,
                                   "content": content, "value": found.value, "low": found.low, "high": found.high,
                                   "n": found.n, "seeds": len(scores)})
         return pd.DataFrame(lines)
+
+
+def _on(some: np.ndarray, scores: Sequence[stats.Scored], metric: str) -> list[stats.Scored]:
+    """Of a metric, on some of the clips alone."""
+    return [SimpleNamespace(statistics={metric: s.statistics[metric][some]}) for s in scores]

@@ -70,7 +70,7 @@ class Pipeline(Inputs):
 
     def settings_of(self, target: str, row: bridge.Strategy) -> tuple[config.Train, config.Decoder]:
         """The profile's settings of a training; of text without a validation part the last epoch is kept."""
-        how, decoder = self.config.settings_of(row.training)
+        how, decoder = bridge.settings_of(self.config, row.training)
         validated = any(c.captions for c in self.training_clips(target, "validation"))
         return how if validated else replace(how, keep="last"), decoder
 
@@ -78,7 +78,7 @@ class Pipeline(Inputs):
         """What a decoder learns from: embeddings (n, d) and captions. Text embeddings for every weakly-supervised
         row; the clip's audio embedding, once for each of its captions, for the supervised one; both for the bound,
         each centred on its own mean (it is validated on audio, which is what it will be given)."""
-        if "supervised" not in training.split("+"):
+        if not bridge.hears_target(training):
             texts = self.texts(target, part, seed)
             return texts.z, texts.captions
         audio = self.audio(target, part, seed)
@@ -90,8 +90,7 @@ class Pipeline(Inputs):
         if part != "train":
             return z, heard.captions
         texts = self.texts(target, part, seed)
-        centred = texts.z - context.text_mean
-        read = bridge.unit(centred) if context.renormalise else centred
+        read = bridge.chain([bridge.centre_text])(texts.z, context)
         return np.concatenate([read, z]), [*texts.captions, *heard.captions]
 
     def context_of(self, target: str, row: bridge.Strategy, seed: int) -> bridge.Context:

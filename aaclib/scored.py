@@ -85,7 +85,7 @@ class Scored(Pipeline):
     def _lines(self, target: str, row: bridge.Strategy, decoding: str, scores: list[Scores],
                metrics: Sequence[str]) -> list[dict]:
         about = {"target": target, "strategy": row.name, "group": row.group, "decoding": decoding}
-        lines = []
+        note, lines = self._note(target, row), []
         for name in metrics:
             if lacking := [s for s in scores if name not in s.statistics]:
                 lines.append({**about, "metric": name, "value": np.nan, "low": np.nan, "high": np.nan,
@@ -94,7 +94,7 @@ class Scored(Pipeline):
             found = stats.interval(scores, name, self.config.metrics.bootstrap)
             seeds = 1 if row.name == "human" else len(scores)
             lines.append({**about, "metric": name, "value": found.value, "low": found.low, "high": found.high,
-                          "n": found.n, "seeds": seeds, "note": self._note(target, row)})
+                          "n": found.n, "seeds": seeds, "note": note})
         return lines
 
     # ---- without references

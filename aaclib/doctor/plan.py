@@ -159,7 +159,7 @@ def _vocabulary(config: Config) -> int:
 
 
 def _training(config: Config, trainings: set[str], count: dict, device: str) -> float:
-    passes = sum((1 + (name == bridge.BOUND)) * config.settings_of(name)[0].epochs for name in trainings)
+    passes = sum((1 + (name == bridge.BOUND)) * bridge.settings_of(config, name)[0].epochs for name in trainings)
     captions = count["train"][1] * passes
     flop = 6 * _parameters(config) * TOKENS * captions
     steps = captions / config.train.batch_size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +25,9 @@ def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence
     tests = {m: exp.comparisons(target, m, decoding, against=best) for m in names if (best := best_row(results, m))}
     title = f"{exp.dataset(target).title}, {decoding} decoding: scores x100."
     shares = {RELATIVE: exp.relative(target, decoding), ABOVE: exp.above_chance(target, decoding)}
-    table = build(results, names, shares, tests, exp.config.metrics.headline, title, exp.synthetic)
-    return replace(table, rows=(*_labelled(exp, table), *others, *published_rows(target, names)),
-                   notes=(*_renamed(exp, table.notes), *_run_notes(exp, target, decoding)),
-                   label=f"tab:{target}-{decoding}")
+    table = build(results, names, shares, tests, exp.config.metrics.headline, title, exp.synthetic, facts.labels(exp))
+    return replace(table, rows=(*table.rows, *others, *published_rows(target, names)),
+                   notes=(*table.notes, *_run_notes(exp, target, decoding)), label=f"tab:{target}-{decoding}")
 
 
 def judged_table(exp: Any, target: str) -> Table | None:
@@ -40,23 +38,14 @@ def judged_table(exp: Any, target: str) -> Table | None:
     recall = facts.self_recall(frame.metric.unique())
     title = f"{exp.dataset(target).title}, judged without references: x100."
     table = build(frame, list(frame.metric.unique()), headline=recall or "clap_score", title=title,
-                  synthetic=exp.synthetic)
+                  synthetic=exp.synthetic, labels=facts.labels(exp))
     partial = ("; it is partial, above all to `copy`, which it chose: --set metrics.judge=... names another"
                if exp.partial_judge else "")
     notes = [f"The judge is {facts.judge(exp)}{partial}."]
     if recall != "self_r@10":
         larger = " with a larger k" if recall else ""
         notes.append(f"The clips are too few for self-R@k{larger}: chance would find more than a third.")
-    return replace(table, rows=_labelled(exp, table), notes=(*table.notes, *notes), label=f"tab:{target}-judged")
-
-
-def _labelled(exp: Any, table: Table) -> tuple[Row, ...]:
-    return tuple(replace(row, label=facts.human(exp) if row.name == "human" else "") for row in table.rows)
-
-
-def _renamed(exp: Any, notes: Sequence[str]) -> list[str]:
-    """Where a note speaks of the human row, under the name that the row is shown with."""
-    return [re.sub("^human: ", lambda _: f"{facts.human(exp)}: ", note) for note in notes]
+    return replace(table, notes=(*table.notes, *notes), label=f"tab:{target}-judged")
 
 
 def best_row(results: pd.DataFrame, metric: str) -> str | None:
@@ -67,23 +56,25 @@ def best_row(results: pd.DataFrame, metric: str) -> str | None:
 
 def build(results: pd.DataFrame, metrics: Sequence[str], shares: Mapping[str, pd.DataFrame | None] | None = None,
           comparisons: Mapping[str, pd.DataFrame] | None = None, headline: str = "cider_d", title: str = "",
-          synthetic: bool = False) -> Table:
+          synthetic: bool = False, labels: Mapping[str, str] | None = None) -> Table:
     """A Table from frames: `results` (strategy, group, metric, value, low, high, n, seeds, note; fractions), `shares`
-    (column -> strategy, metric, value, low, high; fractions), `comparisons` (metric -> as `Experiment.tested`). Shown
-    x100."""
+    (column -> strategy, metric, value, low, high; fractions), `comparisons` (metric -> as `Experiment.tested`),
+    `labels` (row -> what it is called where its name would mislead). Shown x100."""
+    labels = labels or {}
     ratios = {column: {r.strategy: _cell(r) for r in frame[frame.metric == headline].itertuples()}
               for column, frame in (shares or {}).items() if not missing_frame(frame)}
     rows = []
     for (strategy, group), part in results.groupby(["strategy", "group"], sort=False):
         cells = {r.metric: _cell(r) for r in part.itertuples() if r.metric in metrics}
         cells |= {column: found[strategy] for column, found in ratios.items() if strategy in found}
-        rows.append(Row(strategy, group, cells, n=int(part.n.max()) if part.n.notna().any() else None))
+        rows.append(Row(strategy, group, cells, n=int(part.n.max()) if part.n.notna().any() else None,
+                        label=labels.get(strategy, "")))
     shown = [m for m in metrics if any(_has(r, m) for r in rows)]
     _rank(rows, shown, comparisons or {})
     columns = (*shown, *(column for column in ratios if any(column in r.cells for r in rows)))
     marked = {cell.mark for row in rows for cell in row.cells.values()}
-    return Table(title, columns, tuple(rows), tuple(_notes(results, metrics, shown, headline, marked)), headline,
-                 synthetic)
+    notes = _notes(results.replace({"strategy": labels}), metrics, shown, headline, marked)
+    return Table(title, columns, tuple(rows), tuple(notes), headline, synthetic)
 
 
 def published_rows(target: str, metrics: Sequence[str], path: Path | None = None) -> list[Row]:

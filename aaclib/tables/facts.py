@@ -121,9 +121,14 @@ def human(exp: Any) -> str:
     return "reference" if all(exp.dataset(target).synthetic for target in exp.targets) else "human"
 
 
+def labels(exp: Any) -> dict[str, str]:
+    """Row -> what it is called where its name would mislead."""
+    return {"human": human(exp)}
+
+
 def labelled(exp: Any, results: pd.DataFrame) -> pd.DataFrame:
     """The same rows, under the names that figures show."""
-    return results.assign(strategy=results.strategy.replace("human", human(exp)))
+    return results.replace({"strategy": labels(exp)})
 
 
 def judge(exp: Any) -> str:
