@@ -83,9 +83,11 @@ class Experiment(Scored):
 
     def why_no_relative(self, target: str, decoding: str = "greedy") -> str:
         bound = self.bound(target)
-        if bound not in {row.name for row in self.rows(target, decoding)}:
+        if bound is None:
             return ("There is no fully supervised row in this run: it needs the audio of the training clips. "
                     "Add 'supervised' to the target's strategies to have one.")
+        if bound not in {row.name for row in self.rows(target, decoding)}:
+            return f"The bound, {bound}, is not among the rows of this table: add it to generate.beam_rows."
         if {s.corpus.get(self.config.metrics.headline)
                 for s in self.all_scores(target, bound, decoding)} == {0.0}:
             return "The fully supervised row scores 0: its training has failed."

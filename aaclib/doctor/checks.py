@@ -205,6 +205,10 @@ def check_rows(config: Config) -> Iterator[Finding]:
     if not config.data.pairs and _problem(ValueError, float, config.gap.sigma):
         yield Finding("error", "sigma", f"'{config.gap.sigma}' is estimated on pairs, and data.pairs names none.",
                       "--set gap.sigma=0.114, or --set data.pairs=wavcaps")
+    if config.gap.n_pairs and config.data.pairs_split[0] in config.data.targets:
+        yield Finding("warning", "pairs", f"{config.data.pairs} is a target's own audio with its captions: rows that "
+                      "read what is measured on it are not weakly supervised, and the tables say so.",
+                      "--set data.pairs=NAME, another set that is no target")
     if config.captioner and (wrong := _problem(ConfigError, of_run, config.source[0])):
         yield Finding("error", "captioner", wrong, f"./run_all.sh --profile {config.source[0]}")
 

@@ -104,6 +104,9 @@ def test_the_bound_is_the_row_that_describes_validation_clips_better(world, monk
     assert alone.bound("folder") == "supervised" and np.isnan(alone.bounds("folder")["supervised"])
     none = experiment(world, **{"data.targets": {"folder": ["baseline"]}})
     assert none.bound("folder") is None and "no fully supervised row" in none.why_no_relative("folder")
+    alone = experiment(world, **{"data.targets": {"folder": ["supervised", "baseline"]},
+                                 "generate.beam_rows": ["baseline"]})
+    assert "add it to generate.beam_rows" in alone.why_no_relative("folder", "beam")
 
 
 def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monkeypatch):

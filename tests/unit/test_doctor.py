@@ -140,7 +140,9 @@ def test_a_run_that_captions_brings_its_own_clap(tmp_path, monkeypatch):
 def test_wrong_rows_and_captioner():
     found = doctor.findings(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never"}))
     assert "There is no strategy 'nose'" in of(found, "rows of clotho")[0].detail
-    assert of(found, "captioner")[0].mend == "./run_all.sh --profile never"
+    assert of(found, "captioner")[0].mend == "./run_all.sh --profile never" and not of(found, "pairs")
+    own = doctor.findings(config.load("paper", DEAD | {"data.pairs": "clotho"}))
+    assert "not weakly supervised" in of(own, "pairs")[0].detail
 
 
 def test_a_check_that_fails_becomes_a_finding(monkeypatch):
