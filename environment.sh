@@ -31,7 +31,7 @@ prepare_environment() {
   export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
   local own="$root/.venv" active="${VIRTUAL_ENV:-${CONDA_PREFIX:-}}" lacking
   if [ -n "$active" ] && [ "$active" != "$own" ] && [ -x "$active/bin/python" ]; then
-    if lacking=$("$active/bin/python" -P "$root/aaclib/requirements.py" --extras test 2>&1); then
+    if lacking=$("$active/bin/python" -P "$root/aaclib/suite/requirements.py" --extras test 2>&1); then
       PYTHON="$active/bin/python"
       say "using the active environment $active, which has everything"
       return 0
@@ -46,7 +46,7 @@ prepare_environment() {
     "$base" -m venv --clear "$own" || die "The virtual environment could not be made. On Debian and Ubuntu: sudo apt install python3.11-venv."
   fi
   if [ "$(cat "$own/stamp" 2>/dev/null)" = "$(stamp_now)" ]; then return 0; fi
-  if "$PYTHON" -P "$root/aaclib/requirements.py" --extras test --constraints "$root/constraints.txt" >/dev/null 2>&1 \
+  if "$PYTHON" -P "$root/aaclib/suite/requirements.py" --extras test --constraints "$root/constraints.txt" >/dev/null 2>&1 \
      && [ -x "$own/bin/aaclib" ]; then
     say "$own has the tested versions already"
   else

@@ -12,15 +12,41 @@ __version__ = "0.1.0"
 
 # name -> the module that has it; a module stands for itself
 _CLASSES = {
+    "Run": "aaclib.experiment",
     "Experiment": "aaclib.experiment",
     "Captioner": "aaclib.captioner",
     "Config": "aaclib.config",
     "Store": "aaclib.store",
 }
 _MODULES = (
-    "aggregates", "audio", "bridge", "captioner", "clap", "config", "datasets", "decoder", "doctor", "embed",
-    "experiment", "gap", "generate", "inputs", "memory", "metrics", "pipeline", "plots", "progress", "provenance",
-    "resume", "retrieval", "runner", "seeds", "stats", "store", "tables", "text", "train", "training",
+    "aggregates",
+    "audio",
+    "bridge",
+    "captioner",
+    "clap",
+    "config",
+    "datasets",
+    "decoder",
+    "embeddings",
+    "experiment",
+    "gap",
+    "generate",
+    "inputs",
+    "memory",
+    "metrics",
+    "pipeline",
+    "plots",
+    "progress",
+    "provenance",
+    "resume",
+    "retrieval",
+    "seeds",
+    "stats",
+    "store",
+    "tables",
+    "text",
+    "train",
+    "training",
 )
 
 __all__ = ["__version__", *_CLASSES, *_MODULES]

@@ -2,7 +2,7 @@
 
 import sys
 
-from aaclib.cli import main
+from aaclib.suite.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

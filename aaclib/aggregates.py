@@ -14,7 +14,7 @@ import numpy as np
 
 # METEOR 1.5, English, task `rank`: what `meteor-1.5.jar -l en -norm` uses
 METEOR_ALPHA, METEOR_BETA, METEOR_GAMMA, METEOR_DELTA = 0.85, 0.2, 0.6, 0.75
-METEOR_WEIGHTS = (1.0, 0.6, 0.8, 0.6)      # exact, stem, synonym, paraphrase
+METEOR_WEIGHTS = (1.0, 0.6, 0.8, 0.6)  # exact, stem, synonym, paraphrase
 METEOR_COLUMNS = 23
 
 
@@ -24,7 +24,7 @@ def bleu(totals: np.ndarray, n: int) -> np.ndarray:
     totals = np.asarray(totals, dtype=np.float64)
     order = (totals.shape[-1] - 2) // 2
     length, reference = totals[..., 0], totals[..., 1]
-    guess, correct = totals[..., 2:2 + order], totals[..., 2 + order:]
+    guess, correct = totals[..., 2 : 2 + order], totals[..., 2 + order :]
     value = np.prod((correct + 1e-15) / (guess + 1e-9), axis=-1) ** (1.0 / order)
     ratio = (length + 1e-15) / (reference + 1e-9)
     return value * np.where(ratio < 1, np.exp(1 - 1 / np.minimum(ratio, 1.0)), 1.0)
@@ -37,13 +37,15 @@ def meteor(totals: np.ndarray, n: int) -> np.ndarray:
     words of both. Denkowski & Lavie 2014; the formula of `MeteorScorer.computeMetrics` in meteor-1.5.jar."""
     t = np.asarray(totals, dtype=np.float64)
     weights = np.array(METEOR_WEIGHTS)
-    stages = t[..., 4:20].reshape(*t.shape[:-1], 4, 4)     # (..., stage, [content c, r, function c, r])
+    stages = t[..., 4:20].reshape(*t.shape[:-1], 4, 4)  # (..., stage, [content c, r, function c, r])
     d = METEOR_DELTA
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = (d * (stages[..., 0] @ weights) + (1 - d) * (stages[..., 2] @ weights)) / (
-            d * (t[..., 0] - t[..., 2]) + (1 - d) * t[..., 2])
+            d * (t[..., 0] - t[..., 2]) + (1 - d) * t[..., 2]
+        )
         recall = (d * (stages[..., 1] @ weights) + (1 - d) * (stages[..., 3] @ weights)) / (
-            d * (t[..., 1] - t[..., 3]) + (1 - d) * t[..., 3])
+            d * (t[..., 1] - t[..., 3]) + (1 - d) * t[..., 3]
+        )
         mean = 1 / ((1 - METEOR_ALPHA) / precision + METEOR_ALPHA / recall)
         fragments = np.where(_perfect(t), 0.0, t[..., 20] / ((t[..., 21] + t[..., 22]) / 2))
         score = mean * (1 - METEOR_GAMMA * fragments**METEOR_BETA)
@@ -69,7 +71,11 @@ def mean(totals: np.ndarray, n: int) -> np.ndarray:
 
 
 AGGREGATES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
-    "bleu_1": bleu, "bleu_2": bleu, "bleu_3": bleu, "bleu_4": bleu, "meteor": meteor,
+    "bleu_1": bleu,
+    "bleu_2": bleu,
+    "bleu_3": bleu,
+    "bleu_4": bleu,
+    "meteor": meteor,
 }
 
 
@@ -82,5 +88,5 @@ def corpus(metric: str, statistics: np.ndarray) -> float:
     """The corpus value of per-clip sufficient statistics (n, k)."""
     statistics = np.asarray(statistics, dtype=np.float64)
     if aggregate(metric) is mean:
-        return float(np.mean(statistics[:, 0]))            # NumPy's pairwise sum, as pycocoevalcap's own mean
+        return float(np.mean(statistics[:, 0]))  # NumPy's pairwise sum, as pycocoevalcap's own mean
     return float(aggregate(metric)(statistics.sum(axis=0), len(statistics)))

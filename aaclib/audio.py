@@ -21,13 +21,13 @@ import numpy as np
 from aaclib import containers
 from aaclib.names import printable
 
-POLICIES = ("windows", "first", "centre", "random", "fusion")     # what happens to audio longer than a window
-FILLINGS = ("repeatpad", "repeat", "zero", "keep")                # and to shorter audio
+POLICIES = ("windows", "first", "centre", "random", "fusion")  # what happens to audio longer than a window
+FILLINGS = ("repeatpad", "repeat", "zero", "keep")  # and to shorter audio
 MIN_SECONDS = 0.01
-BLOCK = 1 << 20                        # samples at a time, those of all channels together
-LOUDEST = 100.0                        # 40 dB over full scale: no mix is louder, and int16 is, even of silence
+BLOCK = 1 << 20  # samples at a time, those of all channels together
+LOUDEST = 100.0  # 40 dB over full scale: no mix is louder, and int16 is, even of silence
 TRUNCATED = re.compile("File seems to be truncated|Seems to be a truncated file|Data length [0-9]+ should be")
-RATES = (100, 10_000_000)              # Hz: from recorders of whales and elephants to those of ultrasound
+RATES = (100, 10_000_000)  # Hz: from recorders of whales and elephants to those of ultrasound
 
 
 class AudioError(ValueError):
@@ -38,7 +38,7 @@ class AudioError(ValueError):
         super().__init__(f"{self.name}: {reason}")
 
     def __reduce__(self):
-        return (AudioError, (self.name, self.reason))     # so that it survives the way back from a worker process
+        return (AudioError, (self.name, self.reason))  # so that it survives the way back from a worker process
 
 
 def load(path: str | Path, sample_rate: int) -> np.ndarray:
@@ -93,12 +93,12 @@ def _opened(path: str | Path) -> Iterator[Any]:
     try:
         with contextlib.ExitStack() as stack:
             spliced = containers.examine(path)
-            name = os.fsencode(path) if os.name == "posix" else str(path)          # any name, decodable or not
+            name = os.fsencode(path) if os.name == "posix" else str(path)  # any name, decodable or not
             file = stack.enter_context(soundfile.SoundFile(stack.enter_context(spliced) if spliced else name))
-            file.seekable = lambda: False      # else soundfile seeks after each read: MP3s decode otherwise, FLACs fail
+            file.seekable = lambda: False  # else soundfile seeks after each read: MP3s decode otherwise, FLACs fail
             if spliced and spliced.frames_behind():
                 raise AudioError(path, f"damaged: only its first {file.frames} samples can be decoded")
-            if TRUNCATED.search(file.extra_info):      # what libsndfile notes of VOC, WVE and MAT4
+            if TRUNCATED.search(file.extra_info):  # what libsndfile notes of VOC, WVE and MAT4
                 raise AudioError(path, "truncated: its header promises more samples than there are")
             _check_rate(file.samplerate, path)
             yield file
@@ -120,7 +120,7 @@ def _mono(file: Any, path: str | Path) -> Iterator[np.ndarray]:
     done, most = 0, max(1, BLOCK // file.channels)
     while len(block := file.read(min(most, file.frames - done), dtype="float32", always_2d=True)):
         done += len(block)
-        with np.errstate(over="ignore", invalid="ignore"):    # what comes of it is refused by `_checked`
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused by `_checked`
             mixed = block.mean(axis=1)
         yield mixed
     if done < _promised(file):
@@ -148,24 +148,30 @@ def _checked(blocks: Iterable[np.ndarray], sample_rate: int, name: str | Path) -
     if bad:
         raise AudioError(name, f"{bad} of {size} samples are NaN or infinite")
     if peak > LOUDEST:
-        raise AudioError(name, f"samples up to {peak:.6g}: floats are expected in -1..1"
-                               + "; divide by 32768" * (peak <= 32768))
+        raise AudioError(
+            name, f"samples up to {peak:.6g}: floats are expected in -1..1" + "; divide by 32768" * (peak <= 32768)
+        )
 
 
 def _check_rate(sample_rate: int | None, name: str | Path) -> None:
     if sample_rate is None or sample_rate <= 0:
         raise AudioError(name, f"the sample rate must be a positive number of Hz, found {sample_rate}")
     if not RATES[0] <= sample_rate <= RATES[1]:
-        raise AudioError(name, f"a sample rate of {sample_rate} Hz is that of no recording ({RATES[0]} Hz to "
-                               f"{RATES[1] // 10**6} MHz are)")
+        raise AudioError(
+            name,
+            f"a sample rate of {sample_rate} Hz is that of no recording ({RATES[0]} Hz to {RATES[1] // 10**6} MHz are)",
+        )
 
 
 def _check_length(size: int, sample_rate: int, name: str | Path) -> None:
     if size == 0:
         raise AudioError(name, "empty: it holds no samples")
     if size < max(2, MIN_SECONDS * sample_rate):
-        raise AudioError(name, f"too short: {size} sample{'s' * (size > 1)} at {sample_rate} Hz, "
-                               f"at least {MIN_SECONDS * 1000:.0f} ms are needed")
+        raise AudioError(
+            name,
+            f"too short: {size} sample{'s' * (size > 1)} at {sample_rate} Hz, "
+            f"at least {MIN_SECONDS * 1000:.0f} ms are needed",
+        )
 
 
 def _check_room(file: Any, sample_rate: int, path: str | Path) -> None:
@@ -173,23 +179,26 @@ def _check_room(file: Any, sample_rate: int, path: str | Path) -> None:
     seconds = _promised(file) / file.samplerate
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):             # a system that does not tell
+    except (AttributeError, ValueError, OSError):  # a system that does not tell
         return
     if 4 * seconds * sample_rate > memory:
-        raise AudioError(path, f"too long: {seconds / 3600:.1f} hours at {sample_rate} Hz take "
-                               f"{4 * seconds * sample_rate / 1e9:.1f} GB, and this machine has {memory / 1e9:.1f} GB "
-                               f"of memory; cut it into pieces (or its header is damaged)")
+        raise AudioError(
+            path,
+            f"too long: {seconds / 3600:.1f} hours at {sample_rate} Hz take "
+            f"{4 * seconds * sample_rate / 1e9:.1f} GB, and this machine has {memory / 1e9:.1f} GB "
+            f"of memory; cut it into pieces (or its header is damaged)",
+        )
 
 
 def _blocks(wave: np.ndarray) -> Iterator[np.ndarray]:
-    return (wave[start:start + BLOCK] for start in range(0, wave.size, BLOCK))
+    return (wave[start : start + BLOCK] for start in range(0, wave.size, BLOCK))
 
 
 def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int, name: str | Path) -> np.ndarray:
     """All blocks as one array at `to_rate` Hz: to the bit what `soxr.resample` makes of the whole."""
     import soxr
 
-    data, size = bytearray(), 0                               # it grows in place, without a second copy
+    data, size = bytearray(), 0  # it grows in place, without a second copy
     stream = None if from_rate == to_rate else soxr.ResampleStream(from_rate, to_rate, 1, "float32", "HQ")
     for block in blocks:
         size += block.size
@@ -204,8 +213,9 @@ def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int, name:
 # ---- windows ---------------------------------------------------------------------------------------------------------
 
 
-def windows(wave: np.ndarray, size: int, policy: str = "windows", filling: str = "repeatpad",
-            seed: int = 0) -> np.ndarray:
+def windows(
+    wave: np.ndarray, size: int, policy: str = "windows", filling: str = "repeatpad", seed: int = 0
+) -> np.ndarray:
     """Cuts or fills one recording: float32 (samples,) -> (k, size); k > 1 only with `policy` 'windows'.
 
     Longer audio: 'windows' = side by side, the last one aligned to the end; 'first', 'centre'; 'random' = one window
@@ -230,7 +240,7 @@ def cuts(wave: np.ndarray, size: int, policy: str, seed: int = 0) -> Iterator[np
         raise ValueError("'fusion' is done by the model itself, not by cutting windows.")
     else:
         starts = [0 if policy == "first" else last // 2]
-    return (wave[start:start + size] for start in starts)
+    return (wave[start : start + size] for start in starts)
 
 
 def fill(wave: np.ndarray, size: int, filling: str = "repeatpad") -> np.ndarray:
@@ -246,14 +256,14 @@ def fill(wave: np.ndarray, size: int, filling: str = "repeatpad") -> np.ndarray:
         return np.resize(wave, size)
     repeats = size // wave.size if filling == "repeatpad" else 1
     result = np.zeros(size, np.float32)
-    result[:repeats * wave.size] = np.tile(wave, repeats)
+    result[: repeats * wave.size] = np.tile(wave, repeats)
     return result
 
 
 def quantise(wave: np.ndarray) -> np.ndarray:
     """To 16 bits and back, by truncation, as LAION-CLAP does with every file. It matters for very quiet audio."""
     result = np.empty(wave.size, np.float32)
-    for start in range(0, wave.size, BLOCK):                  # block by block: the steps between would be in float64
-        part = np.clip(wave[start:start + BLOCK], -1.0, 1.0)
-        result[start:start + BLOCK] = (part * 32767.0).astype(np.int16) / 32767.0
+    for start in range(0, wave.size, BLOCK):  # block by block: the steps between would be in float64
+        part = np.clip(wave[start : start + BLOCK], -1.0, 1.0)
+        result[start : start + BLOCK] = (part * 32767.0).astype(np.int16) / 32767.0
     return result

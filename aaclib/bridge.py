@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 class Context:
     """What the halves may know: nothing here was measured on the target's audio, but for what the bound knows."""
 
-    sigma: float = 0.0                          # of the noise, per coordinate
-    sigma_without_gap: float = 0.0              # of the noise in rows that take the gap away as well
-    gap: np.ndarray | None = None               # (d,) mean(z_a) - mean(z_t) of the external pairs
-    audio_mean: np.ndarray | None = None        # (d,) of the target's recordings, as text and pairs tell: mean_t + gap
-    text_mean: np.ndarray | None = None         # (d,) of the target's training text
-    memory: np.ndarray | None = None            # (m, d) of the target's training text
+    sigma: float = 0.0  # of the noise, per coordinate
+    sigma_without_gap: float = 0.0  # of the noise in rows that take the gap away as well
+    gap: np.ndarray | None = None  # (d,) mean(z_a) - mean(z_t) of the external pairs
+    audio_mean: np.ndarray | None = None  # (d,) of the target's recordings, as text and pairs tell: mean_t + gap
+    text_mean: np.ndarray | None = None  # (d,) of the target's training text
+    memory: np.ndarray | None = None  # (m, d) of the target's training text
     tau: float = 0.01
     renormalise: bool = True
-    own_audio_mean: np.ndarray | None = None    # (d,) of the target's training audio, for the bound alone
+    own_audio_mean: np.ndarray | None = None  # (d,) of the target's training audio, for the bound alone
 
     def need(self, name: str) -> np.ndarray:
         value = getattr(self, name)
@@ -71,8 +71,10 @@ class Narrow:
     need = Context.need
 
     def __getattr__(self, name: str):
-        raise AttributeError(f"a training half reads '{name}' of the context, which its entry in bridge.TRAINING does "
-                             f"not name: it belongs into `reads`, so that another {name} asks for another decoder")
+        raise AttributeError(
+            f"a training half reads '{name}' of the context, which its entry in bridge.TRAINING does "
+            f"not name: it belongs into `reads`, so that another {name} asks for another decoder"
+        )
 
 
 Half = Callable[[np.ndarray, Context | Narrow, np.random.Generator | None], np.ndarray]
@@ -129,14 +131,14 @@ class Part(NamedTuple):
     that these read."""
 
     training: tuple[Half, ...] = ()
-    noise: tuple[Half, ...] = ()                # at training, before those: what text never passes at inference
+    noise: tuple[Half, ...] = ()  # at training, before those: what text never passes at inference
     inference: tuple[Half, ...] = ()
-    reads: tuple[str, ...] = ()                 # at training: they and what the steps do name the decoder
+    reads: tuple[str, ...] = ()  # at training: they and what the steps do name the decoder
     reads_at_inference: tuple[str, ...] = ()
 
 
-BOUND = "supervised+text"                       # the training with paired audio that is given its best
-PUBLISHED_VARIANCE = 0.001                      # of the noise that the published code's shift always carries
+BOUND = "supervised+text"  # the training with paired audio that is given its best
+PUBLISHED_VARIANCE = 0.001  # of the noise that the published code's shift always carries
 TRAINING = {
     "supervised": Part(),
     # its examples are text and audio, each centred on its own mean already (aaclib.pipeline)
@@ -145,14 +147,15 @@ TRAINING = {
     "shift (published)": Part((add_gap,), (add_published_noise,), reads=("gap",)),
     "noise": Part((), (add_noise,), reads=("sigma",)),
     "noise+shift": Part((add_gap,), (add_residual_noise,), reads=("gap", "sigma_without_gap")),
-    "c3": Part((centre_text,), (add_residual_noise,), (centre_audio,), ("text_mean", "sigma_without_gap"),
-               ("audio_mean",)),
+    "c3": Part(
+        (centre_text,), (add_residual_noise,), (centre_audio,), ("text_mean", "sigma_without_gap"), ("audio_mean",)
+    ),
 }
 INFERENCE = {
     "nearest": Part(inference=(to_nearest,), reads_at_inference=("memory",)),
     "projection": Part(inference=(to_projection,), reads_at_inference=("memory", "tau")),
 }
-MEASURED_ON_PAIRS = {"gap", "audio_mean"}       # fields of Context that are None where there are no external pairs
+MEASURED_ON_PAIRS = {"gap", "audio_mean"}  # fields of Context that are None where there are no external pairs
 # rows that are no strategy but tell how to read the others
 NO_DECODER = ("copy", "look-up", "shuffled", "human")
 CONTROLS = {
@@ -171,9 +174,9 @@ class Strategy:
     """A row of the tables. `training` names the decoder that it needs: rows of one training share one."""
 
     name: str
-    training: str                      # "text", or a key of TRAINING
-    inference: str                     # "audio", "nearest", "projection", or the control's own name
-    group: str                         # one of GROUPS
+    training: str  # "text", or a key of TRAINING
+    inference: str  # "audio", "nearest", "projection", or the control's own name
+    group: str  # one of GROUPS
 
     @property
     def weakly_supervised(self) -> bool:
@@ -204,7 +207,8 @@ def strategy(name: str) -> Strategy:
             f"or a control row: {', '.join(CONTROLS)}."
         )
     group = {(False, False): "baseline", (True, False): "training", (False, True): "inference", (True, True): "both"}[
-        training != "text", bool(inference)]
+        training != "text", bool(inference)
+    ]
     row = Strategy(name, training, inference[0] if inference else "audio", group)
     return row if row.weakly_supervised else replace(row, group="supervised")
 
@@ -213,9 +217,17 @@ def settings_of(config: Config, training: str) -> tuple[Train, Decoder]:
     """What one training has: the profile's settings, the supervised ones with what they have otherwise."""
     how = config.train
     own = {"supervised": {"epochs": how.epochs * how.supervised_factor}, BOUND: how.bound}.get(training, {})
-    return (replace(how, epochs=round(own.get("epochs", how.epochs)), lr=own.get("lr", how.lr),
-                    weight_decay=own.get("weight_decay", how.weight_decay), supervised_factor=1, bound={}),
-            replace(config.decoder, dropout=own.get("dropout", config.decoder.dropout)))
+    return (
+        replace(
+            how,
+            epochs=round(own.get("epochs", how.epochs)),
+            lr=own.get("lr", how.lr),
+            weight_decay=own.get("weight_decay", how.weight_decay),
+            supervised_factor=1,
+            bound={},
+        ),
+        replace(config.decoder, dropout=own.get("dropout", config.decoder.dropout)),
+    )
 
 
 def train_half(row: Strategy | str) -> Half:
@@ -269,6 +281,7 @@ def _part(row: Strategy | str) -> Part:
 
 def chain(steps: list[Half]) -> Half:
     """The half that takes these steps, one after the other, and ends at unit length where the context says so."""
+
     def half(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
         z = np.asarray(z, dtype=np.float32)
         for step in steps:

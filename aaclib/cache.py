@@ -21,7 +21,7 @@ from aaclib.store import VERSIONS, Store
 
 BUSY_S = 60.0
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-SUM = 8                    # bytes of the checksum in front of a value
+SUM = 8  # bytes of the checksum in front of a value
 _said: set[Path] = set()
 
 
@@ -56,10 +56,13 @@ class Cache:
             return found
         with self._forgiving(), self._open() as db:
             for start in range(0, len(wanted), 500):
-                part = wanted[start:start + 500]
+                part = wanted[start : start + 500]
                 marks = ",".join("?" * len(part))
-                found.update(db.execute(f"SELECT key, value FROM entries WHERE made >= ? AND key IN ({marks})",
-                                        (self.refresh, *part)))
+                found.update(
+                    db.execute(
+                        f"SELECT key, value FROM entries WHERE made >= ? AND key IN ({marks})", (self.refresh, *part)
+                    )
+                )
         sound = {k: v[SUM:] for k, v in found.items() if isinstance(v, bytes) and v[:SUM] == _sum(k, v[SUM:])}
         if len(sound) < len(found):
             self._say(f"{len(found) - len(sound)} entries are damaged or of an earlier version; they are made again.")
@@ -72,11 +75,19 @@ class Cache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._open() as db, db:
                 db.execute("CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB, made REAL)")
-                db.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
-                               [(k, _sum(k, v) + v, time.time()) for k, v in entries.items()])
+                db.executemany(
+                    "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
+                    [(k, _sum(k, v) + v, time.time()) for k, v in entries.items()],
+                )
 
-    def complete(self, items: Iterable[str], make: Callable[[list[str]], Sequence], pack: Callable[[Any], bytes],
-                 unpack: Callable[[bytes], Any], made_by: Any) -> dict[str, Any]:
+    def complete(
+        self,
+        items: Iterable[str],
+        make: Callable[[list[str]], Sequence],
+        pack: Callable[[Any], bytes],
+        unpack: Callable[[bytes], Any],
+        made_by: Any,
+    ) -> dict[str, Any]:
         """item -> value: what is kept, and for the others what `make` gives (a list of as many), which is then kept.
         made_by: what decides a value beside the item, as JSON; of another nothing is taken."""
         keys = {item: key(made_by, item) for item in dict.fromkeys(items)}
@@ -91,7 +102,7 @@ class Cache:
     def _open(self) -> contextlib.closing[sqlite3.Connection]:
         """To read and write, or, as SQLite does by itself, only to read where the file cannot be written."""
         db = sqlite3.connect(self.path, timeout=BUSY_S)
-        db.text_factory = bytes                # a damaged entry may call itself text
+        db.text_factory = bytes  # a damaged entry may call itself text
         return contextlib.closing(db)
 
     @contextlib.contextmanager
@@ -104,7 +115,7 @@ class Cache:
                 self._say(f"damaged ({error}); a new one is begun.")
                 with contextlib.suppress(OSError):
                     self.path.unlink(missing_ok=True)
-            elif "no such table" not in str(error):        # another process just made the file
+            elif "no such table" not in str(error):  # another process just made the file
                 self._say(f"{error}; it is done without.")
 
     def _say(self, what: str) -> None:

@@ -1,7 +1,7 @@
 """Captions for any recording, from a finished run, in three lines:
 
-    captioner = aaclib.Captioner.from_run("quick", strategy="projection")
-    captioner.caption(["dog.wav", "rain.ogg"])
+captioner = aaclib.Captioner.from_run("quick", strategy="projection")
+captioner.caption(["dog.wav", "rain.ogg"])
 """
 
 from __future__ import annotations
@@ -21,15 +21,29 @@ from aaclib.store import VERSIONS, digest
 class Captioner:
     """CLAP, the inference half of a strategy, and a decoder. `caption` gives one caption a recording."""
 
-    def __init__(self, backend: Backend, model: CaptionDecoder, half: bridge.Half, context: bridge.Context,
-                 settings: config.Generate, key: str = "", synthetic: bool = False):
+    def __init__(
+        self,
+        backend: Backend,
+        model: CaptionDecoder,
+        half: bridge.Half,
+        context: bridge.Context,
+        settings: config.Generate,
+        key: str = "",
+        synthetic: bool = False,
+    ):
         self.clap, self.model, self.half, self.context, self.settings = backend, model, half, context, settings
-        self.synthetic = synthetic     # whether CLAP or decoder learned from a synthetic world
-        self.key = key                 # names all that decides a caption, but for the recording and the beam
+        self.synthetic = synthetic  # whether CLAP or decoder learned from a synthetic world
+        self.key = key  # names all that decides a caption, but for the recording and the beam
 
     @classmethod
-    def from_run(cls, run: str | Path = "quick", strategy: str = "projection", target: str | None = None,
-                 seed: int | None = None, device: str | None = None) -> Captioner:
+    def from_run(
+        cls,
+        run: str | Path = "quick",
+        strategy: str = "projection",
+        target: str | None = None,
+        seed: int | None = None,
+        device: str | None = None,
+    ) -> Captioner:
         """A captioner from a finished run: the name of a profile, or the folder that holds its `run.json`.
 
         `target`: the data set whose training text the decoder learned, the run's first one by default. Raises
@@ -39,35 +53,42 @@ class Captioner:
         pipeline = Pipeline.of_run(run, device)
         made_on = config.made_on(run)
         if made_on and made_on != pipeline.device.type:
-            raise config.ConfigError(f"The run '{run}' was made on {made_on}, and its embeddings and decoders belong "
-                                     f"to that kind of device; this is {pipeline.device.type}.")
+            raise config.ConfigError(
+                f"The run '{run}' was made on {made_on}, and its embeddings and decoders belong "
+                f"to that kind of device; this is {pipeline.device.type}."
+            )
         row = bridge.strategy(strategy)
         if row.group == "control":
             raise config.ConfigError(f"'{strategy}' is a control row, not a way to caption. Try projection.")
         target = target or pipeline.targets[0]
         if target not in pipeline.targets:
-            raise config.ConfigError(f"The run '{run}' has no target '{target}'. "
-                                     f"It has: {', '.join(pipeline.targets)}.")
+            raise config.ConfigError(
+                f"The run '{run}' has no target '{target}'. It has: {', '.join(pipeline.targets)}."
+            )
         seed = pipeline.seeds[0] if seed is None else seed
         if pipeline.store.open("decoder", pipeline.decoder_key(target, row, seed)) is None:
             trained = sorted({r.name for r in pipeline.strategies(target) if r.group != "control"})
             raise config.ConfigError(
                 f"The run '{run}' has trained no decoder for '{strategy}' on {target} (seed {seed}). It has: "
-                f"{', '.join(trained)}. Run ./run_all.sh --profile {pipeline.config.name} if it was stopped before.")
+                f"{', '.join(trained)}. Run ./run_all.sh --profile {pipeline.config.name} if it was stopped before."
+            )
         trained, clap = pipeline.decoder(target, strategy, seed), pipeline.clap(seed)
         context = pipeline.context_of(target, row, seed)
         known = {name: array_digest(value) for name, value in vars(context).items() if value is not None}
         key = digest([VERSIONS, clap.settings(), trained.artefact, row.name, known, pipeline.config.generate])
-        return cls(clap, trained.model, bridge.infer_half(row), context, pipeline.config.generate, key,
-                   pipeline.synthetic)
+        return cls(
+            clap, trained.model, bridge.infer_half(row), context, pipeline.config.generate, key, pipeline.synthetic
+        )
 
-    def caption(self, recordings: Sequence[str | Path | np.ndarray], sample_rate: int | None = None,
-                beam: int = 1) -> list[str]:
+    def caption(
+        self, recordings: Sequence[str | Path | np.ndarray], sample_rate: int | None = None, beam: int = 1
+    ) -> list[str]:
         """One caption a recording, in order: files, or 1-D float arrays at `sample_rate` Hz. `beam` = 1 is greedy.
         Raises audio.AudioError for a file that cannot be read."""
         return self.from_embeddings(self.clap.embed_audio(recordings, sample_rate), beam)
 
     def from_embeddings(self, z_a: np.ndarray, beam: int = 1) -> list[str]:
         """Captions for CLAP audio embeddings (n, d) of the run's own CLAP."""
-        return generate.generate(self.model, self.half(z_a, self.context), beam, self.settings.max_tokens,
-                                 self.settings.batch_size)
+        return generate.generate(
+            self.model, self.half(z_a, self.context), beam, self.settings.max_tokens, self.settings.batch_size
+        )

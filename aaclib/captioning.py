@@ -1,8 +1,8 @@
 """Captions for many recordings: one bad file costs the others nothing, and what is made is kept at once.
 
-    for batch in caption_files(captioner, files):
-        for found in batch:
-            print(found.path, found.caption or found.error)
+for batch in caption_files(captioner, files):
+    for found in batch:
+        print(found.path, found.caption or found.error)
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 class Captioned(NamedTuple):
     path: Path
     caption: str = ""
-    error: str = ""                    # why there is no caption; "" where there is one
+    error: str = ""  # why there is no caption; "" where there is one
 
 
-def caption_files(captioner: Captioner, files: Sequence[Path], beam: int = 1, batch: int = 32,
-                  kept: Kept | None = None) -> Iterator[list[Captioned]]:
+def caption_files(
+    captioner: Captioner, files: Sequence[Path], beam: int = 1, batch: int = 32, kept: Kept | None = None
+) -> Iterator[list[Captioned]]:
     """What became of each file, in order, `batch` files at a time. With `kept`, captions that it has already are not
     made again, and new ones are on the disk when they are handed out."""
     for start in range(0, len(files), batch):
-        some = files[start:start + batch]
+        some = files[start : start + batch]
         known = kept.find(some, [captioner.key, beam]) if kept is not None else {}
         made = _caption(captioner, [path for path in some if path not in known], beam)
         if kept is not None:
@@ -63,7 +64,7 @@ class Kept:
         if table.exists() and not table.is_file():
             raise FileExistsError(17, "this is no file to write captions to", str(table))
         self.table, self.path = table, table.with_name(table.name + ".part")
-        self.reused = 0                          # captions that this command found here
+        self.reused = 0  # captions that this command found here
         self._keys: dict[Path, str] = {}
         self._captions: dict[str, str] = {}
         table.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ class Kept:
         """Those of the files that are captioned already, by a captioner that `about` names (a JSON value)."""
         self._keys = {}
         for path in files:
-            with contextlib.suppress(OSError):            # who captions it will say what is wrong with it
+            with contextlib.suppress(OSError):  # who captions it will say what is wrong with it
                 if path.is_file():
                     self._keys[path] = digest([about, str(path), file_digest(path)])
         here = {path: self._captions.get(key) for path, key in self._keys.items()}

@@ -20,12 +20,25 @@ from aaclib.paths import runs_dir
 from aaclib.store import read_record
 
 PROFILES = Path(__file__).parent / "profiles"
-POSITIONS = 128                        # of the decoder's GPT-2: prefix and caption together
-METRICS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider", "sbert_sim",
-           "fer", "fense", "spider_fl")
+POSITIONS = 128  # of the decoder's GPT-2: prefix and caption together
+METRICS = (
+    "bleu_1",
+    "bleu_2",
+    "bleu_3",
+    "bleu_4",
+    "meteor",
+    "rouge_l",
+    "cider_d",
+    "spice",
+    "spider",
+    "sbert_sim",
+    "fer",
+    "fense",
+    "spider_fl",
+)
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
-PLAIN = re.compile(r"[\w-][\w.-]{0,99}")         # a name that is one folder, whatever the system
+PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
 OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -49,21 +62,21 @@ class Data:
 
     # target data set -> the strategies (rows of its table), by the names of aaclib.bridge
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    pairs: str = ""                    # data set whose audio-caption pairs give sigma and the gap vector; "" = none
-    pretrain: str = ""                 # data set on which the tiny CLAP is trained
-    audio: str = ""                    # folder profile: where the recordings lie
-    captions: str = ""                 # folder profile: CSV, JSON or JSONL with file names and captions; "" = none
-    text: str = ""                     # a plain file of captions, one a line: training text and memory
-    columns: dict[str, str] = field(default_factory=dict)   # folder profile: our column -> the file's column
-    splits: dict[str, str] = field(default_factory=dict)    # folder profile: our split -> the file's value(s)
-    clotho: str = ""                   # folder of Clotho; "" = data/raw/clotho
-    audiocaps: str = ""                # folder of AudioCaps; "" = data/raw/audiocaps
+    pairs: str = ""  # data set whose audio-caption pairs give sigma and the gap vector; "" = none
+    pretrain: str = ""  # data set on which the tiny CLAP is trained
+    audio: str = ""  # folder profile: where the recordings lie
+    captions: str = ""  # folder profile: CSV, JSON or JSONL with file names and captions; "" = none
+    text: str = ""  # a plain file of captions, one a line: training text and memory
+    columns: dict[str, str] = field(default_factory=dict)  # folder profile: our column -> the file's column
+    splits: dict[str, str] = field(default_factory=dict)  # folder profile: our split -> the file's value(s)
+    clotho: str = ""  # folder of Clotho; "" = data/raw/clotho
+    audiocaps: str = ""  # folder of AudioCaps; "" = data/raw/audiocaps
     audiocaps_version: int = one_of(1, 2)
-    wavcaps: str = ""                  # folder of WavCaps (its SoundBible part); "" = data/raw/wavcaps
-    fsd50k: str = ""                   # folder of FSD50K; "" = data/raw/fsd50k
-    download: bool = True              # fetch what is missing and may be fetched
-    urls: dict[str, str] = field(default_factory=dict)      # replaces the published addresses, by name
-    sizes: dict[str, int] = number({}, least=1)             # "<data set>.<split>" -> number of clips
+    wavcaps: str = ""  # folder of WavCaps (its SoundBible part); "" = data/raw/wavcaps
+    fsd50k: str = ""  # folder of FSD50K; "" = data/raw/fsd50k
+    download: bool = True  # fetch what is missing and may be fetched
+    urls: dict[str, str] = field(default_factory=dict)  # replaces the published addresses, by name
+    sizes: dict[str, int] = number({}, least=1)  # "<data set>.<split>" -> number of clips
     # aaclib.text: the same for training, memory and vocabulary
     normalise: str = one_of("lower-nopunct", "lower", "none", "wavcaps")
 
@@ -76,15 +89,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Clap:
-    backend: str = checked("tiny", lambda spec: spec == "tiny" or _clap(spec),
-                           "tiny, hf:ID, laion:NAME, wavcaps:FILE, embeddings:FOLDER or my_module:MyClass")
+    backend: str = checked(
+        "tiny",
+        lambda spec: spec == "tiny" or _clap(spec),
+        "tiny, hf:ID, laion:NAME, wavcaps:FILE, embeddings:FOLDER or my_module:MyClass",
+    )
     long_audio: str = one_of("windows", "first", "centre", "random", "fusion")
-    batch_size: int = number(0, least=0)            # 0 = chosen from the free memory
-    workers: int = number(0, least=0)               # decoding threads; 0 = none
+    batch_size: int = number(0, least=0)  # 0 = chosen from the free memory
+    workers: int = number(0, least=0)  # decoding threads; 0 = none
     on_error: str = one_of("raise", "skip")
     # the tiny CLAP's own training
     width: int = checked(128, lambda width: width > 0 and width % 4 == 0, "a multiple of 4 above 0")
-    temperature: float = number(0.01, above=0)      # held, not learned: it decides the width of the modality gap
+    temperature: float = number(0.01, above=0)  # held, not learned: it decides the width of the modality gap
     learn_temperature: bool = False
     epochs: int = number(7, least=1)
     lr: float = number(2e-3, above=0)
@@ -98,11 +114,15 @@ class Gap:
     n_pairs: int = number(50, least=0)
     sigma: str = checked("rms", _sigma, f"{', '.join(SIGMAS)}, or a finite number of at least 0", SIGMAS)
     # the same for rows that take the gap away besides (noise+shift, c3); "" = as sigma
-    sigma_without_gap: str = checked("", lambda value: not value or _sigma(value), f"as sigma: {', '.join(SIGMAS)}, "
-                                     "or a finite number of at least 0", SIGMAS)
-    renormalise: bool = True           # unit length again after noise, shift and centring, in both halves
-    tau: float = number(0.01, above=0)              # temperature of projection-based decoding
-    memory: int = number(0, least=0)                # size of the memory; 0 = all training captions
+    sigma_without_gap: str = checked(
+        "",
+        lambda value: not value or _sigma(value),
+        f"as sigma: {', '.join(SIGMAS)}, or a finite number of at least 0",
+        SIGMAS,
+    )
+    renormalise: bool = True  # unit length again after noise, shift and centring, in both halves
+    tau: float = number(0.01, above=0)  # temperature of projection-based decoding
+    memory: int = number(0, least=0)  # size of the memory; 0 = all training captions
 
 
 @dataclass(frozen=True)
@@ -110,13 +130,13 @@ class Decoder:
     """A GPT-2 architecture trained from scratch, and the mapping network in front of it."""
 
     layers: int = number(4, least=1)
-    heads: int = number(4, least=1)    # a divisor of the width
+    heads: int = number(4, least=1)  # a divisor of the width
     width: int = number(768, least=1)
     dropout: float = number(0.1, least=0, below=1)
     prefix_tokens: int = number(1, least=1)
-    tokenizer: str = "words"           # words (trained on the training captions) | an HF tokenizer's name or folder
-    vocabulary: int = number(5000, least=5)         # at most, for `words`
-    max_tokens: int = number(22, least=1)           # caption length while training
+    tokenizer: str = "words"  # words (trained on the training captions) | an HF tokenizer's name or folder
+    vocabulary: int = number(5000, least=5)  # at most, for `words`
+    max_tokens: int = number(22, least=1)  # caption length while training
 
 
 @dataclass(frozen=True)
@@ -140,7 +160,7 @@ class Generate:
     max_tokens: int = number(30, least=1)
     batch_size: int = number(256, least=1)
     beam: int = number(3, least=1)
-    beam_rows: tuple[str, ...] = ()    # strategies that are decoded with beam search as well
+    beam_rows: tuple[str, ...] = ()  # strategies that are decoded with beam search as well
 
 
 @dataclass(frozen=True)
@@ -158,10 +178,11 @@ class Config:
     name: str = checked("", PLAIN.fullmatch, "a plain name: letters, digits, . _ -, no dot first")
     title: str = ""
     seeds: tuple[int, ...] = number((0,), least=0)
-    device: str = checked("", re.compile(r"((cpu|cuda|mps|xpu)(:\d+)?)?").fullmatch, "cpu, cuda, cuda:N or mps",
-                          ("cpu", "cuda", "mps"))     # "" = cuda, mps or cpu, whichever is there first in this order
+    device: str = checked(
+        "", re.compile(r"((cpu|cuda|mps|xpu)(:\d+)?)?").fullmatch, "cpu, cuda, cuda:N or mps", ("cpu", "cuda", "mps")
+    )  # "" = cuda, mps or cpu, whichever is there first in this order
     threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one a core
-    captioner: str = ""                # folder profile without captions: the finished run whose decoder is used
+    captioner: str = ""  # folder profile without captions: the finished run whose decoder is used
     data: Data = field(default_factory=Data)
     clap: Clap = field(default_factory=Clap)
     gap: Gap = field(default_factory=Gap)
@@ -175,6 +196,7 @@ class Config:
         """`captioner` as (run, target): "RUN" or "RUN:TARGET"; an empty target is the run's first."""
         run, _, target = self.captioner.partition(":")
         return run, target
+
 
 def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Config:
     """The settings of a profile (a name in `aaclib/profiles`, or the path of a YAML file) with overrides on top.
@@ -199,8 +221,10 @@ def _described(run: str | Path) -> dict[str, Any]:
     record = record_of(run)
     if not record.is_file():
         there = sorted(path.parent.name for path in runs_dir().glob("*/run.json"))
-        raise ConfigError(f"There is no finished run '{run}' ({record} is missing). "
-                          + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh."))
+        raise ConfigError(
+            f"There is no finished run '{run}' ({record} is missing). "
+            + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh.")
+        )
     return read_record(record)
 
 
@@ -275,16 +299,16 @@ def _together(config: Config) -> Config:
         "'seeds' must be different numbers, at least one": len(set(config.seeds)) < max(len(config.seeds), 1),
         "'metrics.names' must name a metric": not config.metrics.names,
         "'data.targets' must have plain names": not all(map(PLAIN.fullmatch, config.data.targets)),
-        f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})":
-            decoder.width % decoder.heads,
+        f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})": decoder.width
+        % decoder.heads,
         f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
-        f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions":
-            decoder.prefix_tokens + longest > POSITIONS + 1,
+        f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions": decoder.prefix_tokens + longest
+        > POSITIONS + 1,
         f"'data.pairs' ({config.data.pairs}) must not be the evaluation clips of a target: what is measured on them "
-        "would be judged on them":
-            config.data.pairs_split in [(target, "evaluation") for target in config.data.targets],
-        f"'gap.sigma' ({config.gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0":
-            config.gap.n_pairs == 0 and config.gap.sigma in SIGMAS,
+        "would be judged on them": config.data.pairs_split
+        in [(target, "evaluation") for target in config.data.targets],
+        f"'gap.sigma' ({config.gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0": config.gap.n_pairs == 0
+        and config.gap.sigma in SIGMAS,
     }
     if found := [what for what, is_so in wrong.items() if is_so]:
         raise ConfigError(f"{found[0]}.")

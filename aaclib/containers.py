@@ -16,33 +16,50 @@ import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-FOREIGN = (                            # (place, the bytes there, what it is): what libsndfile does not decode
-    (4, b"ftyp", "MPEG-4 audio (AAC or ALAC)"), (0, b"ADIF", "AAC audio"), (0, b"#!AMR", "AMR audio"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media audio"), (0, b"\x1aE\xdf\xa3", "a Matroska or WebM file"),
-    (0, b"\x0bw", "AC-3 audio"), (0, b"\x7f\xfe\x80\x01", "DTS audio"), (0, b"MAC ", "Monkey's Audio"),
-    (0, b"wvPk", "WavPack audio"), (0, b"TTA1", "True Audio"), (0, b"MPCK", "Musepack audio"),
-    (0, b"MP+", "Musepack audio"), (0, b".RMF", "RealAudio"), (0, b".ra\xfd", "RealAudio"), (0, b"DSD ", "DSD audio"),
-    (0, b"FRM8", "DSD audio"), (0, b"MThd", "MIDI"), (28, b"\x7fFLAC", "FLAC in OGG"), (28, b"Speex", "Speex audio"),
+FOREIGN = (  # (place, the bytes there, what it is): what libsndfile does not decode
+    (4, b"ftyp", "MPEG-4 audio (AAC or ALAC)"),
+    (0, b"ADIF", "AAC audio"),
+    (0, b"#!AMR", "AMR audio"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media audio"),
+    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM file"),
+    (0, b"\x0bw", "AC-3 audio"),
+    (0, b"\x7f\xfe\x80\x01", "DTS audio"),
+    (0, b"MAC ", "Monkey's Audio"),
+    (0, b"wvPk", "WavPack audio"),
+    (0, b"TTA1", "True Audio"),
+    (0, b"MPCK", "Musepack audio"),
+    (0, b"MP+", "Musepack audio"),
+    (0, b".RMF", "RealAudio"),
+    (0, b".ra\xfd", "RealAudio"),
+    (0, b"DSD ", "DSD audio"),
+    (0, b"FRM8", "DSD audio"),
+    (0, b"MThd", "MIDI"),
+    (28, b"\x7fFLAC", "FLAC in OGG"),
+    (28, b"Speex", "Speex audio"),
 )
 
 
 class Layout(NamedTuple):
     """How a container of chunks is built."""
 
-    header: str                        # struct of a chunk's name and length
-    data: bytes = b"data"              # the chunk that holds the samples
-    first: int = 12                    # where the first chunk begins
+    header: str  # struct of a chunk's name and length
+    data: bytes = b"data"  # the chunk that holds the samples
+    first: int = 12  # where the first chunk begins
     align: int = 2
-    own: int = 0                       # bytes of the chunk's header that its length counts
-    empty: int = 0                     # the length where there are no samples
+    own: int = 0  # bytes of the chunk's header that its length counts
+    empty: int = 0  # the length where there are no samples
 
 
 LAYOUTS = {
-    b"RIFFWAVE": Layout("<4sI"), b"RIFXWAVE": Layout(">4sI"), b"RF64WAVE": Layout("<4sI"),
-    b"FORMAIFF": Layout(">4sI", b"SSND", empty=8), b"FORMAIFC": Layout(">4sI", b"SSND", empty=8),
-    b"FORM8SVX": Layout(">4sI", b"BODY"), b"FORM16SV": Layout(">4sI", b"BODY"),
+    b"RIFFWAVE": Layout("<4sI"),
+    b"RIFXWAVE": Layout(">4sI"),
+    b"RF64WAVE": Layout("<4sI"),
+    b"FORMAIFF": Layout(">4sI", b"SSND", empty=8),
+    b"FORMAIFC": Layout(">4sI", b"SSND", empty=8),
+    b"FORM8SVX": Layout(">4sI", b"BODY"),
+    b"FORM16SV": Layout(">4sI", b"BODY"),
     b"caff": Layout(">4sQ", first=8, align=1),
-    b"riff": Layout("<16sQ", b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0O\x8e\xdb\x8a", 40, 8, 24),      # W64
+    b"riff": Layout("<16sQ", b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0O\x8e\xdb\x8a", 40, 8, 24),  # W64
 }
 
 
@@ -71,10 +88,10 @@ class Spliced(io.FileIO):
 
     def readinto(self, buffer: bytearray) -> int:
         view = memoryview(buffer)
-        part = self.head[self.at:self.at + len(view)]
-        view[:len(part)] = part
+        part = self.head[self.at : self.at + len(view)]
+        view[: len(part)] = part
         super().seek(max(0, self.at + len(part) - self.shift))
-        n = len(part) + super().readinto(view[len(part):])
+        n = len(part) + super().readinto(view[len(part) :])
         self.at += n
         self.reached = max(self.reached, self.at)
         return n
@@ -104,10 +121,12 @@ def examine(path: Path) -> Spliced | None:
             file.seek(tag)
             head = file.read(4096)
         found = next((what for place, magic, what in FOREIGN if head.startswith(magic, place)), "")
-        if found or (head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0):       # an MPEG frame of no layer
+        if found or (head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0):  # an MPEG frame of no layer
             target = path.with_suffix(".flac" if path.suffix == ".wav" else ".wav")
-            raise Unusable(f"it holds {found or 'AAC audio'}, which cannot be decoded here; convert it: "
-                           f"ffmpeg -i {shlex.quote(path.name)} {shlex.quote(target.name)}")
+            raise Unusable(
+                f"it holds {found or 'AAC audio'}, which cannot be decoded here; convert it: "
+                f"ffmpeg -i {shlex.quote(path.name)} {shlex.quote(target.name)}"
+            )
         if layout := LAYOUTS.get(head[:4] + head[8:12]) or LAYOUTS.get(head[:4]):
             return _chunks(file, path, size, head, layout)
         if head[:4] in (b".snd", b"dns.") and len(head) >= 12:
@@ -120,7 +139,7 @@ def examine(path: Path) -> Spliced | None:
             _nist(size, head)
         elif head[:4] == b"fLaC":
             _flac(file, size, head)
-        elif head[:1] == b"\xff" and head[1:2] and head[1] & 0xE6 == 0xE2:                # MPEG layer III
+        elif head[:1] == b"\xff" and head[1:2] and head[1] & 0xE6 == 0xE2:  # MPEG layer III
             return _mp3(file, path, size, head, tag)
         elif not any(byte > 126 or (byte < 32 and byte not in b"\t\r\n\f") for byte in head):
             raise Unusable("not audio: the file is text")
@@ -137,7 +156,7 @@ def _chunks(file: BinaryIO, path: Path, size: int, head: bytes, layout: Layout) 
         name, length = struct.unpack(layout.header, file.read(width))
         start, order = place + width, layout.header[0]
         if name == b"ds64":
-            long = start + 8                                 # where RF64 keeps the length of its samples
+            long = start + 8  # where RF64 keeps the length of its samples
         if name == layout.data:
             field = start - struct.calcsize(layout.header[-1]), order + layout.header[-1]
             if long and length == 0xFFFFFFFF:
@@ -148,14 +167,22 @@ def _chunks(file: BinaryIO, path: Path, size: int, head: bytes, layout: Layout) 
             unclosed = layout.first == 12 and length <= layout.empty and not start + layout.empty < end <= size
             return _samples(file, path, size, field, start, length, layout.own, unclosed)
         if length < layout.own or not name[:4].isascii():
-            return None                                      # no chunk: libsndfile says what it makes of it
+            return None  # no chunk: libsndfile says what it makes of it
         place = start + length - layout.own
         place += -place % layout.align
     raise Unusable("truncated: the file ends before its samples begin")
 
 
-def _samples(file: BinaryIO, path: Path, size: int, field: tuple[int, str], start: int, length: int, own: int = 0,
-             unclosed: bool = False) -> Spliced | None:
+def _samples(
+    file: BinaryIO,
+    path: Path,
+    size: int,
+    field: tuple[int, str],
+    start: int,
+    length: int,
+    own: int = 0,
+    unclosed: bool = False,
+) -> Spliced | None:
     """`field`: place and struct of the length of the samples, which begin at `start`. What writes to a pipe
     (0xFFFFFFFF, 0x7FFFF000, -1 ...), or was stopped before it knew (0, `unclosed`), means: to the end."""
     there = size - start + own
@@ -190,16 +217,18 @@ def _ogg(file: BinaryIO, size: int) -> None:
     while place < size:
         file.seek(place)
         page = file.read(27 + 255)
-        if page[:4] != b"OggS"[:len(page)]:
+        if page[:4] != b"OggS"[: len(page)]:
             break
-        place += 27 + page[26] + sum(page[27:27 + page[26]]) if len(page) > 26 else 27
+        place += 27 + page[26] + sum(page[27 : 27 + page[26]]) if len(page) > 26 else 27
         if place > size:
             raise Unusable("truncated: its last OGG page is cut")
-        streams += bool(begun and page[5] & 2)               # a stream that begins behind the data of another
+        streams += bool(begun and page[5] & 2)  # a stream that begins behind the data of another
         begun = not page[5] & 2
     if streams:
-        raise Unusable(f"{streams + 1} OGG streams stand one behind the other, and only the first can be decoded; "
-                       f"join them: ffmpeg -i FILE.ogg FILE.wav")
+        raise Unusable(
+            f"{streams + 1} OGG streams stand one behind the other, and only the first can be decoded; "
+            f"join them: ffmpeg -i FILE.ogg FILE.wav"
+        )
 
 
 def _flac(file: BinaryIO, size: int, head: bytes) -> None:
@@ -234,13 +263,15 @@ CRC16 = [_crc16_of(byte) for byte in range(256)]
 def _mp3(file: BinaryIO, path: Path, size: int, head: bytes, tag: int) -> Spliced | None:
     place = max(head[:64].find(b"Xing"), head[:64].find(b"Info"))
     if place > 0:
-        flags, frames, length = struct.unpack(">III", head[place + 4:place + 16].ljust(12, b"\0"))
+        flags, frames, length = struct.unpack(">III", head[place + 4 : place + 16].ljust(12, b"\0"))
         if flags & 3 == 3 and length > size:
             raise Unusable(f"truncated: {size - tag} of {length} bytes are there")
         file.seek(tag + length)
         if flags & 3 == 3 and file.read(1 << 20).count(head[:2]) > 2:
-            raise Unusable("another MP3 (or more of it) stands behind its end and cannot be decoded; join them: "
-                           "ffmpeg -i FILE.mp3 FILE.wav")
+            raise Unusable(
+                "another MP3 (or more of it) stands behind its end and cannot be decoded; join them: "
+                "ffmpeg -i FILE.mp3 FILE.wav"
+            )
         if flags & 1 and frames:
             return None
     return None if b"VBRI" in head[:64] else Spliced(path, b"", tag, head[:2])

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from aaclib import config, store, text
 
-IGNORE = -100                          # positions that the loss leaves out
+IGNORE = -100  # positions that the loss leaves out
 
 
 class CaptionDecoder(nn.Module):
@@ -30,13 +30,21 @@ class CaptionDecoder(nn.Module):
         super().__init__()
         self.settings, self.dim, self.tokenizer = settings, dim, tokenizer
         self.mapping = nn.Linear(dim, settings.prefix_tokens * settings.width)
-        self.gpt = GPT2LMHeadModel(GPT2Config(
-            vocab_size=tokenizer.vocabulary_size, n_positions=config.POSITIONS, n_embd=settings.width,
-            n_layer=settings.layers, n_head=settings.heads,
-            activation_function="gelu_pytorch_tanh",                              # GPT-2's own gelu_new, in one kernel
-            embd_pdrop=settings.dropout, resid_pdrop=settings.dropout,
-            attn_pdrop=settings.dropout, bos_token_id=tokenizer.bos, eos_token_id=tokenizer.eos,
-        ))
+        self.gpt = GPT2LMHeadModel(
+            GPT2Config(
+                vocab_size=tokenizer.vocabulary_size,
+                n_positions=config.POSITIONS,
+                n_embd=settings.width,
+                n_layer=settings.layers,
+                n_head=settings.heads,
+                activation_function="gelu_pytorch_tanh",  # GPT-2's own gelu_new, in one kernel
+                embd_pdrop=settings.dropout,
+                resid_pdrop=settings.dropout,
+                attn_pdrop=settings.dropout,
+                bos_token_id=tokenizer.bos,
+                eos_token_id=tokenizer.eos,
+            )
+        )
 
     def prefix(self, z: torch.Tensor) -> torch.Tensor:
         """(B, d) -> (B, k, W)"""
@@ -49,11 +57,11 @@ class CaptionDecoder(nn.Module):
         """
         # The last prefix token predicts the first word, so nothing stands for a beginning, and the end token is
         # predicted but never read. Padding is on the right: causal attention never looks there, no mask is needed.
-        words = self.gpt.transformer.wte(tokens[:, :-1].clamp(min=0))              # (B, T-1, W)
+        words = self.gpt.transformer.wte(tokens[:, :-1].clamp(min=0))  # (B, T-1, W)
         hidden = self.gpt.transformer(inputs_embeds=torch.cat([self.prefix(z), words], dim=1), use_cache=False)[0]
-        hidden = hidden[:, self.settings.prefix_tokens - 1:]                       # (B, T, W)
+        hidden = hidden[:, self.settings.prefix_tokens - 1 :]  # (B, T, W)
         real = tokens != IGNORE
-        logits = self.gpt.lm_head(hidden[real])                                    # (number of real tokens, V)
+        logits = self.gpt.lm_head(hidden[real])  # (number of real tokens, V)
         return functional.cross_entropy(logits.float(), tokens[real])
 
     def save(self, folder: Path) -> None:
@@ -78,5 +86,5 @@ def pad(rows: list[list[int]]) -> torch.Tensor:
     """Token lists -> (B, T) int64, filled with IGNORE on the right."""
     out = np.full((len(rows), max(map(len, rows))), IGNORE, dtype=np.int64)
     for i, row in enumerate(rows):
-        out[i, :len(row)] = row
+        out[i, : len(row)] = row
     return torch.from_numpy(out)

@@ -12,7 +12,7 @@ from aaclib.store import NO_ROOM
 
 # what libraries say of it: libsndfile knows no more than "System error", SQLite and tempfile have words of their own
 SIGNS = (*map(os.strerror, NO_ROOM), "disk is full", "System error", "No usable temporary directory")
-NOTHING, LITTLE = 1 << 20, 100 << 20   # bytes free: too little for anything; little enough to be the one that is full
+NOTHING, LITTLE = 1 << 20, 100 << 20  # bytes free: too little for anything; little enough to be the one that is full
 
 
 def for_the_user(error: Exception) -> bool:
@@ -39,8 +39,10 @@ def no_room(said: object) -> str:
     found = [f"{folder} has {size / 2**20:,.1f} MiB free" for folder, size in (short or free).items()]
     if limit != resource.RLIM_INFINITY:
         found = [f"no file may be larger than {limit:,} bytes (ulimit -f)"]
-    return (f"There is no room to write: {'; '.join(found)}. All that was finished is kept. Make room, or move what "
-            f"needs it (export AACLIB_RUNS=DIR AACLIB_CACHE=DIR TMPDIR=DIR), and give the same command: it goes on.")
+    return (
+        f"There is no room to write: {'; '.join(found)}. All that was finished is kept. Make room, or move what "
+        f"needs it (export AACLIB_RUNS=DIR AACLIB_CACHE=DIR TMPDIR=DIR), and give the same command: it goes on."
+    )
 
 
 def _existing(folder: Path) -> Path:

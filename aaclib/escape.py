@@ -14,14 +14,32 @@ from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-NO_MATH = 'class="tex2jax_ignore mathjax_ignore"'      # in this element MathJax, old and new, leaves $...$ alone
+NO_MATH = 'class="tex2jax_ignore mathjax_ignore"'  # in this element MathJax, old and new, leaves $...$ alone
 MARKDOWN = re.compile(r"[&<>`*|~]|\](?=[(\[:])|:(?=//)|(?<![^\W_])_|_(?![^\W_])|^\d*[-+=#.)\[]")
 FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "σ": r"$\sigma$", "τ": r"$\tau$", "²": "$^2$",
-    "±": r"$\pm$", "°": r"$^\circ$", "×": r"$\times$", "<": r"$<$", ">": r"$>$",
-    "[": "{[}", "]": "{]}", "*": "{*}", "`": "{}`{}",      # at the begin of a line, [ and * belong to the \\ before it
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "σ": r"$\sigma$",
+    "τ": r"$\tau$",
+    "²": "$^2$",
+    "±": r"$\pm$",
+    "°": r"$^\circ$",
+    "×": r"$\times$",
+    "<": r"$<$",
+    ">": r"$>$",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    "`": "{}`{}",  # at the begin of a line, [ and * belong to the \\ before it
 }
 
 
@@ -64,6 +82,7 @@ def uncell(value: Any) -> Any:
 
 def csv_text(rows: Iterable[Sequence[Any]], floats: str = "%r") -> str:
     """The CSV of these rows, the header among them; floats by this format, NaN and None empty."""
+
     def shown(value: Any) -> Any:
         if isinstance(value, float):
             return "" if math.isnan(value) else floats % value

@@ -16,7 +16,7 @@ from aaclib.inputs import of_source
 from aaclib.memo import kept
 from aaclib.scored import Scored
 
-ALPHA = 0.05                           # level of the tests that choose words and marks
+ALPHA = 0.05  # level of the tests that choose words and marks
 TESTED = ("a", "b", "metric", "difference", "low", "high", "p", "p_holm", "p_seeds", "p_seeds_holm", "seeds")
 
 
@@ -65,8 +65,9 @@ class Experiment(Scored):
             return None
         chance = self.all_scores(target, "shuffled", decoding)
         try:
-            return self._shared(target, decoding,
-                                lambda row, bound, *rest: stats.above_chance(row, chance, bound, *rest))
+            return self._shared(
+                target, decoding, lambda row, bound, *rest: stats.above_chance(row, chance, bound, *rest)
+            )
         except ValueError:
             return None
 
@@ -77,31 +78,45 @@ class Experiment(Scored):
             for name in shares:
                 if all(name in s.statistics for s in scores):
                     found = share(scores, bound, name, self.config.metrics.bootstrap)
-                    lines.append({"target": target, "strategy": row.name, "decoding": decoding, "metric": name,
-                                  "value": found.value, "low": found.low, "high": found.high})
+                    lines.append(
+                        {
+                            "target": target,
+                            "strategy": row.name,
+                            "decoding": decoding,
+                            "metric": name,
+                            "value": found.value,
+                            "low": found.low,
+                            "high": found.high,
+                        }
+                    )
         return pd.DataFrame(lines)
 
     def why_no_relative(self, target: str, decoding: str = "greedy") -> str:
         bound = self.bound(target)
         if bound is None:
-            return ("There is no fully supervised row in this run: it needs the audio of the training clips. "
-                    "Add 'supervised' to the target's strategies to have one.")
+            return (
+                "There is no fully supervised row in this run: it needs the audio of the training clips. "
+                "Add 'supervised' to the target's strategies to have one."
+            )
         if bound not in {row.name for row in self.rows(target, decoding)}:
             return f"The bound, {bound}, is not among the rows of this table: add it to generate.beam_rows."
-        if {s.corpus.get(self.config.metrics.headline)
-                for s in self.all_scores(target, bound, decoding)} == {0.0}:
+        if {s.corpus.get(self.config.metrics.headline) for s in self.all_scores(target, bound, decoding)} == {0.0}:
             return "The fully supervised row scores 0: its training has failed."
         return "" if self._shares(target, decoding) else "The fully supervised row has no score in any metric."
 
     def _shares(self, target: str, decoding: str) -> list[str]:
         """The metrics that every seed of the bound has: of one that is 0 in all there is no share."""
         bound = self.all_scores(target, self.bound(target), decoding)
-        return [name for name in self.names(decoding)
-                if all(name in s.corpus for s in bound) and any(s.corpus[name] for s in bound)]
+        return [
+            name
+            for name in self.names(decoding)
+            if all(name in s.corpus for s in bound) and any(s.corpus[name] for s in bound)
+        ]
 
     @kept
-    def comparisons(self, target: str, metric: str = "cider_d", decoding: str = "greedy",
-                    against: str = "baseline") -> pd.DataFrame:
+    def comparisons(
+        self, target: str, metric: str = "cider_d", decoding: str = "greedy", against: str = "baseline"
+    ) -> pd.DataFrame:
         """Every row that is no control against one row, as `tested` tells it."""
         names = [row.name for row in self.rows(target, decoding) if row.group != "control" and row.name != against]
         return self.tested(target, [(name, against) for name in names], metric, decoding)
@@ -111,10 +126,16 @@ class Experiment(Scored):
         """All contrasts that a run's sentences tell, as one family of tests: every way to bridge the gap against the
         plain swap, the highest of them and the bound against captions on the wrong clips, it against copying."""
         rows = {row.name: row for row in self.rows(target, decoding)}
-        scores = {name: self.all_scores(target, name, decoding, metric) for name, row in rows.items()
-                  if row.group not in ("control", "supervised")}
-        weak = {name: np.mean([s.corpus[metric] for s in found]) for name, found in scores.items()
-                if all(metric in s.corpus for s in found)}
+        scores = {
+            name: self.all_scores(target, name, decoding, metric)
+            for name, row in rows.items()
+            if row.group not in ("control", "supervised")
+        }
+        weak = {
+            name: np.mean([s.corpus[metric] for s in found])
+            for name, found in scores.items()
+            if all(metric in s.corpus for s in found)
+        }
         pairs = [(name, "baseline") for name in weak if name != "baseline" and "baseline" in weak]
         if competing := {name: value for name, value in weak.items() if rows[name].group != "paired"}:
             best = max(competing, key=competing.get)
@@ -133,8 +154,10 @@ class Experiment(Scored):
         level, boot = 1 - ALPHA / max(len(pairs), 1), self.config.metrics.bootstrap
         found = [stats.compare(scores[a], scores[b], metric, boot, level=level) for a, b in pairs]
         holm, over_seeds = (stats.holm([getattr(c, p) for c in found]) for p in ("p", "p_seeds"))
-        rows = [(a, b, metric, c.difference, c.low, c.high, c.p, p, c.p_seeds, p_seeds, c.seeds)
-                for (a, b), c, p, p_seeds in zip(pairs, found, holm, over_seeds, strict=True)]
+        rows = [
+            (a, b, metric, c.difference, c.low, c.high, c.p, p, c.p_seeds, p_seeds, c.seeds)
+            for (a, b), c, p, p_seeds in zip(pairs, found, holm, over_seeds, strict=True)
+        ]
         return pd.DataFrame(rows, columns=TESTED)
 
     @kept
@@ -172,10 +195,24 @@ class Experiment(Scored):
             for content, some in (("new", new), ("known", ~new)):
                 if some.sum() > 1 and all(metric in s.statistics for s in scores):
                     found = stats.interval(_on(some, scores, metric), metric, self.config.metrics.bootstrap)
-                    lines.append({"target": target, "strategy": row.name, "group": row.group, "metric": metric,
-                                  "content": content, "value": found.value, "low": found.low, "high": found.high,
-                                  "n": found.n, "seeds": len(scores)})
+                    lines.append(
+                        {
+                            "target": target,
+                            "strategy": row.name,
+                            "group": row.group,
+                            "metric": metric,
+                            "content": content,
+                            "value": found.value,
+                            "low": found.low,
+                            "high": found.high,
+                            "n": found.n,
+                            "seeds": len(scores),
+                        }
+                    )
         return pd.DataFrame(lines)
+
+
+Run = Experiment
 
 
 def _on(some: np.ndarray, scores: Sequence[stats.Scored], metric: str) -> list[stats.Scored]:

@@ -90,15 +90,17 @@ def put(values: Mapping[str, Any], changes: Iterable[tuple[str, Any]]) -> dict[s
 
 def build(kind: type, values: Mapping[str, Any]) -> Any:
     """The dataclass `kind` with these settings."""
-    groups = {name: build(hint, {key.partition(".")[2]: value for key, value in values.items()
-                                 if key.startswith(f"{name}.")})
-              for name, hint in typing.get_type_hints(kind).items() if is_dataclass(hint)}
+    groups = {
+        name: build(hint, {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")})
+        for name, hint in typing.get_type_hints(kind).items()
+        if is_dataclass(hint)
+    }
     return kind(**groups, **{key: value for key, value in values.items() if "." not in key})
 
 
 @functools.cache
 def settings(kind: type, where: str = "") -> dict[str, tuple[Any, Mapping[str, Any]]]:
-    """"group.name" -> (type, what was declared), of a dataclass and of the dataclasses in it."""
+    """ "group.name" -> (type, what was declared), of a dataclass and of the dataclasses in it."""
     hints, found = typing.get_type_hints(kind), {}
     for one in fields(kind):
         name, hint = f"{where}{one.name}", hints[one.name]
@@ -169,9 +171,13 @@ def _switch(value: Any) -> bool | None:
     return SWITCH.get(value.strip().lower()) if isinstance(value, str) else value if isinstance(value, bool) else None
 
 
-FIT = {str: _text, int: _integer, float: _real, bool: _switch}       # each gives None for what is no such value
-NAMES = {str: "text (in quotes, if it has the form of a list or mapping)", int: "int", float: "float (and finite)",
-         bool: "bool (true or false)"}
+FIT = {str: _text, int: _integer, float: _real, bool: _switch}  # each gives None for what is no such value
+NAMES = {
+    str: "text (in quotes, if it has the form of a list or mapping)",
+    int: "int",
+    float: "float (and finite)",
+    bool: "bool (true or false)",
+}
 
 
 # ---- YAML ------------------------------------------------------------------------------------------------------------
@@ -180,7 +186,7 @@ NAMES = {str: "text (in quotes, if it has the form of a list or mapping)", int: 
 class _Text(yaml.SafeLoader):
     """Every plain value is the text that stands there; a key that is there twice is a mistake."""
 
-    yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}      # <<: *anchor still merges
+    yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}  # <<: *anchor still merges
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node, seen = super().compose_mapping_node(anchor), set()
@@ -194,13 +200,15 @@ class _Text(yaml.SafeLoader):
 def read_yaml(text: str, where: str) -> Any:
     """YAML as mappings, lists and text. Raises ConfigError that names `where` and the line."""
     try:
-        return yaml.load(text, _Text)      # a SafeLoader: builds no objects
+        return yaml.load(text, _Text)  # a SafeLoader: builds no objects
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).split("\n")[0]
-        raise ConfigError(f"{where}{line}: {problem}. This is no YAML that can be read; text with special characters "
-                          f"stands in quotes.") from error
+        raise ConfigError(
+            f"{where}{line}: {problem}. This is no YAML that can be read; text with special characters "
+            f"stands in quotes."
+        ) from error
 
 
 def read_yaml_file(path: Path) -> Any:
@@ -215,7 +223,7 @@ def read_yaml_file(path: Path) -> Any:
 
 
 def nearest(name: str, there: Iterable[str]) -> str:
-    """" Did you mean '...'?" for a name that is not there, or else what is there."""
+    """ " Did you mean '...'?" for a name that is not there, or else what is there."""
     there = sorted(there)
     close = difflib.get_close_matches(name, there, n=1, cutoff=0.4)
     close = close or [k for k in there if k.split(".")[-1] == name.split(".")[-1]][:1]

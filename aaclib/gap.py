@@ -16,15 +16,15 @@ METHODS = ("rms", "linf", "caption", "residual")
 class Estimate:
     """What 50 audio-caption pairs of a data set other than the target tell about the gap."""
 
-    n: int                             # pairs
-    dim: int                           # d
-    chosen: str                        # the estimator of `sigma_value`, or "given"
-    sigma_value: float                 # sigma of the noise, per coordinate (not its square)
-    sigma: dict[str, float]            # every estimator
-    vector: np.ndarray | None          # (d,) mean(z_a) - mean(z_t); None where there are no pairs
-    audio_mean: np.ndarray | None      # (d,)
-    text_mean: np.ndarray | None       # (d,)
-    note: str = ""                     # why it is not what the profile asked for
+    n: int  # pairs
+    dim: int  # d
+    chosen: str  # the estimator of `sigma_value`, or "given"
+    sigma_value: float  # sigma of the noise, per coordinate (not its square)
+    sigma: dict[str, float]  # every estimator
+    vector: np.ndarray | None  # (d,) mean(z_a) - mean(z_t); None where there are no pairs
+    audio_mean: np.ndarray | None  # (d,)
+    text_mean: np.ndarray | None  # (d,)
+    note: str = ""  # why it is not what the profile asked for
 
     @property
     def noise_length(self) -> float:
@@ -36,8 +36,11 @@ class Estimate:
         if sigma in self.sigma:
             return self.sigma[sigma]
         if sigma in METHODS:
-            why = self.note or ("it needs several captions a clip, and the pairs have one; use rms or linf"
-                                if sigma == "caption" else "there are no pairs")
+            why = self.note or (
+                "it needs several captions a clip, and the pairs have one; use rms or linf"
+                if sigma == "caption"
+                else "there are no pairs"
+            )
             raise ValueError(f"sigma = {sigma} cannot be estimated: {why}")
         return float(sigma)
 
@@ -73,7 +76,10 @@ def estimate_sigma(z_a: np.ndarray, z_t: np.ndarray, method: str = "rms", groups
 
 
 def estimate(
-    z_a: np.ndarray, z_t: np.ndarray, sigma: str = "rms", captions: tuple[np.ndarray, np.ndarray] | None = None,
+    z_a: np.ndarray,
+    z_t: np.ndarray,
+    sigma: str = "rms",
+    captions: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Estimate:
     """Everything the strategies need. `sigma`: one of METHODS, or a number given as text. `captions`: for the method
     `caption`, the embeddings of several captions a clip (m, d) and the clip of each (m,)."""
@@ -82,8 +88,14 @@ def estimate(
     if captions is not None:
         found["caption"] = _caption_spread(*captions)
     about = Estimate(
-        n=len(z_a), dim=z_a.shape[1], chosen=sigma if sigma in METHODS else "given", sigma_value=0.0, sigma=found,
-        vector=gap_vector(z_a, z_t), audio_mean=z_a.mean(0), text_mean=z_t.mean(0),
+        n=len(z_a),
+        dim=z_a.shape[1],
+        chosen=sigma if sigma in METHODS else "given",
+        sigma_value=0.0,
+        sigma=found,
+        vector=gap_vector(z_a, z_t),
+        audio_mean=z_a.mean(0),
+        text_mean=z_t.mean(0),
     )
     return replace(about, sigma_value=about.value(sigma))
 
@@ -101,7 +113,7 @@ def statistics(z_a: np.ndarray, z_t: np.ndarray) -> dict[str, float]:
     matched = float((_paired(z_a, z_t) ** 2).sum(1).mean())
     mean_a, mean_t = z_a.mean(0), z_t.mean(0)
     n = len(z_a)
-    all_cosines = float(mean_a @ mean_t) * n * n          # the sum over every audio-text pair
+    all_cosines = float(mean_a @ mean_t) * n * n  # the sum over every audio-text pair
     paired = float((z_a * z_t).sum())
     along = (mean_a - mean_t) / max(float(np.linalg.norm(mean_a - mean_t)), 1e-12)
     middle = float((mean_a + mean_t) @ along) / 2

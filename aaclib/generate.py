@@ -9,8 +9,9 @@ from aaclib.decoder import CaptionDecoder
 
 
 @torch.inference_mode()
-def generate(model: CaptionDecoder, z: np.ndarray, beam: int = 1, max_tokens: int = 30,
-             batch_size: int = 256) -> list[str]:
+def generate(
+    model: CaptionDecoder, z: np.ndarray, beam: int = 1, max_tokens: int = 30, batch_size: int = 256
+) -> list[str]:
     """One caption a row of `z` (n, d) float32, which has passed the inference half of its strategy.
 
     `beam` = 1 is greedy. Generation stops at the end token or after `max_tokens`.
@@ -20,12 +21,17 @@ def generate(model: CaptionDecoder, z: np.ndarray, beam: int = 1, max_tokens: in
     tokenizer = model.tokenizer
     captions: list[str] = []
     for start in range(0, len(z), batch_size):
-        rows = torch.from_numpy(np.array(z[start:start + batch_size], dtype=np.float32)).to(device)
-        prefix = model.prefix(rows)                                                # (B, k, W)
-        out = model.gpt.generate(                                                  # (B, max_tokens): new tokens only
-            inputs_embeds=prefix, attention_mask=torch.ones(prefix.shape[:2], dtype=torch.long, device=device),
-            max_new_tokens=max_tokens, num_beams=beam, do_sample=False, use_cache=True,
-            pad_token_id=tokenizer.pad, eos_token_id=tokenizer.eos,
+        rows = torch.from_numpy(np.array(z[start : start + batch_size], dtype=np.float32)).to(device)
+        prefix = model.prefix(rows)  # (B, k, W)
+        out = model.gpt.generate(  # (B, max_tokens): new tokens only
+            inputs_embeds=prefix,
+            attention_mask=torch.ones(prefix.shape[:2], dtype=torch.long, device=device),
+            max_new_tokens=max_tokens,
+            num_beams=beam,
+            do_sample=False,
+            use_cache=True,
+            pad_token_id=tokenizer.pad,
+            eos_token_id=tokenizer.eos,
         )
-        captions += tokenizer.decode_batch(out.tolist())                           # each up to its end token
+        captions += tokenizer.decode_batch(out.tolist())  # each up to its end token
     return captions

@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from aaclib import bridge, clap, config, datasets, embed, gap, retrieval, seeds, store, text
+from aaclib import bridge, clap, config, datasets, embeddings, gap, retrieval, seeds, store, text
 from aaclib.clap.base import Backend, pick_device
 from aaclib.datasets import leakage
 from aaclib.memo import kept
@@ -25,16 +25,16 @@ from aaclib.paths import runs_dir
 
 @dataclass(frozen=True)
 class Texts:
-    captions: list[str]                # normalised, clip after clip
-    clip: np.ndarray                   # (n,) index of the clip that a caption describes
-    z: np.ndarray                      # (n, d) float32 unit rows
+    captions: list[str]  # normalised, clip after clip
+    clip: np.ndarray  # (n,) index of the clip that a caption describes
+    z: np.ndarray  # (n, d) float32 unit rows
 
 
 @dataclass(frozen=True)
 class Audio:
     clips: tuple[datasets.Clip, ...]
-    z: np.ndarray                      # (n, d) float32 unit rows, one a clip
-    errors: dict[str, str]             # unreadable file -> reason, where the profile skips such files
+    z: np.ndarray  # (n, d) float32 unit rows, one a clip
+    errors: dict[str, str]  # unreadable file -> reason, where the profile skips such files
 
     @property
     def ids(self) -> list[str]:
@@ -44,10 +44,11 @@ class Audio:
 @dataclass(frozen=True)
 class Pairs:
     ids: list[str]
-    captions: list[str]                # the first caption of each clip, normalised
-    z_a: np.ndarray                    # (n, d)
-    z_t: np.ndarray                    # (n, d)
-    texts: Texts                       # all captions of these clips
+    captions: list[str]  # the first caption of each clip, normalised
+    z_a: np.ndarray  # (n, d)
+    z_t: np.ndarray  # (n, d)
+    texts: Texts  # all captions of these clips
+
 
 def of_source(method: Callable) -> Callable:
     """With the setting `captioner`, asked of the run that it names: CLAP, gap, training text and decoders are that
@@ -111,8 +112,9 @@ class Inputs:
     def synthetic(self) -> bool:
         """Whether anything here was learned from a synthetic world, or is judged on one: CLAP, decoder or target."""
         own_clap = self.config.clap.backend == "tiny" and not self.source and self.config.data.pretrain
-        return (any(self.dataset(name).synthetic for name in (*self.targets, *filter(None, [own_clap])))
-                or bool(self.source and self.source[0].synthetic))
+        return any(self.dataset(name).synthetic for name in (*self.targets, *filter(None, [own_clap]))) or bool(
+            self.source and self.source[0].synthetic
+        )
 
     @kept
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
@@ -126,8 +128,9 @@ class Inputs:
 
     def strategies(self, target: str) -> list[bridge.Strategy]:
         """The rows of the target's table that this run can compute, in the profile's order."""
-        rows = [row for row in map(bridge.strategy, self.config.data.targets[target])
-                if not self.left_out(target, row.name)]
+        rows = [
+            row for row in map(bridge.strategy, self.config.data.targets[target]) if not self.left_out(target, row.name)
+        ]
         return [replace(row, group="paired") if self.knows_target(target, row) else row for row in rows]
 
     @of_source
@@ -197,7 +200,7 @@ class Inputs:
         """The captions of these clips and their embeddings."""
         captions = text.normalise([c for clip in clips for c in clip.captions], self.config.data.normalise)
         clip = np.repeat(np.arange(len(clips)), [len(c.captions) for c in clips])
-        return Texts(captions, clip, embed.embed_text(self.clap(seed), captions, self.store))
+        return Texts(captions, clip, embeddings.embed_text(self.clap(seed), captions, self.store))
 
     @kept
     def audio(self, target: str, part: str, seed: int) -> Audio:
@@ -207,9 +210,13 @@ class Inputs:
     def _audio(self, split: datasets.Split, seed: int) -> Audio:
         settings = self.config.clap
         clips = [clip for clip in split.clips if clip.audio is not None]
-        found = embed.extract_audio(
-            self.clap(seed), [clip.audio for clip in clips], self.store, batch_size=settings.batch_size or None,
-            workers=self.at_once(settings.workers), on_error=settings.on_error,
+        found = embeddings.extract_audio(
+            self.clap(seed),
+            [clip.audio for clip in clips],
+            self.store,
+            batch_size=settings.batch_size or None,
+            workers=self.at_once(settings.workers),
+            on_error=settings.on_error,
         )
         return Audio(tuple(clips[i] for i in found.index), found.rows, found.errors)
 
@@ -258,12 +265,22 @@ class Inputs:
     def context(self, target: str, seed: int) -> bridge.Context:
         """What the halves of the strategies may know about this target: its training text, and the external pairs."""
         found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
-        about_gap = {} if found.vector is None else {
-            "gap": found.vector, "audio_mean": z.mean(0) + found.vector,
-            "sigma_without_gap": found.value(settings.sigma_without_gap or settings.sigma)}
+        about_gap = (
+            {}
+            if found.vector is None
+            else {
+                "gap": found.vector,
+                "audio_mean": z.mean(0) + found.vector,
+                "sigma_without_gap": found.value(settings.sigma_without_gap or settings.sigma),
+            }
+        )
         return bridge.Context(
-            **about_gap, sigma=found.sigma_value, text_mean=z.mean(0),
-            memory=z[self.memory_rows(target, seed)], tau=settings.tau, renormalise=settings.renormalise,
+            **about_gap,
+            sigma=found.sigma_value,
+            text_mean=z.mean(0),
+            memory=z[self.memory_rows(target, seed)],
+            tau=settings.tau,
+            renormalise=settings.renormalise,
         )
 
     @of_source

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SOONEST_S = 5.0                        # between two saves
-SHARE = 0.02                           # of the time may go into saving: the state of a large decoder has gigabytes
+SOONEST_S = 5.0  # between two saves
+SHARE = 0.02  # of the time may go into saving: the state of a large decoder has gigabytes
 
 
 class Saves:
@@ -25,7 +25,7 @@ class Saves:
         self._due = time.monotonic() + min(SOONEST_S, every_s)
 
     def __enter__(self) -> Callable[[], None]:
-        if threading.current_thread() is threading.main_thread():      # Python handles signals in no other one
+        if threading.current_thread() is threading.main_thread():  # Python handles signals in no other one
             for number in SIGNALS:
                 self._handlers[number] = signal.signal(number, self._note) or signal.SIG_DFL
         return self.whole
@@ -47,7 +47,7 @@ class Saves:
             self._came = 0
             signal.signal(number, self._handlers[number])
             signal.raise_signal(number)
-            signal.signal(number, self._note)      # it was ignored: the training goes on
+            signal.signal(number, self._note)  # it was ignored: the training goes on
 
     def _note(self, number: int, _: object) -> None:
         self._came = number

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from aaclib.told import tell, told
 
-ADVICE = ("Run the same command again: only what is missing is computed. If it is lost again, free memory (METEOR and "
-          "SPICE take 2 GB each) or leave it out, with --no-spice or --set metrics.names=...")
+ADVICE = (
+    "Run the same command again: only what is missing is computed. If it is lost again, free memory (METEOR and "
+    "SPICE take 2 GB each) or leave it out, with --no-spice or --set metrics.names=..."
+)
 
 
 def note(lost: Mapping[str, str]) -> None:

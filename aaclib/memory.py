@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-BLOCK = 16384                          # memory rows at a time: 64 MB of products for 1,000 queries in float32
+BLOCK = 16384  # memory rows at a time: 64 MB of products for 1,000 queries in float32
 QUERIES = 1024
 
 
@@ -44,13 +44,13 @@ def project(z: np.ndarray, memory: np.ndarray, tau: float = 0.01, block: int = B
         raise ValueError(f"expected tau > 0, found {tau}")
     z, memory = _check(z, memory)
     top = np.full(len(z), -np.inf, dtype=np.float64)
-    total = np.zeros((len(z), z.shape[1]), dtype=np.float64)       # the weights' own sum cancels in the normalisation
+    total = np.zeros((len(z), z.shape[1]), dtype=np.float64)  # the weights' own sum cancels in the normalisation
     for rows, start, products in _products(z, memory, block):
         scaled = products.astype(np.float64) / tau
         new_top = np.maximum(top[rows], scaled.max(1))
         weights = np.exp(scaled - new_top[:, None])
         total[rows] *= np.exp(top[rows] - new_top)[:, None]
-        total[rows] += weights @ memory[start:start + products.shape[1]].astype(np.float64)
+        total[rows] += weights @ memory[start : start + products.shape[1]].astype(np.float64)
         top[rows] = new_top
     return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
@@ -60,8 +60,8 @@ def _products(z: np.ndarray, memory: np.ndarray, block: int):
     for q in range(0, len(z), QUERIES):
         rows = slice(q, min(q + QUERIES, len(z)))
         for start in range(0, len(memory), block):
-            some = np.asarray(memory[start:start + block], dtype=np.float32)
-            if q == 0:                 # each block once, not for all queries again
+            some = np.asarray(memory[start : start + block], dtype=np.float32)
+            if q == 0:  # each block once, not for all queries again
                 _finite(some, "the memory", start)
             yield rows, start, z[rows] @ some.T
 

@@ -15,8 +15,9 @@ def name_key(name: str) -> str:
     return re.sub(r"[\s_:?*\"<>|\\/]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
 
 
-def match_names(names: Iterable[str], files: Iterable[Path],
-                taken: Collection[Path] = ()) -> tuple[dict[str, Path], dict[str, list[Path]]]:
+def match_names(
+    names: Iterable[str], files: Iterable[Path], taken: Collection[Path] = ()
+) -> tuple[dict[str, Path], dict[str, list[Path]]]:
     """name -> file, and the names that could mean several files, with these.
 
     A name, with or without its suffix, means the only file of exactly that name; where there is none, the only one with

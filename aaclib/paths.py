@@ -33,5 +33,5 @@ def home_path(path: str | Path) -> Path:
     """`path` with ~ or ~user in front as that home folder; a name that merely begins with ~ stays."""
     try:
         return Path(path).expanduser()
-    except RuntimeError:                   # nobody of that name has a home
+    except RuntimeError:  # nobody of that name has a home
         return Path(path)

@@ -45,8 +45,13 @@ class Pipeline(Inputs):
     def decoder(self, target: str, strategy: str, seed: int, callback: train.Callback | None = None) -> Trained:
         """The decoder of the strategy's training half; strategies of one training share it."""
         row = bridge.strategy(strategy)
-        return self._trained(self.store.get("decoder", self.decoder_key(target, row, seed),
-                                            lambda folder: self._train(folder, target, row, seed, callback)))
+        return self._trained(
+            self.store.get(
+                "decoder",
+                self.decoder_key(target, row, seed),
+                lambda folder: self._train(folder, target, row, seed, callback),
+            )
+        )
 
     @kept
     def _trained(self, artefact: store.Artefact) -> Trained:
@@ -58,10 +63,14 @@ class Pipeline(Inputs):
         (how, decoder), seen = self.settings_of(target, row), self.seen_in_training(target, row, seed)
         read = ("train", "validation") if how.keep == "best" else ("train",)
         return {
-            "training": row.training, "decoder": decoder, "seed": seed, "train": how,
+            "training": row.training,
+            "decoder": decoder,
+            "seed": seed,
+            "train": how,
             "examples": [self._examples_digest(target, part, seed, row.training) for part in read],
             "context": {name: array_digest(value) for name, value in vars(seen).items()},
-            "half": array_digest(bridge.behaviour(row, seen, self.clap(seed).dim)), "device": self.device.type,
+            "half": array_digest(bridge.behaviour(row, seen, self.clap(seed).dim)),
+            "device": self.device.type,
         }
 
     def seen_in_training(self, target: str, row: bridge.Strategy, seed: int) -> bridge.Narrow:
@@ -110,8 +119,9 @@ class Pipeline(Inputs):
         z, captions = self.examples(target, part, seed, training)
         return store.digest([array_digest(z), captions])
 
-    def _train(self, folder: Path, target: str, row: bridge.Strategy, seed: int,
-               callback: train.Callback | None) -> dict:
+    def _train(
+        self, folder: Path, target: str, row: bridge.Strategy, seed: int, callback: train.Callback | None
+    ) -> dict:
         how, settings = self.settings_of(target, row)
         # one vocabulary for all rows of a target, so that they differ in the bridge alone
         corpus = self.texts(target, "train", seed).captions
@@ -125,8 +135,16 @@ class Pipeline(Inputs):
         seeds.seed_all(seed, "decoder")
         model = CaptionDecoder(settings, training.z.shape[1], tokenizer).to(self.device)
         history = train.train(
-            model, bridge.train_half(row), self.seen_in_training(target, row, seed), training, validation, how,
-            seeds.derive(seed, target, row.training), folder, f"{target}, {row.training}, seed {seed}", callback,
+            model,
+            bridge.train_half(row),
+            self.seen_in_training(target, row, seed),
+            training,
+            validation,
+            how,
+            seeds.derive(seed, target, row.training),
+            folder,
+            f"{target}, {row.training}, seed {seed}",
+            callback,
         )
         model.save(folder)
         return {"history": history, "target": target, "training": row.training, "seed": seed}
@@ -134,13 +152,14 @@ class Pipeline(Inputs):
     # ---- captions
 
     @kept
-    def captions(self, target: str, strategy: str, seed: int, decoding: str = "greedy",
-                 part: str = "evaluation") -> list[str]:
+    def captions(
+        self, target: str, strategy: str, seed: int, decoding: str = "greedy", part: str = "evaluation"
+    ) -> list[str]:
         """One caption a clip of `clips(target, part)`, in that order."""
         row = bridge.strategy(strategy)
         if row.name == "human":
             raise ValueError("human captions are not generated: Experiment.human scores them one against the others")
-        if row.name == "shuffled":          # chance: fluent captions of the right data set on the wrong clips
+        if row.name == "shuffled":  # chance: fluent captions of the right data set on the wrong clips
             captions = self.captions(target, "projection", seed, decoding, part)
             return [captions[i] for i in derangement(len(captions), seeds.rng(seed, "shuffled"))]
         z, context = self.input(target, row, seed, part), self.context_of(target, row, seed)
@@ -162,15 +181,21 @@ class Pipeline(Inputs):
         known = set(self.texts(target, "train", seed).captions)
         texts = self.texts_of(self.clips(target, part, seed), seed)
         new = np.array([caption not in known for caption in texts.captions])
-        order = np.lexsort((np.arange(len(new)), ~new, texts.clip))             # by clip, the new ones first
+        order = np.lexsort((np.arange(len(new)), ~new, texts.clip))  # by clip, the new ones first
         first = order[np.unique(texts.clip, return_index=True)[1]]
         return first, new[first]
 
     def _decode(self, trained: Trained, z: np.ndarray, decoding: str) -> list[str]:
         settings = self.config.generate
         beam = {"greedy": 1, "beam": settings.beam}[decoding]
-        key = {"decoder": trained.artefact, "z": array_digest(z), "beam": beam, "max_tokens": settings.max_tokens,
-               "batch_size": settings.batch_size, "device": self.device.type}
+        key = {
+            "decoder": trained.artefact,
+            "z": array_digest(z),
+            "beam": beam,
+            "max_tokens": settings.max_tokens,
+            "batch_size": settings.batch_size,
+            "device": self.device.type,
+        }
 
         def build(folder: Path) -> None:
             made = generate.generate(trained.model, z, beam, settings.max_tokens, settings.batch_size)

@@ -19,11 +19,15 @@ def load(kind: str, name: str | Path, **options: Any) -> Any:
     try:
         return getattr(transformers, kind).from_pretrained(str(name), trust_remote_code=False, **options)
     except pickle.UnpicklingError as error:
-        raise ForeignCode(f"The weights of '{name}' were refused: they hold more than weights, and reading that could "
-                          "run code. Take them as .safetensors.") from error
+        raise ForeignCode(
+            f"The weights of '{name}' were refused: they hold more than weights, and reading that could "
+            "run code. Take them as .safetensors."
+        ) from error
     except ValueError as error:
         if "trust_remote_code" not in str(error):
             raise
-        raise ForeignCode(f"'{name}' wants to run code of its own, which is never done here (auto_map in its "
-                          "config.json, tokenizer_config.json or preprocessor_config.json names it). Take a form of "
-                          "it that transformers knows without such code.") from error
+        raise ForeignCode(
+            f"'{name}' wants to run code of its own, which is never done here (auto_map in its "
+            "config.json, tokenizer_config.json or preprocessor_config.json names it). Take a form of "
+            "it that transformers knows without such code."
+        ) from error

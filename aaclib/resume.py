@@ -15,8 +15,12 @@ from safetensors.torch import save_file
 from aaclib import store
 
 
-def save(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None,
-         place: dict[str, Any] | None = None) -> None:
+def save(
+    path: Path,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    place: dict[str, Any] | None = None,
+) -> None:
     """Writes the state, whole or not at all. `place`: how far the training has come, JSON values."""
     tensors = {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
     for i, state in (optimizer.state_dict()["state"] if optimizer else {}).items():
@@ -27,8 +31,9 @@ def save(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | 
         save_file(tensors, str(temporary), {"place": where, "checksum": _checksum(tensors, where)})
 
 
-def restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None,
-            needs: Sequence[Path] = ()) -> dict[str, Any]:
+def restore(
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None, needs: Sequence[Path] = ()
+) -> dict[str, Any]:
     """As `load`, but {} where there is no such file, and where it is damaged or, once its history has an epoch, one of
     the states that it `needs`; that is said, and the training begins anew."""
     if not path.is_file():
@@ -52,8 +57,9 @@ def load(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer | 
     return place
 
 
-def _put(path: Path, saved: dict[str, torch.Tensor], model: torch.nn.Module,
-         optimizer: torch.optim.Optimizer | None) -> None:
+def _put(
+    path: Path, saved: dict[str, torch.Tensor], model: torch.nn.Module, optimizer: torch.optim.Optimizer | None
+) -> None:
     own = _tensors(model)
     shapes = {name.removeprefix("model."): saved[name].shape for name in saved if name.startswith("model.")}
     if shapes != {name: tensor.shape for name, tensor in own.items()}:
@@ -74,7 +80,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """The tensors and the place of a file that fits its checksum; else Damaged."""
     try:
         with safe_open(str(path), "pt") as file:
-            saved = {name: file.get_tensor(name) for name in file.keys()}      # noqa: SIM118 - no mapping
+            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             about = file.metadata() or {}
         if about.get("checksum") != _checksum(saved, about.get("place", "")):
             raise ValueError("its checksum does not fit")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 KS = (1, 5, 10)
-TIE = 1e-6                 # similarities closer than this are ties: float32 products differ by 1e-7 with their order
-BLOCK_CELLS = 1 << 24      # cells of the similarity matrix held at a time: 64 MiB in float32
+TIE = 1e-6  # similarities closer than this are ties: float32 products differ by 1e-7 with their order
+BLOCK_CELLS = 1 << 24  # cells of the similarity matrix held at a time: 64 MiB in float32
 
 
 def text_to_audio_ranks(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -> np.ndarray:
@@ -26,9 +26,9 @@ def text_to_audio_ranks(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -
     audio, text, clip = _checked(audio, text, clip)
     ranks = np.empty(len(text), np.int64)
     for rows in _blocks(len(text), len(audio)):
-        similarity = text[rows] @ audio.T                                          # (b, n)
-        own = np.take_along_axis(similarity, clip[rows, None], axis=1)             # (b, 1)
-        ranks[rows] = (similarity >= own - TIE).sum(axis=1)                        # the right one counts: 1 = best
+        similarity = text[rows] @ audio.T  # (b, n)
+        own = np.take_along_axis(similarity, clip[rows, None], axis=1)  # (b, 1)
+        ranks[rows] = (similarity >= own - TIE).sum(axis=1)  # the right one counts: 1 = best
     return ranks
 
 
@@ -43,9 +43,9 @@ def audio_to_text_ranks(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -
         raise ValueError(f"{len(without)} clips have no caption, for example row {without[0]}: leave them out first.")
     ranks = np.empty(len(audio), np.int64)
     for rows in _blocks(len(audio), len(text)):
-        similarity = audio[rows] @ text.T                                          # (b, m)
-        mine = clip[None, :] == np.arange(len(audio))[rows, None]                  # (b, m)
-        best = np.where(mine, similarity, -np.inf).max(axis=1, keepdims=True)      # (b, 1)
+        similarity = audio[rows] @ text.T  # (b, m)
+        mine = clip[None, :] == np.arange(len(audio))[rows, None]  # (b, m)
+        best = np.where(mine, similarity, -np.inf).max(axis=1, keepdims=True)  # (b, 1)
         ranks[rows] = 1 + ((similarity >= best - TIE) & ~mine).sum(axis=1)
     return ranks
 

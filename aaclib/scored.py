@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from aaclib import bridge, clap, embed, metrics, stats, text
+from aaclib import bridge, clap, embeddings, metrics, stats, text
 from aaclib.clap.base import Backend
 from aaclib.memo import kept
 from aaclib.metrics import Scores, clap_score, label_recall
 from aaclib.pipeline import Pipeline
 
-JUDGED = ("clap_score", "self_r", "label_recall", "label_hit")      # the beginnings of what needs no references
+JUDGED = ("clap_score", "self_r", "label_recall", "label_hit")  # the beginnings of what needs no references
 RESULTS = ("target", "strategy", "group", "decoding", "metric", "value", "low", "high", "n", "seeds", "note")
 
 
@@ -40,8 +40,9 @@ class Scored(Pipeline):
         return self._evaluate(self.captions(target, strategy, seed, decoding), references, decoding)
 
     def _evaluate(self, candidates, references, decoding: str = "greedy") -> Scores:
-        found = metrics.evaluate(list(candidates), [list(r) for r in references], self.names(decoding),
-                                 store=self.store, strict=False)
+        found = metrics.evaluate(
+            list(candidates), [list(r) for r in references], self.names(decoding), store=self.store, strict=False
+        )
         return found if found.n > 1 else _of_one_clip(found)
 
     @kept
@@ -51,7 +52,7 @@ class Scored(Pipeline):
         k = self.human_captions(target)
         clips = self.clips(target, "evaluation", self.seeds[0])
         used = [clip.captions[:k] for clip in clips if len(clip.captions) > 1]
-        return [self._evaluate([c[i] for c in used], [c[:i] + c[i + 1:] for c in used]) for i in range(k)]
+        return [self._evaluate([c[i] for c in used], [c[:i] + c[i + 1 :] for c in used]) for i in range(k)]
 
     def human_captions(self, target: str) -> int:
         """How many captions of a clip the human row uses: as many as every clip has that has two or more."""
@@ -62,8 +63,10 @@ class Scored(Pipeline):
         counts = {len(clip.captions) for clip in self.clips(target, "evaluation", self.seeds[0])}
         if row.name != "human" or len(counts) == 1:
             return bridge.CONTROLS.get(row.name, "")
-        return (f"the first {self.human_captions(target)} captions of each clip that has two or more, each against the "
-                f"others; the systems are scored against all (up to {max(counts)})")
+        return (
+            f"the first {self.human_captions(target)} captions of each clip that has two or more, each against the "
+            f"others; the systems are scored against all (up to {max(counts)})"
+        )
 
     def all_scores(self, target: str, strategy: str, decoding: str = "greedy", metric: str = "") -> list[Scores]:
         """The scores of a row, one for each seed; those without references for a `metric` that has none."""
@@ -77,24 +80,51 @@ class Scored(Pipeline):
     @kept
     def results(self, target: str, decoding: str = "greedy") -> pd.DataFrame:
         """Tidy: the columns of `RESULTS`, values as fractions. A metric that a row lacks is NaN, its note says why."""
-        return pd.DataFrame([
-            line for row in self.rows(target, decoding) for line in self._lines(
-                target, row, decoding, self.all_scores(target, row.name, decoding), self.names(decoding))
-        ], columns=RESULTS)
+        return pd.DataFrame(
+            [
+                line
+                for row in self.rows(target, decoding)
+                for line in self._lines(
+                    target, row, decoding, self.all_scores(target, row.name, decoding), self.names(decoding)
+                )
+            ],
+            columns=RESULTS,
+        )
 
-    def _lines(self, target: str, row: bridge.Strategy, decoding: str, scores: list[Scores],
-               metrics: Sequence[str]) -> list[dict]:
+    def _lines(
+        self, target: str, row: bridge.Strategy, decoding: str, scores: list[Scores], metrics: Sequence[str]
+    ) -> list[dict]:
         about = {"target": target, "strategy": row.name, "group": row.group, "decoding": decoding}
         note, lines = self._note(target, row), []
         for name in metrics:
             if lacking := [s for s in scores if name not in s.statistics]:
-                lines.append({**about, "metric": name, "value": np.nan, "low": np.nan, "high": np.nan,
-                              "n": scores[0].n, "seeds": 0, "note": lacking[0].missing.get(name, "not computed")})
+                lines.append(
+                    {
+                        **about,
+                        "metric": name,
+                        "value": np.nan,
+                        "low": np.nan,
+                        "high": np.nan,
+                        "n": scores[0].n,
+                        "seeds": 0,
+                        "note": lacking[0].missing.get(name, "not computed"),
+                    }
+                )
                 continue
             found = stats.interval(scores, name, self.config.metrics.bootstrap)
             seeds = 1 if row.name == "human" else len(scores)
-            lines.append({**about, "metric": name, "value": found.value, "low": found.low, "high": found.high,
-                          "n": found.n, "seeds": seeds, "note": note})
+            lines.append(
+                {
+                    **about,
+                    "metric": name,
+                    "value": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "n": found.n,
+                    "seeds": seeds,
+                    "note": note,
+                }
+            )
         return lines
 
     # ---- without references
@@ -104,13 +134,15 @@ class Scored(Pipeline):
         """What can be said of a row's captions without references: clap_score and self_r@k by the judge, label_recall
         and label_hit where the clips have labels. The human row is each clip's first caption."""
         clips = self.clips(target, "evaluation", seed)
-        captions = ([clip.captions[0] for clip in clips] if strategy == "human"
-                    else self.captions(target, strategy, seed))
+        captions = (
+            [clip.captions[0] for clip in clips] if strategy == "human" else self.captions(target, strategy, seed)
+        )
         # an empty caption stays empty here: it finds no clip
         captions = list(map(text.NORMALISE[self.config.data.normalise], captions))
         judge = self.judge(seed)
-        found = clap_score.judge(lambda texts: embed.embed_text(judge, texts, self.store),
-                                 self.judge_audio(target, seed), captions)
+        found = clap_score.judge(
+            lambda texts: embeddings.embed_text(judge, texts, self.store), self.judge_audio(target, seed), captions
+        )
         if any(clip.labels for clip in clips):
             found |= label_recall.label_recall(captions, [clip.labels for clip in clips])
         return metrics.together(found, len(clips))
@@ -139,16 +171,23 @@ class Scored(Pipeline):
         """(n, d) unit rows: the judge's embeddings of `clips(target, "evaluation")`."""
         if not self.config.metrics.judge:
             return self.audio(target, "evaluation", self._judging(seed)).z
-        paths = [clip.audio for clip in self.clips(target, "evaluation", seed)]      # those that could be read
+        paths = [clip.audio for clip in self.clips(target, "evaluation", seed)]  # those that could be read
         settings = self.config.clap
-        return embed.embed_audio(self.judge(seed), paths, self.store, batch_size=settings.batch_size or None,
-                                 workers=self.at_once(settings.workers))
+        return embeddings.embed_audio(
+            self.judge(seed),
+            paths,
+            self.store,
+            batch_size=settings.batch_size or None,
+            workers=self.at_once(settings.workers),
+        )
 
     def why_no_judgement(self) -> str:
         """Why captions cannot be judged by a CLAP, or ''."""
         if getattr(self.judge(self.seeds[0]), "precomputed", False):
-            return ("The embeddings were brought along, without the CLAP that made them, so new captions have none: "
-                    "name a judge with --set metrics.judge=hf:laion/clap-htsat-unfused.")
+            return (
+                "The embeddings were brought along, without the CLAP that made them, so new captions have none: "
+                "name a judge with --set metrics.judge=hf:laion/clap-htsat-unfused."
+            )
         return ""
 
     @kept
@@ -161,16 +200,21 @@ class Scored(Pipeline):
             scores = [self.judged(target, row.name, seed) for seed in self.seeds]
             lines += self._lines(target, row, "greedy", scores, list(scores[0].per_clip))
         frame = pd.DataFrame(lines)
-        human = frame.strategy == "human"              # here one score a seed, as every row, for each has its own judge
-        return frame.assign(note=frame.note.mask(human, "each clip's first caption"),
-                            seeds=frame.seeds.mask(human, len(self.seeds)))
+        human = frame.strategy == "human"  # here one score a seed, as every row, for each has its own judge
+        return frame.assign(
+            note=frame.note.mask(human, "each clip's first caption"), seeds=frame.seeds.mask(human, len(self.seeds))
+        )
 
     def per_clip(self, target: str, strategy: str, seed: int, decoding: str = "greedy") -> pd.DataFrame:
         """clip, candidate, references and every metric, one row a clip; for anyone to audit."""
         clips = self.clips(target, "evaluation", seed)
-        frame = pd.DataFrame({"clip": [clip.id for clip in clips],
-                              "candidate": self.captions(target, strategy, seed, decoding),
-                              "references": [list(clip.captions) for clip in clips]})
+        frame = pd.DataFrame(
+            {
+                "clip": [clip.id for clip in clips],
+                "candidate": self.captions(target, strategy, seed, decoding),
+                "references": [list(clip.captions) for clip in clips],
+            }
+        )
         return pd.concat([frame, self.scores(target, strategy, seed, decoding).per_clip.reset_index(drop=True)], axis=1)
 
 
@@ -179,7 +223,9 @@ def _of_one_clip(found: Scores) -> Scores:
     weighted = [name for name in ("cider_d", "spider", "spider_fl") if name in found.statistics]
     why = "it weighs words by how few of the clips have them, and there is one clip"
     return replace(
-        found, corpus={k: v for k, v in found.corpus.items() if k not in weighted},
+        found,
+        corpus={k: v for k, v in found.corpus.items() if k not in weighted},
         statistics={k: v for k, v in found.statistics.items() if k not in weighted},
-        per_clip=found.per_clip.drop(columns=weighted), missing=found.missing | dict.fromkeys(weighted, why),
+        per_clip=found.per_clip.drop(columns=weighted),
+        missing=found.missing | dict.fromkeys(weighted, why),
     )

@@ -47,7 +47,7 @@ NAN = float("nan")
 class Scored(Protocol):
     """What these functions need of `aaclib.metrics.Scores`."""
 
-    statistics: Mapping[str, np.ndarray]   # metric -> (n, k) float64
+    statistics: Mapping[str, np.ndarray]  # metric -> (n, k) float64
 
 
 @dataclass(frozen=True)
@@ -55,42 +55,43 @@ class Interval:
     value: float
     low: float
     high: float
-    n: int                 # clips
-    seeds: int             # runs
-    weak: bool = False     # two differing runs: their variance is hardly known
+    n: int  # clips
+    seeds: int  # runs
+    weak: bool = False  # two differing runs: their variance is hardly known
 
 
 @dataclass(frozen=True)
 class Comparison:
-    difference: float      # a minus b
+    difference: float  # a minus b
     low: float
     high: float
-    p: float               # two-sided, of the permutation test over clips: for these decoders; never 0
+    p: float  # two-sided, of the permutation test over clips: for these decoders; never 0
     n: int
     seeds: int
-    p_seeds: float = NAN   # two-sided, of the paired t-test over seeds: for other trainings; NaN: seeds say nothing
-    weak: bool = False     # as of Interval
+    p_seeds: float = NAN  # two-sided, of the paired t-test over seeds: for other trainings; NaN: seeds say nothing
+    weak: bool = False  # as of Interval
 
 
 @dataclass(frozen=True)
 class _Rows:
     """R rows of a table in one metric: each run's corpus value, and the runs' mean in B resamples of the clips."""
 
-    values: list[np.ndarray]     # for each row (S,)
-    samples: np.ndarray          # (R, B)
-    n: int                       # clips
+    values: list[np.ndarray]  # for each row (S,)
+    samples: np.ndarray  # (R, B)
+    n: int  # clips
 
     @property
     def means(self) -> np.ndarray:
-        return np.array([np.mean(v) for v in self.values])     # (R,)
+        return np.array([np.mean(v) for v in self.values])  # (R,)
 
     @property
     def seeds(self) -> int:
         return min(map(len, self.values))
 
 
-def interval(runs: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT, seed: int = 0,
-             level: float = LEVEL) -> Interval:
+def interval(
+    runs: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT, seed: int = 0, level: float = LEVEL
+) -> Interval:
     """The mean over seeds of a metric's corpus value, with its interval.
 
     `runs`: the scores of one row of a table, one a seed (or a single one). The bounds are NaN where nothing varies
@@ -98,12 +99,20 @@ def interval(runs: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
     this clip. Raises KeyError where a run lacks the metric and ValueError for no runs or no clips."""
     rows = _rows([_tables(runs, metric)], metric, n_boot, seed)
     value = float(rows.means[0])
-    return Interval(value, *_bounds(rows, np.ones(1), value, rows.samples[0], level), rows.n, rows.seeds,
-                    _weak(rows, np.ones(1)))
+    return Interval(
+        value, *_bounds(rows, np.ones(1), value, rows.samples[0], level), rows.n, rows.seeds, _weak(rows, np.ones(1))
+    )
 
 
-def compare(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
-            n_permutations: int = 10000, seed: int = 0, level: float = LEVEL) -> Comparison:
+def compare(
+    a: Scored | Sequence[Scored],
+    b: Scored | Sequence[Scored],
+    metric: str,
+    n_boot: int = N_BOOT,
+    n_permutations: int = 10000,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Comparison:
     """Difference a - b with its interval, the p-value of a paired permutation test over clips and that of a paired
     t-test over seeds.
 
@@ -120,8 +129,14 @@ def compare(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: 
     return Comparison(difference, low, high, p, rows.n, rows.seeds, _seeds_p(rows), _weak(rows, weights))
 
 
-def relative(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT,
-             seed: int = 0, level: float = LEVEL) -> Interval:
+def relative(
+    a: Scored | Sequence[Scored],
+    b: Scored | Sequence[Scored],
+    metric: str,
+    n_boot: int = N_BOOT,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Interval:
     """Relative performance a / b (a fraction; the ratio of the means over seeds) with its interval.
     The bounds are NaN, beside the value, where b is 0 or less in any resample of the clips or its own interval reaches
     0. Raises ValueError where b scores 0."""
@@ -131,8 +146,15 @@ def relative(a: Scored | Sequence[Scored], b: Scored | Sequence[Scored], metric:
     return _ratio(rows, np.array([1.0, 0.0]), np.array([0.0, 1.0]), level)
 
 
-def above_chance(a: Scored | Sequence[Scored], chance: Scored | Sequence[Scored], bound: Scored | Sequence[Scored],
-                 metric: str, n_boot: int = N_BOOT, seed: int = 0, level: float = LEVEL) -> Interval:
+def above_chance(
+    a: Scored | Sequence[Scored],
+    chance: Scored | Sequence[Scored],
+    bound: Scored | Sequence[Scored],
+    metric: str,
+    n_boot: int = N_BOOT,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Interval:
     """How much of the way from chance to the bound a row goes: (a - chance) / (bound - chance), each a mean over seeds.
     Interval and NaN bounds as of `relative`, with bound - chance as what is divided by. Raises ValueError where the
     bound does not exceed chance."""
@@ -211,7 +233,7 @@ def _bounds(rows: _Rows, weights: np.ndarray, value: float, samples: np.ndarray,
         return NAN, NAN
     if max(map(len, rows.values)) == 1:
         return _percentiles(samples, level)
-    if rows.n > 1:          # n / (n - 1): a resample varies by the variance of the n clips themselves
+    if rows.n > 1:  # n / (n - 1): a resample varies by the variance of the n clips themselves
         parts.append((np.var(samples) * rows.n / (rows.n - 1), rows.n - 1))
     variances, freedoms = np.array(parts).T
     total = variances.sum()
@@ -227,7 +249,7 @@ def _seed_parts(rows: _Rows, weights: np.ndarray) -> list[tuple[float, int]]:
     for each S of which the runs differ."""
     parts = []
     for size in sorted({len(v) for v in rows.values} - {1}):
-        terms = np.array([w * v for w, v in zip(weights, rows.values, strict=True) if len(v) == size])     # (R', S)
+        terms = np.array([w * v for w, v in zip(weights, rows.values, strict=True) if len(v) == size])  # (R', S)
         if _differ(terms):
             parts.append((np.var(terms.sum(axis=0), ddof=1) / size, size - 1))
     return parts
@@ -255,12 +277,12 @@ def _resampled(rows: list[list[np.ndarray]], metric: str, n_boot: int, seed: int
     """For each row of a table (S, B) corpus values: the same B resamples of the clips for all rows and seeds."""
     n, function = len(rows[0][0]), aggregate(metric)
     out = [np.empty((len(tables), n_boot)) for tables in rows]
-    step = max(1, 4_000_000 // n)                        # 32 MB of counts at a time
+    step = max(1, 4_000_000 // n)  # 32 MB of counts at a time
     for start in range(0, n_boot, step):
         stop = min(start + step, n_boot)
-        counts = _draw_clips(n, stop - start, seed, start)                                            # (b, n)
+        counts = _draw_clips(n, stop - start, seed, start)  # (b, n)
         for row, tables in zip(out, rows, strict=True):
-            row[:, start:stop] = function(counts @ np.stack(tables), n)                           # (S, b, k) -> (S, b)
+            row[:, start:stop] = function(counts @ np.stack(tables), n)  # (S, b, k) -> (S, b)
     return out
 
 
@@ -279,18 +301,19 @@ def _percentiles(samples: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _permutation_p(tables_a: list, tables_b: list, metric: str, difference: float, n_permutations: int,
-                   seed: int) -> float:
+def _permutation_p(
+    tables_a: list, tables_b: list, metric: str, difference: float, n_permutations: int, seed: int
+) -> float:
     n, function, rng = len(tables_a[0]), aggregate(metric), np.random.default_rng(seed)
     pairs = min(len(tables_a), len(tables_b))
     a, b = np.stack(tables_a), np.stack(tables_b)
-    gap = b[:pairs] - a[:pairs]                                        # (S, n, k): what a swap adds to a's sums
-    total_a, total_b = a.sum(axis=1), b.sum(axis=1)                    # (S, k)
-    slack = 1e-12 * max(1.0, abs(difference))                          # equal up to rounding counts as equal
+    gap = b[:pairs] - a[:pairs]  # (S, n, k): what a swap adds to a's sums
+    total_a, total_b = a.sum(axis=1), b.sum(axis=1)  # (S, k)
+    slack = 1e-12 * max(1.0, abs(difference))  # equal up to rounding counts as equal
     extreme, step = 0, max(1, 4_000_000 // n)
     for start in range(0, n_permutations, step):
-        swap = rng.integers(2, size=(min(step, n_permutations - start), n)).astype(np.float64)   # (b, n)
-        moved = swap @ gap                                             # (S, b, k)
+        swap = rng.integers(2, size=(min(step, n_permutations - start), n)).astype(np.float64)  # (b, n)
+        moved = swap @ gap  # (S, b, k)
         new_a = np.repeat(total_a[:, None], len(swap), axis=1)
         new_b = np.repeat(total_b[:, None], len(swap), axis=1)
         new_a[:pairs] += moved

@@ -34,14 +34,14 @@ from aaclib.told import tell
 
 # Bump the number when the code that makes a kind changes what it makes; `tests/unit/test_versions.py` demands it.
 VERSIONS = {
-    "scenes": 2,       # rendered audio of a synthetic world
+    "scenes": 2,  # rendered audio of a synthetic world
     "scene-captions": 2,
-    "tiny-clap": 4,    # a trained tiny CLAP
+    "tiny-clap": 4,  # a trained tiny CLAP
     "audio-embeddings": 2,
     "text-embeddings": 2,
     "decoder": 2,
     "captions": 1,
-    "tokens": 1,       # PTB-tokenised captions
+    "tokens": 1,  # PTB-tokenised captions
     "meteor": 1,
     "spice": 1,
     "scores": 1,
@@ -49,7 +49,7 @@ VERSIONS = {
 
 RECORD = "artefact.json"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_opened: dict[Path, tuple[tuple, dict]] = {}           # folder -> stamp and content of a record whose files all fit
+_opened: dict[Path, tuple[tuple, dict]] = {}  # folder -> stamp and content of a record whose files all fit
 
 
 class StoreError(RuntimeError):
@@ -118,19 +118,26 @@ class Store:
         part = final.with_name(final.name + ".part")
         with room(final), locked(final.with_name(final.name + ".lock")):
             try:
-                if found := self.open(kind, key):      # another process was faster
+                if found := self.open(kind, key):  # another process was faster
                     return found
             except Damaged as error:
                 error.made_again()
             done = 0.0
-            with contextlib.suppress(Damaged):         # who was killed before the renaming had done all else
+            with contextlib.suppress(Damaged):  # who was killed before the renaming had done all else
                 done = _whole(part)["made"]
             if done <= self.refresh:
                 part.mkdir(exist_ok=True)
                 started = time.time()
                 facts = build(part) or {}
-                record = {"kind": kind, "id": final.name, "version": VERSIONS[kind], "key": key, "facts": facts,
-                          "made": time.time(), "seconds": round(time.time() - started, 2)}
+                record = {
+                    "kind": kind,
+                    "id": final.name,
+                    "version": VERSIONS[kind],
+                    "key": key,
+                    "facts": facts,
+                    "made": time.time(),
+                    "seconds": round(time.time() - started, 2),
+                }
                 files = [path.relative_to(part).as_posix() for path in sorted(part.rglob("*")) if path.is_file()]
                 write_record(part / RECORD, record, [name for name in files if name[0] != "." and name != RECORD])
             for scratch in part.glob(".*"):
@@ -193,7 +200,7 @@ def room(path: str | Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = re.search(r"os error (\d+)", str(error))        # by libraries in Rust
+        told = re.search(r"os error (\d+)", str(error))  # by libraries in Rust
         number = getattr(error, "errno", None) or (int(told[1]) if told else None)
         if number not in NO_ROOM:
             raise
@@ -294,6 +301,6 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, Path):
         return value.name
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:   # numpy scalars
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy scalars
         return value.item()
     return value

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-SHARD = 2**28              # bytes under one sha256: the shards of a large file are hashed side by side
-BLOCK = 2**20              # bytes that a thread holds
+SHARD = 2**28  # bytes under one sha256: the shards of a large file are hashed side by side
+BLOCK = 2**20  # bytes that a thread holds
 
 
 def sums(folder: Path, names: Iterable[str]) -> dict[str, list]:

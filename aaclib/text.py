@@ -29,7 +29,7 @@ class TextError(ValueError):
 # ---- normalisation ---------------------------------------------------------------------------------------------------
 
 # typographic quotes to plain ones; an underscore parts words
-_PLAIN = str.maketrans("\u2019\u2018`\u00b4\u201c\u201d_", "''\'\'\"\" ")
+_PLAIN = str.maketrans("\u2019\u2018`\u00b4\u201c\u201d_", "''''\"\" ")
 
 
 def _marks() -> str:
@@ -46,7 +46,7 @@ _IN_WORD = rf"[\w{MARKS}]"
 # letters and digits; inside a word or at its end apostrophes (don't, dogs'), and inside what joins letters unseen
 _WORD = re.compile(rf"{_IN_WORD}+(?:(?:'|[\u200c\u200d]+){_IN_WORD}+)*'?")
 _LETTERS = re.compile(rf"(?:(?![\d_]){_IN_WORD})+")
-_SYMBOL = re.compile(rf"[^\w\s{MARKS}'][\ufe00-\ufe0f]+")       # with the sign that says which form of it is meant
+_SYMBOL = re.compile(rf"[^\w\s{MARKS}'][\ufe00-\ufe0f]+")  # with the sign that says which form of it is meant
 
 
 def _spaces(text: str) -> str:
@@ -69,10 +69,10 @@ def _wavcaps(text: str) -> str:
 
 
 NORMALISE: dict[str, Callable[[str], str]] = {
-    "none": _spaces,                   # white space tidied, nothing else
-    "lower": _lower,                   # lower case, punctuation kept
-    "lower-nopunct": _lower_nopunct,   # lower case, words alone; hyphens part words, apostrophes stay
-    "wavcaps": _wavcaps,               # the paper's CLAP: lower case, without ( , . ! ? ; : | * " )
+    "none": _spaces,  # white space tidied, nothing else
+    "lower": _lower,  # lower case, punctuation kept
+    "lower-nopunct": _lower_nopunct,  # lower case, words alone; hyphens part words, apostrophes stay
+    "wavcaps": _wavcaps,  # the paper's CLAP: lower case, without ( , . ! ? ; : | * " )
 }
 
 
@@ -107,7 +107,7 @@ class Tokenizer:
         core.no_padding()
         core.no_truncation()
         self.core, self.pad, self.unk, self.bos, self.eos = core, pad, unk, bos, eos
-        self.digest = digest([core.to_str(), pad, unk, bos, eos])      # sixteen hex digits: same digest, same ids
+        self.digest = digest([core.to_str(), pad, unk, bos, eos])  # sixteen hex digits: same digest, same ids
         self._silent = {pad, unk, bos, eos}
 
     @property
@@ -165,8 +165,9 @@ class WordTokenizer(Tokenizer):
         inside = r"\p{L}\p{M}\p{N}"
         words = tokenizers.Regex(rf"[{inside}](?:['\u2019\u200c\u200d\-]?[{inside}])*'?|[^\s{inside}]")
         core.pre_tokenizer = pre_tokenizers.Split(words, "removed", invert=True)
-        trainer = trainers.WordLevelTrainer(vocab_size=vocabulary, min_frequency=1, show_progress=False,
-                                            special_tokens=[PAD, UNK, BOS, EOS])
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=vocabulary, min_frequency=1, show_progress=False, special_tokens=[PAD, UNK, BOS, EOS]
+        )
         core.train_from_iterator(captions, trainer)
         if core.get_vocab_size() <= 4:
             raise TextError("There are no words in the training captions: no tokenizer can be trained.")
@@ -193,8 +194,13 @@ def pretrained(name: str | Path) -> Tokenizer:
     eos = _first(model.eos_token_id, model.sep_token_id)
     if eos is None:
         raise TextError(f"The tokenizer '{name}' has no token for the end of a text (eos or sep).")
-    return Tokenizer(tokenizers.Tokenizer.from_str(core.to_str()), _first(model.pad_token_id, eos),
-                     _first(model.unk_token_id, eos), _first(model.bos_token_id, model.cls_token_id, eos), eos)
+    return Tokenizer(
+        tokenizers.Tokenizer.from_str(core.to_str()),
+        _first(model.pad_token_id, eos),
+        _first(model.unk_token_id, eos),
+        _first(model.bos_token_id, model.cls_token_id, eos),
+        eos,
+    )
 
 
 def _first(*ids: int | None) -> int | None:

@@ -1,6 +1,6 @@
 """Training a decoder: precomputed embeddings in, a decoder and its loss curve out.
 
-The embeddings of the captions are computed once (aaclib.embed), so an epoch is the decoder alone. The strategy's
+The embeddings of the captions are computed once (aaclib.embeddings), so an epoch is the decoder alone. The strategy's
 training half is applied anew every epoch, so the noise is fresh. A training that was killed goes on where it was saved.
 """
 
@@ -19,9 +19,9 @@ from aaclib.config import Train
 from aaclib.decoder import CaptionDecoder, pad
 from aaclib.progress import Progress
 
-STATE, BEST = ".state.safetensors", ".best.safetensors"       # hidden: what only a resumed training needs
-SAVE_EVERY_S = 60.0                    # at the latest, in the middle of an epoch as well
-BEGIN = {"step": 0, "loss": 0.0, "tokens": 0.0, "seconds": 0.0}       # the place of a training at the start of an epoch
+STATE, BEST = ".state.safetensors", ".best.safetensors"  # hidden: what only a resumed training needs
+SAVE_EVERY_S = 60.0  # at the latest, in the middle of an epoch as well
+BEGIN = {"step": 0, "loss": 0.0, "tokens": 0.0, "seconds": 0.0}  # the place of a training at the start of an epoch
 Callback = Callable[[list[dict]], None]
 
 
@@ -34,13 +34,22 @@ class Examples:
 
     def __post_init__(self) -> None:
         if len(self.z) != len(self.tokens) or not self.tokens:
-            raise ValueError("expected one embedding a caption and at least one, "
-                             f"found {len(self.z)} embeddings and {len(self.tokens)} captions")
+            raise ValueError(
+                "expected one embedding a caption and at least one, "
+                f"found {len(self.z)} embeddings and {len(self.tokens)} captions"
+            )
 
 
 def train(
-    model: CaptionDecoder, half: bridge.Half, context: bridge.Context | bridge.Narrow, training: Examples,
-    validation: Examples | None, settings: Train, seed: int, folder: Path, label: str = "decoder",
+    model: CaptionDecoder,
+    half: bridge.Half,
+    context: bridge.Context | bridge.Narrow,
+    training: Examples,
+    validation: Examples | None,
+    settings: Train,
+    seed: int,
+    folder: Path,
+    label: str = "decoder",
     callback: Callback | None = None,
 ) -> list[dict]:
     """Trains `model` in place and returns the history, one dict an epoch: epoch, step, train_loss, validation_loss
@@ -73,29 +82,40 @@ def train(
     with seeds.threads(settings.threads), interrupts.Saves(save, SAVE_EVERY_S) as whole:
         for epoch in range(len(history), settings.epochs):
             started = time.perf_counter() - place["seconds"]
-            seeds.seed_all(seed, "epoch", epoch)                # dropout
-            rng = seeds.rng(seed, "epoch", epoch)               # order and noise
-            z = half(training.z, context, rng)                  # (n, d) what the decoder sees this epoch
+            seeds.seed_all(seed, "epoch", epoch)  # dropout
+            rng = seeds.rng(seed, "epoch", epoch)  # order and noise
+            z = half(training.z, context, rng)  # (n, d) what the decoder sees this epoch
             batches = list(_batches(training.tokens, settings.batch_size, rng))
             if place["step"]:
                 seeds.set_torch_state(place["dropout"], device)
             model.train()
-            for batch in batches[place["step"]:]:
+            for batch in batches[place["step"] :]:
                 loss, n = _loss(model, z, training.tokens, batch)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
-                place |= {"step": place["step"] + 1, "loss": place["loss"] + loss.item() * n,
-                          "tokens": place["tokens"] + n, "seconds": time.perf_counter() - started}
+                place |= {
+                    "step": place["step"] + 1,
+                    "loss": place["loss"] + loss.item() * n,
+                    "tokens": place["tokens"] + n,
+                    "seconds": time.perf_counter() - started,
+                }
                 progress.step(note=f"loss {place['loss'] / place['tokens']:.3f}")
                 whole()
-            held_out = (evaluate(model, half, context, validation, settings.batch_size, seed, whole)
-                        if validation else None)
-            history.append({"epoch": epoch + 1, "step": (epoch + 1) * steps_an_epoch,
-                            "train_loss": place["loss"] / place["tokens"], "validation_loss": held_out,
-                            "seconds": time.perf_counter() - started})
+            held_out = (
+                evaluate(model, half, context, validation, settings.batch_size, seed, whole) if validation else None
+            )
+            history.append(
+                {
+                    "epoch": epoch + 1,
+                    "step": (epoch + 1) * steps_an_epoch,
+                    "train_loss": place["loss"] / place["tokens"],
+                    "validation_loss": held_out,
+                    "seconds": time.perf_counter() - started,
+                }
+            )
             place |= BEGIN
             if settings.keep == "best" and held_out == min(h["validation_loss"] for h in history):
                 resume.save(folder / BEST, model)
@@ -109,8 +129,15 @@ def train(
 
 
 @torch.inference_mode()
-def evaluate(model: CaptionDecoder, half: bridge.Half, context: bridge.Context | bridge.Narrow, examples: Examples,
-             batch_size: int, seed: int, between: Callable[[], None] = lambda: None) -> float:
+def evaluate(
+    model: CaptionDecoder,
+    half: bridge.Half,
+    context: bridge.Context | bridge.Narrow,
+    examples: Examples,
+    batch_size: int,
+    seed: int,
+    between: Callable[[], None] = lambda: None,
+) -> float:
     """Mean loss (nats a token) on `examples` passed through the training half with one fixed noise. `between` is called
     after each batch."""
     model.eval()
@@ -138,7 +165,7 @@ def _batches(tokens: list[list[int]], batch_size: int, rng: np.random.Generator 
     lengths = np.fromiter(map(len, tokens), dtype=np.int64)
     # a little noise on the length mixes neighbours: buckets that are not the same every epoch
     order = np.argsort(lengths + (rng.random(len(lengths)) * 3 if rng else 0), kind="stable")
-    batches = [order[i:i + batch_size] for i in range(0, len(order), batch_size)]
+    batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     for i in rng.permutation(len(batches)) if rng else range(len(batches)):
         yield batches[i]
 

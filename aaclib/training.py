@@ -26,12 +26,12 @@ Histories = Mapping[tuple[str, int], Mapping[str, list[dict]]]
 # gets the histories so far; called about once a second and at the end
 Watch = Callable[[Histories], None]
 POLL_S = 1.0
-GRACE_S = 30.0                         # a step and a save take less, on any machine that trains side by side
+GRACE_S = 30.0  # a step and a save take less, on any machine that trains side by side
 
 
 class Job(NamedTuple):
     target: str
-    row: bridge.Strategy               # the first row that needs this decoder
+    row: bridge.Strategy  # the first row that needs this decoder
     seed: int
 
 
@@ -43,14 +43,18 @@ def trainings(pipeline: Pipeline, target: str) -> dict[str, bridge.Strategy]:
 
 def train_all(pipeline: Pipeline, watch: Watch | None = None) -> Histories:
     """Trains what is not in the store yet and returns the history of every decoder of the run."""
-    jobs = [Job(target, row, seed) for target in pipeline.targets for seed in pipeline.seeds
-            for row in trainings(pipeline, target).values()]
-    keys = {job: pipeline.decoder_key(*job) for job in jobs}                                 # makes the embeddings
+    jobs = [
+        Job(target, row, seed)
+        for target in pipeline.targets
+        for seed in pipeline.seeds
+        for row in trainings(pipeline, target).values()
+    ]
+    keys = {job: pipeline.decoder_key(*job) for job in jobs}  # makes the embeddings
     todo = [job for job in jobs if pipeline.store.find("decoder", keys[job]) is None]
     workers = pipeline.at_once(min(len(todo), (os.cpu_count() or 1) // pipeline.config.train.threads))
     if workers > 1 and pipeline.device.type == "cpu":
         _side_by_side(pipeline, todo, keys, workers, watch)
-    for job in jobs:                   # what is left, and what no worker knows: a strategy that was made in a notebook
+    for job in jobs:  # what is left, and what no worker knows: a strategy that was made in a notebook
         pipeline.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
     histories = _grouped({job: pipeline.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
     if watch:
@@ -69,10 +73,14 @@ def _single(job: Job, watch: Watch | None):
     return (lambda history: watch(_grouped({job: history}))) if watch else None
 
 
-def _side_by_side(pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], workers: int,
-                  watch: Watch | None) -> None:
-    report = progress.Progress(f"training {len(jobs)} decoders, {workers} at a time",
-                               sum(pipeline.settings_of(job.target, job.row)[0].epochs for job in jobs), "epochs")
+def _side_by_side(
+    pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], workers: int, watch: Watch | None
+) -> None:
+    report = progress.Progress(
+        f"training {len(jobs)} decoders, {workers} at a time",
+        sum(pipeline.settings_of(job.target, job.row)[0].epochs for job in jobs),
+        "epochs",
+    )
     finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
     made_by = pipeline.config, pipeline.store.root, pipeline.store.refresh
     # spawn, not fork: the parent has PyTorch's threads
@@ -91,7 +99,7 @@ def _side_by_side(pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], wo
             pool.shutdown(wait=False, cancel_futures=True)
             ending = multiprocessing.active_children()
             for process in ending:
-                process.terminate()                # it saves what it trains
+                process.terminate()  # it saves what it trains
             for process in ending:
                 process.join(GRACE_S)
             raise
@@ -108,14 +116,14 @@ def _history(final: Path) -> list[dict]:
     for path in (final.with_name(final.name + ".part") / "history.json", final / "history.json"):
         try:
             return json.loads(path.read_text())
-        except (FileNotFoundError, NotADirectoryError, ValueError):        # not there, or damaged
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # not there, or damaged
             continue
     return []
 
 
 def _worker() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    progress.INTERVAL_S = math.inf     # the parent reports for all
+    progress.INTERVAL_S = math.inf  # the parent reports for all
 
 
 def _end_with_parent() -> None:

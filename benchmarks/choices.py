@@ -43,8 +43,7 @@ QUESTIONS = {
         ("c3, its own variance of 0.016", "c3", {**LONG, "gap.sigma_without_gap": "0.1265"}),
     ],
     "Which decoder? Rows: `reconstruction`, which has to pass `look-up`, and `projection`.": [
-        ("4 layers, 6 epochs, no dropout", "text",
-         {"decoder.layers": 4, "decoder.dropout": 0.0, "train.epochs": 6}),
+        ("4 layers, 6 epochs, no dropout", "text", {"decoder.layers": 4, "decoder.dropout": 0.0, "train.epochs": 6}),
         ("4 layers, 18 epochs, dropout 0.1", "text", {**LONG, "decoder.layers": 4}),
         ("2 layers, 9 epochs, dropout 0.1", "text", {**LONG, "train.epochs": 9}),
         ("2 layers, 12 epochs, dropout 0.1", "text", {**LONG, "train.epochs": 12}),
@@ -59,19 +58,25 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--save", type=Path, default=Path(__file__).parents[1] / "docs" / "choices.md")
     args = parser.parse_args()
-    for seed in args.seeds:                        # the embeddings, which all share
+    for seed in args.seeds:  # the embeddings, which all share
         ready = experiment({}, seed)
         for part in ("train", *PARTS):
             ready.texts_of(ready.clips(DEV, part, seed), seed)
-    jobs = [(question, name, row, settings, seed) for question, rows in QUESTIONS.items()
-            for name, row, settings in rows for seed in args.seeds]
+    jobs = [
+        (question, name, row, settings, seed)
+        for question, rows in QUESTIONS.items()
+        for name, row, settings in rows
+        for seed in args.seeds
+    ]
     workers = min(os.cpu_count() or 1, len(jobs))
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         lines = [line for found in pool.map(judged, jobs) for line in found]
     frame = pd.DataFrame(lines).groupby(["question", "setting", "row"], sort=False).mean(numeric_only=True).round(1)
     frame = frame.drop(columns="seed").astype({"steps": int, "best epoch": int})
-    about = ("Made by `python benchmarks/choices.py`: one decoder for each setting; validation and evaluation clips "
-             f"together (n = 600), seeds {', '.join(map(str, args.seeds))}; scores x100.")
+    about = (
+        "Made by `python benchmarks/choices.py`: one decoder for each setting; validation and evaluation clips "
+        f"together (n = 600), seeds {', '.join(map(str, args.seeds))}; scores x100."
+    )
     text = [f"# Chosen on {DEV}", "", about, ""]
     for question in QUESTIONS:
         part = frame.loc[question].reset_index()
@@ -97,12 +102,19 @@ def judged(job: tuple) -> list[dict]:
     for shown, captions in said(exp, row, seed).items():
         score = metrics.evaluate(captions, [list(c.captions) for c in clips], ["cider_d"], store=exp.store)
         heard = label_recall.label_recall(captions, [c.labels for c in clips])["label_recall"].per_clip
-        lines.append({
-            "question": question, "setting": name, "row": shown, "seed": seed, "steps": int(history.step.max()),
-            "best epoch": int(history.validation_loss.astype(float).idxmin()) + 1,
-            "CIDEr-D": 100 * score.corpus["cider_d"], "label recall": 100 * np.nanmean(heard),
-            "copied (%)": 100 * np.mean([c in known for c in captions]),
-        })
+        lines.append(
+            {
+                "question": question,
+                "setting": name,
+                "row": shown,
+                "seed": seed,
+                "steps": int(history.step.max()),
+                "best epoch": int(history.validation_loss.astype(float).idxmin()) + 1,
+                "CIDEr-D": 100 * score.corpus["cider_d"],
+                "label recall": 100 * np.nanmean(heard),
+                "copied (%)": 100 * np.mean([c in known for c in captions]),
+            }
+        )
     return lines
 
 
@@ -112,8 +124,10 @@ def said(exp: Experiment, row: str, seed: int) -> dict[str, list[str]]:
     found = {name: [c for part in PARTS for c in exp.captions(DEV, name, seed, part=part)] for name in names}
     if row == "c3":
         context = exp.context(DEV, seed)
-        means = {"c3, audio mean of the external pairs": exp.gap(seed).audio_mean,
-                 "c3, audio mean of dev's own training clips (supervised)": exp.audio(DEV, "train", seed).z.mean(0)}
+        means = {
+            "c3, audio mean of the external pairs": exp.gap(seed).audio_mean,
+            "c3, audio mean of dev's own training clips (supervised)": exp.audio(DEV, "train", seed).z.mean(0),
+        }
         for name, mean in means.items():
             z = np.concatenate([exp.audio(DEV, part, seed).z for part in PARTS])
             given = bridge.infer_half("c3")(z, replace(context, audio_mean=mean))

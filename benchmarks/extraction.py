@@ -47,7 +47,7 @@ def original(folder: Path):
 def child(what: str, folder: Path, files: list[str]) -> dict:
     import numpy as np
 
-    from aaclib import clap, embed
+    from aaclib import clap, embeddings
     from aaclib.store import Store
 
     if what == "theirs":
@@ -55,16 +55,25 @@ def child(what: str, folder: Path, files: list[str]) -> dict:
         start, work, before = time.perf_counter(), time.process_time(), reset_peak()
         rows = model.get_audio_embedding_from_filelist(files)
     else:
-        spec = f"laion:{folder / '630k-random.pt'}?tokenizer={folder / 'tokenizer'}" if what == "laion" else \
-            f"hf:{folder / 'hf'}"
+        spec = (
+            f"laion:{folder / '630k-random.pt'}?tokenizer={folder / 'tokenizer'}"
+            if what == "laion"
+            else f"hf:{folder / 'hf'}"
+        )
         backend = clap.load(spec, "cpu")
         start, work, before = time.perf_counter(), time.process_time(), reset_peak()
-        rows = embed.embed_audio(backend, files, Store(tempfile.mkdtemp(dir=folder)), key="benchmark")
+        rows = embeddings.embed_audio(backend, files, Store(tempfile.mkdtemp(dir=folder)), key="benchmark")
     seconds = time.perf_counter() - start
-    return {"what": what, "files": len(files), "seconds_a_clip": round(seconds / len(files), 3),
-            "cpu_seconds_a_clip": round((time.process_time() - work) / len(files), 3),
-            "model_mib": round(before),
-            "peak_mib": round(peak()), "above_the_model_mib": round(peak() - before), "rows": list(np.shape(rows))}
+    return {
+        "what": what,
+        "files": len(files),
+        "seconds_a_clip": round(seconds / len(files), 3),
+        "cpu_seconds_a_clip": round((time.process_time() - work) / len(files), 3),
+        "model_mib": round(before),
+        "peak_mib": round(peak()),
+        "above_the_model_mib": round(peak() - before),
+        "rows": list(np.shape(rows)),
+    }
 
 
 def peak() -> float:
@@ -88,7 +97,7 @@ def main() -> None:
     args = parser.parse_args()
     files = sorted(str(path) for path in args.audio.iterdir())
     if args.child:
-        print("RESULT " + json.dumps(child(args.child[0], Path(args.child[1]), files[:int(args.child[2])])))
+        print("RESULT " + json.dumps(child(args.child[0], Path(args.child[1]), files[: int(args.child[2])])))
         return
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with tempfile.TemporaryDirectory() as name:

@@ -21,8 +21,17 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "unit"))
-WIDE = [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("RF64", "PCM_24"), ("W64", "PCM_16"), ("AIFF", "PCM_16"),
-        ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")]
+WIDE = [
+    ("WAV", "PCM_16"),
+    ("WAV", "FLOAT"),
+    ("RF64", "PCM_24"),
+    ("W64", "PCM_16"),
+    ("AIFF", "PCM_16"),
+    ("FLAC", "PCM_16"),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+    ("MP3", "MPEG_LAYER_III"),
+]
 
 
 def main() -> None:
@@ -45,7 +54,7 @@ def main() -> None:
         folder = Path(name)
         sources = sorted(args.audio.iterdir())
         masters = [formats.master(source, folder / f"{source.stem}.wav") for source in sources]
-        rows = backend.embed_audio(masters)                                  # (n, d)
+        rows = backend.embed_audio(masters)  # (n, d)
         read["original"] = report("original", backend, list(zip(rows, sources, strict=True)))
         for kind, subtype in formats.KINDS:
             n = len(masters) if (kind, subtype) in WIDE else args.all
@@ -72,7 +81,7 @@ def report(label: str, backend, pairs: list[tuple[np.ndarray, Path]], lossless: 
     for row, path in pairs:
         try:
             found.append(formats.distance(row, backend.embed_audio([path])[0]))
-        except (ValueError, RuntimeError) as error:           # older versions raised more than AudioError
+        except (ValueError, RuntimeError) as error:  # older versions raised more than AudioError
             refused[f"{type(error).__name__}: {str(error).removeprefix(f'{path}: ')}"] += 1
     line = f"{label:<22}{len(pairs):>5}{refused.total():>9}"
     if found:

@@ -114,7 +114,7 @@ def read(captions: Path, others: Path | None, clips: int) -> dict:
     if others:
         with open(others, newline="", encoding="utf-8") as handle:
             new = list(dict.fromkeys(row["caption"] for row in csv.DictReader(handle)))
-        second = new[:len(rows)]
+        second = new[: len(rows)]
     return {"candidates": [first, second], "references": [row["references"] for row in rows]}
 
 
@@ -130,7 +130,7 @@ def spice(box: Path) -> dict:
     version = context.project(install_spice.GROUP, install_spice.NAME).at_version(install_spice.VERSION)
     full = str(version.artifact(classifier="models").resolve())
     jars = [full if jar.endswith(install_spice.MODELS_JAR) else jar for jar in _jars()]
-    (box / "cache-spice" / "spice").mkdir(parents=True)           # the program, without the tuples that are kept there
+    (box / "cache-spice" / "spice").mkdir(parents=True)  # the program, without the tuples that are kept there
     for folder in (cache_dir() / "spice").iterdir():
         if folder.is_dir():
             (box / "cache-spice" / "spice" / folder.name).symlink_to(folder)
@@ -141,20 +141,24 @@ def spice(box: Path) -> dict:
 
 def compare(label: str, theirs: dict, ours: dict, tokens: bool = True) -> dict:
     a, b = theirs["laps"], ours["laps"]
-    rows = {f"{label}: theirs, seconds a set": [round(lap["seconds"], 2) for lap in a],
-            f"{label}: ours, cold / second set / known": [round(lap["seconds"], 2) for lap in b],
-            f"{label}: times faster": [round(a[min(i, 1)]["seconds"] / b[i]["seconds"], 1) for i in range(3)],
-            f"{label}: peak MiB, theirs / ours": [theirs["peak_mib"], ours["peak_mib"]]}
-    if tokens:           # their SPICE row is not tokenised, so that its corpus value is another one
+    rows = {
+        f"{label}: theirs, seconds a set": [round(lap["seconds"], 2) for lap in a],
+        f"{label}: ours, cold / second set / known": [round(lap["seconds"], 2) for lap in b],
+        f"{label}: times faster": [round(a[min(i, 1)]["seconds"] / b[i]["seconds"], 1) for i in range(3)],
+        f"{label}: peak MiB, theirs / ours": [theirs["peak_mib"], ours["peak_mib"]],
+    }
+    if tokens:  # their SPICE row is not tokenised, so that its corpus value is another one
         rows[f"{label}: largest difference of a corpus value"] = max(
-            abs(a[i]["corpus"][name] - b[i]["corpus"][name]) for i in (0, 1) for name in a[i]["corpus"])
+            abs(a[i]["corpus"][name] - b[i]["corpus"][name]) for i in (0, 1) for name in a[i]["corpus"]
+        )
     return rows
 
 
 def measure(script: str, box: Path, *arguments: str, **environment) -> dict:
     env = {**os.environ, **{name: str(value) for name, value in environment.items()}}
-    process = subprocess.Popen([sys.executable, "-c", script, str(box / "sets.json"), *arguments], env=env, text=True,
-                               stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(box / "sets.json"), *arguments], env=env, text=True, stdout=subprocess.PIPE
+    )
     peak = [0]
     watcher = threading.Thread(target=_watch, args=(process, peak), daemon=True)
     watcher.start()

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from aaclib import clap, config, datasets, embed, gap, retrieval, store, text
+from aaclib import clap, config, datasets, embeddings, gap, retrieval, store, text
 from aaclib.clap import tiny
 
 
@@ -25,13 +25,19 @@ def measure(setting: str, seed: int, epochs: int) -> dict[str, object]:
     backend = clap.load(f"tiny:{trained.path}")
     split = datasets.load("soundscapes-dev", profile.data, kept).split("validation", audio=True)
     owner = np.repeat(np.arange(len(split.clips)), [len(clip.captions) for clip in split.clips])
-    z_a = embed.embed_audio(backend, split.paths, kept)                              # (n, d)
-    z_t = embed.embed_text(backend, text.normalise(split.captions, profile.data.normalise), kept)    # (5n, d)
+    z_a = embeddings.embed_audio(backend, split.paths, kept)  # (n, d)
+    z_t = embeddings.embed_text(backend, text.normalise(split.captions, profile.data.normalise), kept)  # (5n, d)
     found = gap.statistics(z_a, z_t[np.unique(owner, return_index=True)[1]])
     recalls = retrieval.recall_at_k(z_a, z_t, owner)
-    return {"temperature": setting, "seed": seed, "ended at": round(backend.temperature, 4), "clips": len(z_a),
-            **{name: round(float(value), 3) for name, value in found.items()},
-            "R@1": round(recalls["text_to_audio_r@1"], 3), "R@10": round(recalls["text_to_audio_r@10"], 3)}
+    return {
+        "temperature": setting,
+        "seed": seed,
+        "ended at": round(backend.temperature, 4),
+        "clips": len(z_a),
+        **{name: round(float(value), 3) for name, value in found.items()},
+        "R@1": round(recalls["text_to_audio_r@1"], 3),
+        "R@10": round(recalls["text_to_audio_r@10"], 3),
+    }
 
 
 def main() -> None:

@@ -59,16 +59,22 @@ def settings(record: dict) -> str:
 
 
 def write_readme(record: dict) -> None:
-    pictures = [f"![{name}](docs/results/{name}.png)" for name in ("03_tsne", "06_seeds", "06_bars")
-                if (RESULTS / f"{name}.png").is_file()]
+    pictures = [
+        f"![{name}](docs/results/{name}.png)"
+        for name in ("03_tsne", "06_seeds", "06_bars")
+        if (RESULTS / f"{name}.png").is_file()
+    ]
     first = record["config"]["data"]["targets"]
     table = (RESULTS / f"{next(iter(first))}-greedy.md").read_text().strip()
-    about = (f"From `{record['run']}`, seeds {', '.join(map(str, record['seeds']))}, on {record['machine']['cores']} "
-             "cores; intervals, the other target and every number are in [docs/results](docs/results).")
+    about = (
+        f"From `{record['run']}`, seeds {', '.join(map(str, record['seeds']))}, on {record['machine']['cores']} "
+        "cores; intervals, the other target and every number are in [docs/results](docs/results)."
+    )
     found = RESULTS / "findings.md"
     told = found.read_text().strip() if found.is_file() else ""
-    text = "\n\n".join(filter(None, [START, about, table, "What the run says of itself:" if told else "", told,
-                                     *pictures, END]))
+    text = "\n\n".join(
+        filter(None, [START, about, table, "What the run says of itself:" if told else "", told, *pictures, END])
+    )
     readme = ROOT / "README.md"
     store.write_text(readme, re.sub(f"{START}.*?{END}", lambda _: text, readme.read_text(), flags=re.DOTALL))
 

@@ -38,8 +38,14 @@ def damage(path: Path, how: str) -> bytes | None:
     """What is left of the file: None where it is deleted."""
     content = path.read_bytes()
     middle = len(content) // 2
-    left = {"one byte changed": content[:middle] + bytes(b ^ 1 for b in content[middle:middle + 1])
-            + content[middle + 1:], "cut in half": content[:middle], "emptied": b"", "deleted": None}[how]
+    left = {
+        "one byte changed": content[:middle]
+        + bytes(b ^ 1 for b in content[middle : middle + 1])
+        + content[middle + 1 :],
+        "cut in half": content[:middle],
+        "emptied": b"",
+        "deleted": None,
+    }[how]
     path.unlink()
     if left is not None:
         path.write_bytes(left)
@@ -58,7 +64,7 @@ class Seen:
 
 def watch(steps: Iterable[Callable[[], object]]) -> Seen:
     """The steps, one after the other, in this process."""
-    from aaclib import cli
+    from aaclib.suite import cli
 
     seen, screen = Seen(), io.StringIO()
     for step in steps:
@@ -171,15 +177,16 @@ class Smoke:
     def steps(self, path: Path) -> list[Callable[[], object]]:
         """What is done after a damage: everything for the first file of a kind. The others are opened by the
         same code, so that alone is asked of them."""
-        from aaclib import config, runner
+        from aaclib import config
         from aaclib.experiment import Experiment
+        from aaclib.suite import runner
 
         due = [lambda: print(*runner.plan(self.run, runner.STAGES), sep="\n")] if self._in_run(path) else []
         open_ = [] if due or path.suffix == ".sqlite" else [lambda: self._open(*path.parts[-3:-1])]
         use = [lambda: command(["caption", str(self.recording), "--run", "smoke"]), lambda: command(["list"])]
         if path not in self.first:
             return [*due, *open_]
-        if path.parent.name in ("tokens", "meteor", "spice"):       # nobody asks for parts of scores that are known
+        if path.parent.name in ("tokens", "meteor", "spice"):  # nobody asks for parts of scores that are known
             for file in (self.folder / "cache" / "scores").glob("*"):
                 file.unlink()
         experiment = Experiment(config.load("smoke"))
@@ -191,9 +198,9 @@ class Smoke:
 
     @cached_property
     def run(self):
-        from aaclib import runner
+        from aaclib.suite import runner
 
-        return runner.Run("smoke")
+        return runner.Runner("smoke")
 
     def _open(self, kind: str, name: str) -> None:
         """What whoever needs this artefact asks of the store."""
@@ -236,7 +243,8 @@ class Smoke:
 
 def command(words: list[str]) -> str:
     """What `aaclib` prints, called in this process."""
-    from aaclib import cli, store
+    from aaclib import store
+    from aaclib.suite import cli
 
     screen = io.StringIO()
     with contextlib.redirect_stdout(screen):

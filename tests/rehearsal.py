@@ -90,7 +90,7 @@ def serving(root: Path) -> Iterator[Server]:
             self.end_headers()
             if body:
                 cut = server.cut.pop(self.path, None)
-                self.wfile.write(content[start:] if cut is None else content[start:start + cut])
+                self.wfile.write(content[start:] if cut is None else content[start : start + cut])
                 if cut is not None:
                     self.close_connection = True
                     self.wfile.flush()
@@ -135,8 +135,13 @@ def clotho_rows(split: str, n: int | None) -> list[dict[str, str]]:
         with open(path, newline="", encoding="utf-8") as handle:
             return list(csv.DictReader(handle))[:n]
     rng = np.random.default_rng(len(split))
-    return [{"file_name": f" {split} Sound {i}.wav" if i == 0 else f"{split} Sound {i}.wav",
-             **{f"caption_{k + 1}": c for k, c in enumerate(made_captions(rng, 5))}} for i in range(n or 100)]
+    return [
+        {
+            "file_name": f" {split} Sound {i}.wav" if i == 0 else f"{split} Sound {i}.wav",
+            **{f"caption_{k + 1}": c for k, c in enumerate(made_captions(rng, 5))},
+        }
+        for i in range(n or 100)
+    ]
 
 
 def audiocaps_rows(split: str, n: int | None) -> list[dict[str, str]]:
@@ -149,8 +154,15 @@ def audiocaps_rows(split: str, n: int | None) -> list[dict[str, str]]:
         chosen = set(list(first)[:n])
         return [row for row in rows if row["youtube_id"] in chosen]
     rng, per = np.random.default_rng(len(split)), 1 if split == "train" else 5
-    return [{"audiocap_id": str(1000 + i), "youtube_id": f"-{split[:3]}{i // per:07d}", "start_time": str(i // per),
-             "caption": c} for i, c in enumerate(made_captions(rng, per * (n or 100)))]
+    return [
+        {
+            "audiocap_id": str(1000 + i),
+            "youtube_id": f"-{split[:3]}{i // per:07d}",
+            "start_time": str(i // per),
+            "caption": c,
+        }
+        for i, c in enumerate(made_captions(rng, per * (n or 100)))
+    ]
 
 
 def write_csv(path: Path, rows: list[dict[str, str]], encoding: str = "utf-8") -> Path:
@@ -163,13 +175,23 @@ def write_csv(path: Path, rows: list[dict[str, str]], encoding: str = "utf-8") -
 
 
 def metadata_rows(rows: list[dict[str, str]], first_id: int) -> list[dict[str, str]]:
-    return [{"file_name": row["file_name"], "keywords": "a;b", "sound_id": str(first_id + i),
-             "sound_link": f"https://freesound.org/people/Jos\xe9/sounds/{first_id + i}", "start_end_samples": "[0, 1]",
-             "manufacturer": "Jos\xe9", "license": "CC"} for i, row in enumerate(rows)]
+    return [
+        {
+            "file_name": row["file_name"],
+            "keywords": "a;b",
+            "sound_id": str(first_id + i),
+            "sound_link": f"https://freesound.org/people/Jos\xe9/sounds/{first_id + i}",
+            "start_end_samples": "[0, 1]",
+            "manufacturer": "Jos\xe9",
+            "license": "CC",
+        }
+        for i, row in enumerate(rows)
+    ]
 
 
-def publish_clotho(root: Path, sizes: dict[str, int | None], audio: tuple[str, ...] = ("evaluation",),
-                   seconds: float = 1.5) -> None:
+def publish_clotho(
+    root: Path, sizes: dict[str, int | None], audio: tuple[str, ...] = ("evaluation",), seconds: float = 1.5
+) -> None:
     """`root`/clotho_{captions,metadata}_<split>.csv and clotho_audio_<split>.7z, as in Zenodo's record."""
     for number, split in enumerate(SPLITS):
         rows = clotho_rows(split, sizes.get(split))
@@ -179,7 +201,7 @@ def publish_clotho(root: Path, sizes: dict[str, int | None], audio: tuple[str, .
             sounds = root.parent / "sounds" / split
             for i, row in enumerate(rows):
                 sound(sounds / row["file_name"], i, seconds + i % 3, 44100)
-            copy = [{"id": py7zr.FILTER_COPY}]           # noise does not compress, and this is quick
+            copy = [{"id": py7zr.FILTER_COPY}]  # noise does not compress, and this is quick
             with py7zr.SevenZipFile(root / f"clotho_audio_{split}.7z", "w", filters=copy) as archive:
                 archive.writeall(sounds, split)
 
@@ -190,8 +212,13 @@ def publish_audiocaps(root: Path, sizes: dict[str, int | None]) -> None:
         write_csv(root / f"{split}.csv", audiocaps_rows(split, sizes.get(split)))
 
 
-def audiocaps_audio(folder: Path, rows: list[dict[str, str]], naming: str = "{youtube_id}_{start_time}.wav",
-                    leave_out: float = 0.0, seconds: float = 1.0) -> list[str]:
+def audiocaps_audio(
+    folder: Path,
+    rows: list[dict[str, str]],
+    naming: str = "{youtube_id}_{start_time}.wav",
+    leave_out: float = 0.0,
+    seconds: float = 1.0,
+) -> list[str]:
     """A user's folder of AudioCaps clips under one of the usual namings; every 1/leave_out-th clip is missing.
     Returns the ids of the missing ones."""
     clips = {f"{r['youtube_id']}_{r['start_time']}": r for r in reversed(rows)}
@@ -209,9 +236,13 @@ def fsd50k(folder: Path, n: int = 8, seconds: float = 1.0) -> Path:
     labels = ["Dog,Bark,Domestic_animals_and_pets,Animal", "Rain,Water", "Male_speech_and_man_speaking,Human_voice"]
     rows = [{"fname": str(4000 + i), "labels": labels[i % 3], "mids": "/m/0"} for i in range(n)]
     write_csv(folder / "FSD50K.ground_truth" / "eval.csv", rows)
-    write_csv(folder / "FSD50K.ground_truth" / "dev.csv",
-              [{"fname": str(5000 + i), "labels": labels[i % 3], "mids": "/m/0", "split": ("train", "val")[i % 2]}
-               for i in range(n)])
+    write_csv(
+        folder / "FSD50K.ground_truth" / "dev.csv",
+        [
+            {"fname": str(5000 + i), "labels": labels[i % 3], "mids": "/m/0", "split": ("train", "val")[i % 2]}
+            for i in range(n)
+        ],
+    )
     for i, row in enumerate(rows):
         sound(folder / "FSD50K.eval_audio" / f"{row['fname']}.wav", i, seconds, 44100)
     return folder
@@ -220,8 +251,18 @@ def fsd50k(folder: Path, n: int = 8, seconds: float = 1.0) -> Path:
 def publish_wavcaps(root: Path, n: int = 60, bare: bool = False, seconds: float = 1.0) -> None:
     """json_files/SoundBible/sb_final.json and Zip_files/SoundBible/SoundBible.zip, as in the hub's data set."""
     rng = np.random.default_rng(7)
-    clips = [{"id": str(2000 + i), "caption": caption, "duration": seconds, "title": f"Sound {i}", "author": "x",
-              "description": "made", "href": f"http://x/{i}"} for i, caption in enumerate(made_captions(rng, n))]
+    clips = [
+        {
+            "id": str(2000 + i),
+            "caption": caption,
+            "duration": seconds,
+            "title": f"Sound {i}",
+            "author": "x",
+            "description": "made",
+            "href": f"http://x/{i}",
+        }
+        for i, caption in enumerate(made_captions(rng, n))
+    ]
     path = root / "json_files" / "SoundBible" / "sb_final.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(clips if bare else {"num_captions_per_audio": 1, "data": clips}))
@@ -233,8 +274,12 @@ def publish_wavcaps(root: Path, n: int = 60, bare: bool = False, seconds: float 
             handle.write(file, f"{SOUNDBIBLE}/{clip['id']}.flac")
 
 
-def published(root: Path, clotho: dict[str, int | None] | None = None, audiocaps: dict[str, int | None] | None = None,
-              wavcaps: int = 60) -> Path:
+def published(
+    root: Path,
+    clotho: dict[str, int | None] | None = None,
+    audiocaps: dict[str, int | None] | None = None,
+    wavcaps: int = 60,
+) -> Path:
     """All of it, below `root`: zenodo/, audiocaps/, wavcaps/. Sizes in clips; None = all."""
     publish_clotho(root / "zenodo", clotho or {"development": 60, "validation": 10, "evaluation": 12})
     publish_audiocaps(root / "audiocaps", audiocaps or {"train": 100, "val": 5, "test": 20})

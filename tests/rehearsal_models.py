@@ -24,24 +24,37 @@ def hf_clap(folder: Path, captions: Iterable[str]) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     core = ByteLevelBPETokenizer()
-    core.train_from_iterator(list(captions), vocab_size=600, min_frequency=1,
-                             special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    core.train_from_iterator(
+        list(captions), vocab_size=600, min_frequency=1, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    )
     core.save_model(str(folder))
     tokenizer = RobertaTokenizerFast.from_pretrained(str(folder), model_max_length=512)
     tokenizer.save_pretrained(folder)
     config = ClapConfig(
-        text_config={"vocab_size": len(tokenizer), "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
-                     "intermediate_size": 128, "layer_norm_eps": 1e-5, "max_position_embeddings": 514},
-        audio_config={"patch_embeds_hidden_size": 16, "depths": [1, 1, 1, 1], "num_attention_heads": [2, 2, 2, 2],
-                      "hidden_size": 128},
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 4,
+            "intermediate_size": 128,
+            "layer_norm_eps": 1e-5,
+            "max_position_embeddings": 514,
+        },
+        audio_config={
+            "patch_embeds_hidden_size": 16,
+            "depths": [1, 1, 1, 1],
+            "num_attention_heads": [2, 2, 2, 2],
+            "hidden_size": 128,
+        },
         projection_dim=32,
     )
     torch.manual_seed(0)
     model = ClapModel(config)
     clap_fixtures.shake(model)
     model.save_pretrained(folder)
-    ClapFeatureExtractor(feature_size=64, truncation="rand_trunc", padding="repeatpad", frequency_min=50,
-                         frequency_max=14000).save_pretrained(folder)
+    ClapFeatureExtractor(
+        feature_size=64, truncation="rand_trunc", padding="repeatpad", frequency_min=50, frequency_max=14000
+    ).save_pretrained(folder)
     return folder
 
 
@@ -52,12 +65,21 @@ def bert(folder: Path, captions: Iterable[str]) -> Path:
 
     words = Counter(word.strip(".,;:!?\"'()").lower() for caption in captions for word in caption.split())
     letters = [*"abcdefghijklmnopqrstuvwxyz0123456789"]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *".,;:!?'\"()-",
-                  *(word for word, _ in words.most_common(600) if word.isalpha()), *letters,
-                  *("##" + letter for letter in letters)]
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *".,;:!?'\"()-",
+        *(word for word, _ in words.most_common(600) if word.isalpha()),
+        *letters,
+        *("##" + letter for letter in letters),
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(vocabulary)) + "\n")
     (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    (folder / "tokenizer_config.json").write_text(json.dumps(
-        {"tokenizer_class": "BertTokenizer", "model_max_length": 512, "do_lower_case": True}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "BertTokenizer", "model_max_length": 512, "do_lower_case": True})
+    )
     return folder

@@ -50,20 +50,20 @@ class Backend:
     """
 
     name: str = ""
-    recipe: dict = {}               # what aaclib.clap.load was called with: how a worker elsewhere loads the same one
-    precomputed: bool = False       # True: embeddings are looked up, nothing is computed
-    fusion: bool = False            # whether `long_batch` is there
+    recipe: dict = {}  # what aaclib.clap.load was called with: how a worker elsewhere loads the same one
+    precomputed: bool = False  # True: embeddings are looked up, nothing is computed
+    fusion: bool = False  # whether `long_batch` is there
     dim: int = 0
-    sample_rate: int = 48000        # Hz, of what `audio_batch` gets
-    window_s: float = 10.0          # seconds, of what `audio_batch` gets
+    sample_rate: int = 48000  # Hz, of what `audio_batch` gets
+    window_s: float = 10.0  # seconds, of what `audio_batch` gets
     digest: str = ""
     training_data: str = "Its authors' description of the training data is not known to this package."
-    short: str = "repeatpad"        # audio.FILLINGS: what happens to audio shorter than a window
-    shortest_s: float = 0.0         # with short='keep': audio below this is repeated up to it
-    long_audio: str = "windows"     # audio.POLICIES: what happens to longer audio
-    seed: int = 0                   # of long_audio='random'
-    quantise: bool = False          # samples through 16 bits, as LAION-CLAP does
-    window_mib: float = 40.0        # device memory for one window, measured; decides the batch size
+    short: str = "repeatpad"  # audio.FILLINGS: what happens to audio shorter than a window
+    shortest_s: float = 0.0  # with short='keep': audio below this is repeated up to it
+    long_audio: str = "windows"  # audio.POLICIES: what happens to longer audio
+    seed: int = 0  # of long_audio='random'
+    quantise: bool = False  # samples through 16 bits, as LAION-CLAP does
+    window_mib: float = 40.0  # device memory for one window, measured; decides the batch size
     amp: torch.dtype | None = None  # autocast on CUDA; None = float32 throughout
 
     def __init__(self, device: str | torch.device | None = None):
@@ -85,8 +85,12 @@ class Backend:
 
     # --- what everybody calls ----------------------------------------------------------------------------------
 
-    def embed_audio(self, recordings: Sequence[str | Path | np.ndarray], sample_rate: int | None = None,
-                    batch_size: int | None = None) -> np.ndarray:
+    def embed_audio(
+        self,
+        recordings: Sequence[str | Path | np.ndarray],
+        sample_rate: int | None = None,
+        batch_size: int | None = None,
+    ) -> np.ndarray:
         """Files, or 1-D float arrays at `sample_rate` Hz, -> float32 (n, dim), unit rows, in the same order.
 
         Longer and shorter recordings than a window follow `long_audio` and `short`. Several windows are embedded one
@@ -107,9 +111,9 @@ class Backend:
         size = batch_size or self.text_batch_size()
         rows = np.empty((len(unique), self.dim), np.float32)
         for start in range(0, len(unique), size):
-            batch = unique[start:start + size]
+            batch = unique[start : start + size]
             with self._context():
-                rows[start:start + size] = self._unit(self.text_batch(batch), len(batch))
+                rows[start : start + size] = self._unit(self.text_batch(batch), len(batch))
         return rows[order]
 
     # --- used by the extraction engine -------------------------------------------------------------------------
@@ -129,7 +133,7 @@ class Backend:
         """Recordings at the backend's sample rate -> float32 (n, dim), unit rows. A few batches are in memory."""
         size = batch_size or self.audio_batch_size()
         total: list[np.ndarray] = []
-        waiting: dict[int, list[tuple[int, np.ndarray]]] = {}       # length of the window -> (recording, window)
+        waiting: dict[int, list[tuple[int, np.ndarray]]] = {}  # length of the window -> (recording, window)
 
         def run(length: int) -> None:
             batch = waiting.pop(length)
@@ -150,7 +154,7 @@ class Backend:
                 waiting.setdefault(length, []).append((owner, window))
                 if len(waiting[length]) >= size:
                     run(length)
-            while sum(map(len, waiting.values())) >= 8 * size:      # many lengths (short='keep'): memory stays bounded
+            while sum(map(len, waiting.values())) >= 8 * size:  # many lengths (short='keep'): memory stays bounded
                 run(max(waiting, key=lambda key: len(waiting[key])))
         for length in sorted(waiting):
             run(length)
@@ -158,16 +162,31 @@ class Backend:
 
     def settings(self) -> dict[str, object]:
         """What decides the numbers beside `digest`: part of the key of embeddings."""
-        return {"digest": self.digest, "long_audio": self.long_audio, "short": self.short, "window_s": self.window_s,
-                "sample_rate": self.sample_rate, "quantise": self.quantise,
-                "seed": self.seed if self.long_audio == "random" else None, "device": self.device.type,
-                "dtype": str(self._half() or torch.float32).removeprefix("torch.")}
+        return {
+            "digest": self.digest,
+            "long_audio": self.long_audio,
+            "short": self.short,
+            "window_s": self.window_s,
+            "sample_rate": self.sample_rate,
+            "quantise": self.quantise,
+            "seed": self.seed if self.long_audio == "random" else None,
+            "device": self.device.type,
+            "dtype": str(self._half() or torch.float32).removeprefix("torch."),
+        }
 
     def describe(self) -> dict[str, str]:
         """What notebook 02 shows of the backend."""
-        return {"name": self.name, "dimension": str(self.dim), "sample rate": f"{self.sample_rate} Hz",
-                "window": f"{self.window_s:g} s", "longer audio": self.long_audio, "shorter audio": self.short,
-                "device": str(self.device), "digest": self.digest, "what this CLAP saw in training": self.training_data}
+        return {
+            "name": self.name,
+            "dimension": str(self.dim),
+            "sample rate": f"{self.sample_rate} Hz",
+            "window": f"{self.window_s:g} s",
+            "longer audio": self.long_audio,
+            "shorter audio": self.short,
+            "device": str(self.device),
+            "digest": self.digest,
+            "what this CLAP saw in training": self.training_data,
+        }
 
     def audio_batch_size(self) -> int:
         """Windows a batch, from the free memory of the device (a quarter of it, 1..256; at most 16 on a CPU)."""
@@ -221,15 +240,20 @@ def _unit_rows(rows: np.ndarray, name: str) -> np.ndarray:
     norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] < 1e-12))
     if len(bad):
-        raise BackendError(f"{name} gave an embedding without a direction (NaN, infinite or zero) at row {bad[0]} of "
-                           f"{len(rows)}: its weights or its input are damaged.")
+        raise BackendError(
+            f"{name} gave an embedding without a direction (NaN, infinite or zero) at row {bad[0]} of "
+            f"{len(rows)}: its weights or its input are damaged."
+        )
     return (rows / norms).astype(np.float32)
 
 
 def _fitting(mib: float, device: torch.device, cpu_most: int) -> int:
     try:
-        free = (torch.cuda.mem_get_info(device)[0] if device.type == "cuda"
-                else os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (ValueError, OSError):            # a system that does not tell
+        free = (
+            torch.cuda.mem_get_info(device)[0]
+            if device.type == "cuda"
+            else os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        )
+    except (ValueError, OSError):  # a system that does not tell
         free = 2**31
     return max(1, min(256 if device.type == "cuda" else cpu_most, int(free / 4 / (mib * 2**20))))

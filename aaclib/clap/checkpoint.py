@@ -23,7 +23,7 @@ def load(path: str | Path) -> Any:
 
         try:
             return safetensors.torch.load_file(path)
-        except Exception as error:       # safetensors raises types of its own making for a damaged file
+        except Exception as error:  # safetensors raises types of its own making for a damaged file
             raise CheckpointError(f"{path} is damaged or no safetensors file ({error}).") from error
     return unpickled(path)
 
@@ -36,8 +36,9 @@ def state_dict(content: Any, *keys: str, path: str | Path = "the checkpoint") ->
     if not isinstance(content, Mapping) or not any(isinstance(value, torch.Tensor) for value in content.values()):
         names = [str(key)[:60] for key in list(content)[:8]] if isinstance(content, Mapping) else []
         found = ", ".join(names) or type(content).__name__
-        raise CheckpointError(f"{path}: expected weights by name{', or under ' if keys else ''}"
-                              f"{' or '.join(keys)}; found {found}.")
+        raise CheckpointError(
+            f"{path}: expected weights by name{', or under ' if keys else ''}{' or '.join(keys)}; found {found}."
+        )
     state = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if all(name.startswith("module.") for name in state):
         state = below(state, "module.")
@@ -52,19 +53,25 @@ def below(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Ten
 def text_settings(state: Mapping[str, torch.Tensor]) -> dict[str, int]:
     """The settings of transformers' BertConfig, RobertaConfig or ClapTextConfig that fit a text tower's weights."""
     words = state["embeddings.word_embeddings.weight"]
-    return {"vocab_size": len(words), "hidden_size": words.shape[1],
-            "num_hidden_layers": len({name.split(".")[2] for name in state if name.startswith("encoder.layer.")}),
-            "num_attention_heads": max(1, words.shape[1] // 64),
-            "intermediate_size": len(state["encoder.layer.0.intermediate.dense.weight"]),
-            "max_position_embeddings": len(state["embeddings.position_embeddings.weight"])}
+    return {
+        "vocab_size": len(words),
+        "hidden_size": words.shape[1],
+        "num_hidden_layers": len({name.split(".")[2] for name in state if name.startswith("encoder.layer.")}),
+        "num_attention_heads": max(1, words.shape[1] // 64),
+        "intermediate_size": len(state["encoder.layer.0.intermediate.dense.weight"]),
+        "max_position_embeddings": len(state["embeddings.position_embeddings.weight"]),
+    }
 
 
 def load_strictly(model: torch.nn.Module, state: Mapping[str, torch.Tensor], path: str | Path) -> None:
     """`model.load_state_dict` where every name and shape fits; else CheckpointError naming those that do not."""
     own = model.state_dict()
     missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    shapes = [f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
-              for name in sorted(own.keys() & state.keys()) if own[name].shape != state[name].shape]
+    shapes = [
+        f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in sorted(own.keys() & state.keys())
+        if own[name].shape != state[name].shape
+    ]
     for what, names in (("lacks", missing), ("has unknown", extra), ("has other shapes:", shapes)):
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""

@@ -17,13 +17,22 @@ from aaclib.clap import checkpoint, hub, laion
 from aaclib.clap.base import BackendError
 from aaclib.store import write_json
 
-TOLERANCE = 1e-5           # greatest difference of a coordinate of a unit embedding
+TOLERANCE = 1e-5  # greatest difference of a coordinate of a unit embedding
 DROPPED = r"spectrogram_extractor|logmel_extractor|audio_feats_extractor|attn_mask|tscam_conv|^head\."
-AUDIO_NAMES = ((r"^bn0\.", "batch_norm."), (r"\.norm1\.", ".layernorm_before."), (r"\.norm2\.", ".layernorm_after."),
-               (r"\.attn\.proj\.", ".attention.output.dense."), (r"\.attn\.", ".attention.self."),
-               (r"\.mlp\.fc1\.", ".intermediate.dense."), (r"\.mlp\.fc2\.", ".output.dense."))
-TEXTS = ("a dog barks", "birds",
-         "Rain falls on a tin roof while thunder rolls in the distance, and a car passes by on a wet road.")
+AUDIO_NAMES = (
+    (r"^bn0\.", "batch_norm."),
+    (r"\.norm1\.", ".layernorm_before."),
+    (r"\.norm2\.", ".layernorm_after."),
+    (r"\.attn\.proj\.", ".attention.output.dense."),
+    (r"\.attn\.", ".attention.self."),
+    (r"\.mlp\.fc1\.", ".intermediate.dense."),
+    (r"\.mlp\.fc2\.", ".output.dense."),
+)
+TEXTS = (
+    "a dog barks",
+    "birds",
+    "Rain falls on a tin roof while thunder rolls in the distance, and a car passes by on a wet road.",
+)
 
 
 def htsat(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -57,12 +66,20 @@ def names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def htsat_settings(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """The settings of ClapAudioConfig that fit these (renamed) weights."""
     patch = state["patch_embed.proj.weight"]
-    depths = [1 + max(int(m[1]) for name in state if (m := re.match(rf"layers\.{i}\.blocks\.(\d+)\.", name)))
-              for i in range(4)]
+    depths = [
+        1 + max(int(m[1]) for name in state if (m := re.match(rf"layers\.{i}\.blocks\.(\d+)\.", name)))
+        for i in range(4)
+    ]
     heads = [state[f"layers.{i}.blocks.0.attention.self.relative_position_bias_table"].shape[1] for i in range(4)]
     fusion = any(name.startswith("patch_embed.fusion_model.") for name in state)
-    return {"patch_embeds_hidden_size": len(patch), "hidden_size": 8 * len(patch), "depths": depths,
-            "num_attention_heads": heads, "enable_fusion": fusion, "fusion_type": "aff_2d" if fusion else None}
+    return {
+        "patch_embeds_hidden_size": len(patch),
+        "hidden_size": 8 * len(patch),
+        "depths": depths,
+        "num_attention_heads": heads,
+        "enable_fusion": fusion,
+        "fusion_type": "aff_2d" if fusion else None,
+    }
 
 
 def convert(src: str | Path, dst: str | Path, tokenizer: str = "roberta-base", check: bool = True) -> dict[str, Any]:
@@ -94,8 +111,12 @@ def convert(src: str | Path, dst: str | Path, tokenizer: str = "roberta-base", c
         truncation = "fusion" if form.fusion else "rand_trunc"
         ClapFeatureExtractor(frequency_min=50, truncation=truncation).save_pretrained(part)
         hub.tokenizer(tokenizer, text["vocab_size"]).save_pretrained(part)
-        report = {"source": path.name, "architecture": form.audio, "fusion": form.fusion,
-                  "parameters": sum(p.numel() for p in model.parameters())}
+        report = {
+            "source": path.name,
+            "architecture": form.audio,
+            "fusion": form.fusion,
+            "parameters": sum(p.numel() for p in model.parameters()),
+        }
         report |= parity(str(part), str(path), tokenizer) if check else {"compared": False}
         write_json(part / "parity.json", report)
         if not report.get("equal", True):
@@ -113,8 +134,15 @@ def parity(folder: str, source: str, tokenizer: str = "roberta-base") -> dict[st
 
     one, other = clap.load(f"hf:{folder}", "cpu"), clap.load(f"laion:{source}", "cpu", tokenizer=tokenizer)
     sounds = signals()
-    audio = {name: float(np.abs(a - b).max()) for name, a, b in zip(
-        sounds, one.embed_audio([*sounds.values()], 48000), other.embed_audio([*sounds.values()], 48000), strict=True)}
+    audio = {
+        name: float(np.abs(a - b).max())
+        for name, a, b in zip(
+            sounds,
+            one.embed_audio([*sounds.values()], 48000),
+            other.embed_audio([*sounds.values()], 48000),
+            strict=True,
+        )
+    }
     text = float(np.abs(one.embed_text(TEXTS) - other.embed_text(TEXTS)).max())
     return {"compared": True, "audio": audio, "text": text, "equal": max(text, *audio.values()) <= TOLERANCE}
 
@@ -128,8 +156,13 @@ def signals(rate: int = 48000) -> dict[str, np.ndarray]:
         noise = rng.standard_normal(len(time)) * (0.2 + 0.2 * np.sin(2 * np.pi * 0.7 * time))
         return (0.3 * noise + 0.3 * np.sin(2 * np.pi * (300 + 90 * time) * time)).clip(-1, 1).astype(np.float32)
 
-    return {"10 s": sound(10), "3 s": sound(3), "25 s": sound(25), "silence": np.zeros(rate * 5, np.float32),
-            "-60 dB": sound(10) * np.float32(1e-3)}
+    return {
+        "10 s": sound(10),
+        "3 s": sound(3),
+        "25 s": sound(25),
+        "silence": np.zeros(rate * 5, np.float32),
+        "-60 dB": sound(10) * np.float32(1e-3),
+    }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,8 +174,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     report = convert(args.source, args.folder, args.tokenizer, not args.no_check)
-    print(f"{report['source']}: {report['architecture']}, {'fusion, ' * report['fusion']}{report['parameters']:,} "
-          f"parameters, written to {args.folder}. Use it as clap.backend=hf:{args.folder}")
+    print(
+        f"{report['source']}: {report['architecture']}, {'fusion, ' * report['fusion']}{report['parameters']:,} "
+        f"parameters, written to {args.folder}. Use it as clap.backend=hf:{args.folder}"
+    )
     if report["compared"]:
         worst = max(report["text"], *report["audio"].values())
         print(f"Compared with laion-clap: unit embeddings differ by {worst:.1e} at most (allowed {TOLERANCE:.0e}).")

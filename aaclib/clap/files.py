@@ -11,7 +11,7 @@ from aaclib.names import printable
 from aaclib.paths import cache_dir
 from aaclib.sums import file_digest
 
-CHUNK = 256                # files whose digests are remembered together
+CHUNK = 256  # files whose digests are remembered together
 
 
 def digests(paths: Iterable[str | Path], table: Path | None = None) -> list[str]:
@@ -20,7 +20,7 @@ def digests(paths: Iterable[str | Path], table: Path | None = None) -> list[str]
     `table`: the SQLite file that remembers them, by default `file-digests.sqlite` in the cache folder.
     """
     paths, cache = list(map(Path, paths)), Cache.at(table or cache_dir() / "file-digests.sqlite")
-    return [one for i in range(0, len(paths), CHUNK) for one in _digests(paths[i:i + CHUNK], cache)]
+    return [one for i in range(0, len(paths), CHUNK) for one in _digests(paths[i : i + CHUNK], cache)]
 
 
 def _digests(paths: list[Path], cache: Cache) -> list[str]:

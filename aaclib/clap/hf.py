@@ -19,8 +19,15 @@ from aaclib.clap import checkpoint, hub
 from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.mel import LogMel, fused
 
-LAION = {"sampling_rate": 48000, "feature_size": 64, "fft_window_size": 1024, "hop_length": 480, "max_length_s": 10,
-         "frequency_max": 14000, "top_db": None}
+LAION = {
+    "sampling_rate": 48000,
+    "feature_size": 64,
+    "fft_window_size": 1024,
+    "hop_length": 480,
+    "max_length_s": 10,
+    "frequency_max": 14000,
+    "top_db": None,
+}
 ENFORCED = {"frequency_min": 50, "padding": "repeatpad"}
 LAYER_NORM_EPS = 1e-5
 
@@ -29,9 +36,11 @@ class LaionModel(Backend):
     """A model of LAION, whichever package runs it. A subclass sets `mel` and implements `mel_batch`."""
 
     mel: LogMel
-    training_data = ("LAION's description: LAION-Audio-630K, and for some checkpoints AudioSet, music or speech. Its "
-                     "authors chose checkpoints by their scores on Clotho and AudioCaps; whether these were training "
-                     "data is unanswered (github.com/LAION-AI/CLAP).")
+    training_data = (
+        "LAION's description: LAION-Audio-630K, and for some checkpoints AudioSet, music or speech. Its "
+        "authors chose checkpoints by their scores on Clotho and AudioCaps; whether these were training "
+        "data is unanswered (github.com/LAION-AI/CLAP)."
+    )
 
     def mel_batch(self, mel: torch.Tensor, longer: torch.Tensor) -> torch.Tensor:
         """(B, 1, frames, mels), or (B, 4, frames, mels) for fusion, and (B, 1) bool: fused from more -> (B, dim)."""
@@ -39,7 +48,7 @@ class LaionModel(Backend):
 
     def audio_batch(self, waves: torch.Tensor) -> torch.Tensor:
         mel = self.mel(waves)[:, None]
-        if self.fusion:      # four times the same; transformers' extractor would call a random one of them long
+        if self.fusion:  # four times the same; transformers' extractor would call a random one of them long
             mel = mel.expand(-1, 4, -1, -1)
         return self.mel_batch(mel, torch.zeros(len(mel), 1, dtype=torch.bool, device=self.device))
 
@@ -48,8 +57,9 @@ class LaionModel(Backend):
             return super().long_batch(waves)
         frames = round(self.window_s * self.sample_rate) // self.mel.hop + 1
         pairs = [fused(self.mel(torch.from_numpy(wave).to(self.device)[None])[0], frames) for wave in waves]
-        return self.mel_batch(torch.stack([mel for mel, _ in pairs]),
-                              torch.tensor([[longer] for _, longer in pairs], device=self.device))
+        return self.mel_batch(
+            torch.stack([mel for mel, _ in pairs]), torch.tensor([[longer] for _, longer in pairs], device=self.device)
+        )
 
 
 class HFClap(LaionModel):
@@ -73,21 +83,30 @@ class HFClap(LaionModel):
         self.short = "zero" if self.front["padding"] == "pad" else self.front["padding"]
         if self.front["top_db"] is not None:
             raise BackendError(f"{self.name}: a feature extractor with top_db is not supported.")
-        self.mel = LogMel(self.sample_rate, self.front["fft_window_size"], self.front["hop_length"],
-                          self.front["feature_size"], self.front["frequency_min"], self.front["frequency_max"],
-                          "htk" if self.fusion else "slaney").to(self.device)
+        self.mel = LogMel(
+            self.sample_rate,
+            self.front["fft_window_size"],
+            self.front["hop_length"],
+            self.front["feature_size"],
+            self.front["frequency_min"],
+            self.front["frequency_max"],
+            "htk" if self.fusion else "slaney",
+        ).to(self.device)
         eps = sorted({norm.eps for norm in self._norms()})
-        self.digest = checkpoint.digest(self.model.state_dict(), self.front, eps, tokens, self.fusion,
-                                        sorted(self.tokenizer.get_vocab().items()))
+        self.digest = checkpoint.digest(
+            self.model.state_dict(), self.front, eps, tokens, self.fusion, sorted(self.tokenizer.get_vocab().items())
+        )
 
     def _enforce(self) -> list[str]:
         """Brings the three settings to what the weights were trained with; another one that differs is an error."""
         wrong = {key: self.front[key] for key, value in LAION.items() if self.front[key] != value}
         if wrong:
             right = {key: LAION[key] for key in wrong}
-            raise BackendError(f"{self.name} has a feature extractor with {wrong}, but LAION's weights were trained "
-                               f"with {right}. Put that into its preprocessor_config.json; or, if these weights were "
-                               f"trained otherwise, load '{self.name}?settings=own'.")
+            raise BackendError(
+                f"{self.name} has a feature extractor with {wrong}, but LAION's weights were trained "
+                f"with {right}. Put that into its preprocessor_config.json; or, if these weights were "
+                f"trained otherwise, load '{self.name}?settings=own'."
+            )
         notes = []
         for key, value in ENFORCED.items():
             if self.front[key] != value:

@@ -25,14 +25,18 @@ def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
         try:
             return load(str(local), local_files_only=True)
         except UNLOADABLE as error:
-            raise BackendError(f"The folder {local} does not hold {what}: {_first(error)}. It has: "
-                               f"{', '.join(sorted(p.name for p in local.iterdir())) or 'nothing'}.") from error
+            raise BackendError(
+                f"The folder {local} does not hold {what}: {_first(error)}. It has: "
+                f"{', '.join(sorted(p.name for p in local.iterdir())) or 'nothing'}."
+            ) from error
     try:
         return load(name, local_files_only=True)
     except UNLOADABLE as error:
         cause, why = error, "The hub is switched off here (HF_HUB_OFFLINE)."
-    if not any(os.environ.get(switch, "").lower() in ("1", "true", "yes", "on")
-               for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")):
+    if not any(
+        os.environ.get(switch, "").lower() in ("1", "true", "yes", "on")
+        for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    ):
         try:
             return load(name, local_files_only=False)
         except UNLOADABLE as error:
@@ -42,15 +46,18 @@ def fetch(load: Callable[..., Any], name: str, what: str) -> Any:
         f"Missing: {what} of '{name}'. It is neither a folder here nor in the Hugging Face cache ({cache}). {why} "
         f"Where there is a network, run `hf download {name}` and copy {cache}/models--{name.replace('/', '--')} here "
         f"to the same place; or run `hf download {name} --local-dir FOLDER`, copy the folder and name it instead of "
-        "the id.") from cause
+        "the id."
+    ) from cause
 
 
 def tokenizer(name: str, vocabulary: int) -> Any:
     """The tokenizer of `name`, checked: with files missing, transformers may hand out one that knows five tokens."""
     result = fetch(functools.partial(pretrained.load, "AutoTokenizer"), name, "the tokenizer files")
     if not vocabulary / 2 <= len(result) <= vocabulary:
-        raise BackendError(f"The tokenizer of '{name}' knows {len(result)} tokens, the model {vocabulary}: its "
-                           "files (tokenizer.json, or vocab.json and merges.txt) are missing or another model's.")
+        raise BackendError(
+            f"The tokenizer of '{name}' knows {len(result)} tokens, the model {vocabulary}: its "
+            "files (tokenizer.json, or vocab.json and merges.txt) are missing or another model's."
+        )
     return result
 
 

@@ -28,10 +28,16 @@ from aaclib.clap.mel import LogMel
 from aaclib.paths import home_path, raw_dir
 
 REPOSITORY = "lukewys/laion_clap"
-NAMES = ("630k-best", "630k-audioset-best", "630k-fusion-best", "630k-audioset-fusion-best",
-         "music_audioset_epoch_15_esc_90.14", "music_speech_epoch_15_esc_89.25",
-         "music_speech_audioset_epoch_15_esc_89.98")
-AUDIO = {96: "HTSAT-tiny", 128: "HTSAT-base", 256: "HTSAT-large"}     # width of the first stage -> the package's name
+NAMES = (
+    "630k-best",
+    "630k-audioset-best",
+    "630k-fusion-best",
+    "630k-audioset-fusion-best",
+    "music_audioset_epoch_15_esc_90.14",
+    "music_speech_epoch_15_esc_89.25",
+    "music_speech_audioset_epoch_15_esc_89.98",
+)
+AUDIO = {96: "HTSAT-tiny", 128: "HTSAT-base", 256: "HTSAT-large"}  # width of the first stage -> the package's name
 
 
 class LaionClap(LaionModel):
@@ -49,7 +55,7 @@ class LaionClap(LaionModel):
         checkpoint.load_strictly(self.model, state, path)
         self.model = self.model.to(self.device).eval()
         self.mel = LogMel(48000, 1024, 480, 64, 50, 14000, "htk" if self.fusion else "slaney").to(self.device)
-        if not self.fusion:         # the same numbers as the package's front end, at a third of the time
+        if not self.fusion:  # the same numbers as the package's front end, at a third of the time
             self.model.audio_branch.spectrogram_extractor = torch.nn.Identity()
             self.model.audio_branch.logmel_extractor = torch.nn.Identity()
         self.digest = checkpoint.digest(state, sorted(self.tokenizer.get_vocab().items()), self.fusion)
@@ -91,8 +97,10 @@ def architecture(state: Mapping[str, torch.Tensor], path: str | Path) -> SimpleN
         raise BackendError(f"{path} has a PANN audio tower; only HTSAT is supported. Convert it with its own package.")
     patch = state.get("audio_branch.patch_embed.proj.weight")
     if patch is None or "text_projection.0.weight" not in state:
-        raise BackendError(f"{path} is no LAION-CLAP checkpoint: it has no audio_branch.patch_embed and "
-                           f"text_projection. Its first names: {', '.join(sorted(state)[:4])}.")
+        raise BackendError(
+            f"{path} is no LAION-CLAP checkpoint: it has no audio_branch.patch_embed and "
+            f"text_projection. Its first names: {', '.join(sorted(state)[:4])}."
+        )
     if len(patch) not in AUDIO:
         raise BackendError(f"{path} has an HTSAT audio tower of width {len(patch)}; known are {AUDIO}.")
     places = state.get("text_branch.embeddings.position_embeddings.weight")
@@ -113,10 +121,18 @@ def build(form: SimpleNamespace, state: Mapping[str, torch.Tensor]) -> torch.nn.
     text = checkpoint.text_settings(checkpoint.below(state, "text_branch."))
     random = RobertaModel(RobertaConfig(**text, type_vocab_size=1, layer_norm_eps=1e-5))
     create = package().create_model
-    with (mock.patch.object(RobertaModel, "from_pretrained", lambda *args, **options: random),
-          contextlib.redirect_stdout(io.StringIO())):
-        model, _ = create(form.audio, "roberta", precision="fp32", device=torch.device("cpu"),
-                          enable_fusion=form.fusion, fusion_type="aff_2d" if form.fusion else "None")
+    with (
+        mock.patch.object(RobertaModel, "from_pretrained", lambda *args, **options: random),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        model, _ = create(
+            form.audio,
+            "roberta",
+            precision="fp32",
+            device=torch.device("cpu"),
+            enable_fusion=form.fusion,
+            fusion_type="aff_2d" if form.fusion else "None",
+        )
     return model
 
 
@@ -128,9 +144,11 @@ def package() -> Any:
         try:
             importlib.import_module("laion_clap")
         except ImportError as error:
-            raise BackendError(f"The package laion-clap cannot be imported ({error}). Install it with `pip install "
-                               "laion-clap==1.1.7 torchvision`, or convert the checkpoint once where it is installed "
-                               "(aaclib convert) and load it as hf:FOLDER.") from error
+            raise BackendError(
+                f"The package laion-clap cannot be imported ({error}). Install it with `pip install "
+                "laion-clap==1.1.7 torchvision`, or convert the checkpoint once where it is installed "
+                "(aaclib convert) and load it as hf:FOLDER."
+            ) from error
     return sys.modules["clap_module"]
 
 

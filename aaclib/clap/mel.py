@@ -25,10 +25,17 @@ class LogMel(torch.nn.Module):
         super().__init__()
         import librosa
 
-        filters = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=mels, fmin=f_min, fmax=f_max,
-                                      htk=scale == "htk", norm=None if scale == "htk" else "slaney")
+        filters = librosa.filters.mel(
+            sr=sample_rate,
+            n_fft=n_fft,
+            n_mels=mels,
+            fmin=f_min,
+            fmax=f_max,
+            htk=scale == "htk",
+            norm=None if scale == "htk" else "slaney",
+        )
         self.hop = hop
-        self.register_buffer("filters", torch.from_numpy(filters.T.copy()), persistent=False)      # (bins, mels)
+        self.register_buffer("filters", torch.from_numpy(filters.T.copy()), persistent=False)  # (bins, mels)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
@@ -50,4 +57,4 @@ def fused(mel: torch.Tensor, frames: int) -> tuple[torch.Tensor, bool]:
     thirds = np.array_split(np.arange(total - frames + 1), 3)
     starts = [int(third[len(third) // 2]) if len(third) else 0 for third in thirds]
     small = torch.nn.functional.interpolate(mel[None, None], (frames, mel.shape[1]), mode="bilinear")
-    return torch.stack([small[0, 0], *(mel[start:start + frames] for start in starts)]), True
+    return torch.stack([small[0, 0], *(mel[start : start + frames] for start in starts)]), True

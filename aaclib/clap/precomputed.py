@@ -39,8 +39,10 @@ class Precomputed(Backend):
         self.audio, self.audio_rows = self._side("audio", ("audio_ids", "ids"))
         self.text, self.text_rows = self._side("text", ("captions", "text_ids"))
         if self.audio.shape[1] != self.text.shape[1]:
-            raise BackendError(f"{self.folder}: audio has {self.audio.shape[1]} dimensions, text {self.text.shape[1]}. "
-                               "Both must come from one model.")
+            raise BackendError(
+                f"{self.folder}: audio has {self.audio.shape[1]} dimensions, text {self.text.shape[1]}. "
+                "Both must come from one model."
+            )
         self.dim = self.audio.shape[1]
         about = self.folder / "about.json"
         facts = json.loads(about.read_text()) if about.is_file() else {}
@@ -48,8 +50,9 @@ class Precomputed(Backend):
         self.training_data = facts.get("training_data", self.training_data)
         self.digest = digest([file_digest(path) for path in sorted(self.folder.iterdir()) if path.is_file()])
 
-    def embed_audio(self, recordings: Sequence[str | Path], sample_rate: int | None = None,
-                    batch_size: int | None = None) -> np.ndarray:
+    def embed_audio(
+        self, recordings: Sequence[str | Path], sample_rate: int | None = None, batch_size: int | None = None
+    ) -> np.ndarray:
         """The rows of these files, found by path as given, file name, or file name without its ending.
         BackendError lists those that have none."""
         return self._rows(self.audio, self.audio_rows, [_keys(item) for item in recordings], "recordings", "audio_ids")
@@ -61,32 +64,45 @@ class Precomputed(Backend):
     def _side(self, side: str, id_names: tuple[str, ...]) -> tuple[np.ndarray, dict[str, int]]:
         rows, ids = _read_rows(self.folder, side), _read_ids(self.folder, id_names)
         if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating) or not rows.size:
-            raise BackendError(f"{self.folder}/{side}: expected (n, d) floating-point numbers, found {rows.dtype} of "
-                               f"shape {rows.shape}.")
+            raise BackendError(
+                f"{self.folder}/{side}: expected (n, d) floating-point numbers, found {rows.dtype} of "
+                f"shape {rows.shape}."
+            )
         if len(ids) != len(rows):
             raise BackendError(f"{self.folder}: {len(rows)} rows in {side}, but {len(ids)} ids in {id_names[0]}.")
-        norms = np.concatenate([np.linalg.norm(np.asarray(rows[start:start + 65536], np.float64), axis=1)
-                                for start in range(0, len(rows), 65536)])
-        bad = np.flatnonzero(~(np.abs(norms - 1) <= NORM_TOLERANCE))       # NaN counts as bad
+        norms = np.concatenate(
+            [
+                np.linalg.norm(np.asarray(rows[start : start + 65536], np.float64), axis=1)
+                for start in range(0, len(rows), 65536)
+            ]
+        )
+        bad = np.flatnonzero(~(np.abs(norms - 1) <= NORM_TOLERANCE))  # NaN counts as bad
         if bad.size:
-            raise BackendError(f"{self.folder}/{side}: {bad.size} of {len(rows)} rows are not of length 1, first "
-                               f"row {bad[0]} ({ids[bad[0]]!r}) with {norms[bad[0]]:.4g}. Normalise them: x / |x|.")
+            raise BackendError(
+                f"{self.folder}/{side}: {bad.size} of {len(rows)} rows are not of length 1, first "
+                f"row {bad[0]} ({ids[bad[0]]!r}) with {norms[bad[0]]:.4g}. Normalise them: x / |x|."
+            )
         place: dict[str, int] = {}
         for i, name in enumerate(ids):
             if name in place and not np.array_equal(rows[place[name]], rows[i]):
-                raise BackendError(f"{self.folder}: {name!r} stands twice in {id_names[0]}, with different embeddings "
-                                   f"(rows {place[name]} and {i}).")
+                raise BackendError(
+                    f"{self.folder}: {name!r} stands twice in {id_names[0]}, with different embeddings "
+                    f"(rows {place[name]} and {i})."
+                )
             place.setdefault(name, i)
         return rows, place
 
-    def _rows(self, rows: np.ndarray, place: dict[str, int], wanted: list[list[str]], what: str,
-              file: str) -> np.ndarray:
+    def _rows(
+        self, rows: np.ndarray, place: dict[str, int], wanted: list[list[str]], what: str, file: str
+    ) -> np.ndarray:
         found = [next((place[key] for key in keys if key in place), None) for keys in wanted]
         lost = [keys[0] for keys, row in zip(wanted, found, strict=True) if row is None]
         if lost:
             more = f", and {len(lost) - 5} more" if len(lost) > 5 else ""
-            raise BackendError(f"{self.folder}: {len(lost)} of {len(wanted)} {what} have no embedding: "
-                               f"{'; '.join(map(repr, lost[:5]))}{more}. Compute them and add them to {file}.")
+            raise BackendError(
+                f"{self.folder}: {len(lost)} of {len(wanted)} {what} have no embedding: "
+                f"{'; '.join(map(repr, lost[:5]))}{more}. Compute them and add them to {file}."
+            )
         picked = np.asarray(rows[np.array(found, dtype=np.int64)], np.float64) if found else np.empty((0, self.dim))
         return (picked / np.linalg.norm(picked, axis=1, keepdims=True)).astype(np.float32)
 

@@ -27,7 +27,7 @@ from aaclib.store import Artefact, Store, digest, write_bytes, write_json
 from aaclib.sums import file_digest
 
 WEIGHTS, CARD, HISTORY = "model.safetensors", "model.json", "history.json"
-FORMAT = 1                 # of the card; a reader that does not know it says so
+FORMAT = 1  # of the card; a reader that does not know it says so
 
 
 class TinyClap(Backend):
@@ -48,8 +48,9 @@ class TinyClap(Backend):
         try:
             self.net.load_state_dict(load_file(folder / WEIGHTS))
         except (SafetensorError, RuntimeError) as error:
-            raise BackendError(f"{folder / WEIGHTS} does not fit {CARD} or is damaged ({error}). "
-                               "Train it again.") from error
+            raise BackendError(
+                f"{folder / WEIGHTS} does not fit {CARD} or is damaged ({error}). Train it again."
+            ) from error
         self.net.to(self.device, memory_format=torch.channels_last).eval()
         self.name, self.dim, self.window_s = "tiny", shape.width, float(card["window_s"])
         self.training_data = card["training_data"]
@@ -65,8 +66,14 @@ class TinyClap(Backend):
         return self.net.text(*(x.to(self.device) for x in self.words.encode(texts)))
 
 
-def train(split: Split, settings: Clap | None = None, seed: int = 0, store: Store | None = None,
-          device: str | torch.device | None = None, **options: Any) -> Artefact:
+def train(
+    split: Split,
+    settings: Clap | None = None,
+    seed: int = 0,
+    store: Store | None = None,
+    device: str | torch.device | None = None,
+    **options: Any,
+) -> Artefact:
     """Trains a tiny CLAP on the pairs of `split` (asked for with audio) or finds it in the store.
 
     settings: `config.clap`; options: fields of tiny_training.Recipe, for experiments. The same split, settings and seed
@@ -80,12 +87,22 @@ def train(split: Split, settings: Clap | None = None, seed: int = 0, store: Stor
     clips = [clip for clip in split.clips if clip.captions]
     silent = [clip.id for clip in clips if clip.audio is None]
     if len(clips) < 2 or silent:
-        raise DatasetError(f"{split.dataset}, {split.name}: training needs two clips or more with captions and audio; "
-                           f"{len(clips)} have captions, {len(silent)} of these no audio (first: {silent[:1]}).")
-    key = {"data": split.digest, "audio": digest([clip.audio.stat().st_size for clip in clips]), "seed": seed,
-           "temperature": "learned" if settings.learn_temperature else settings.temperature, "epochs": settings.epochs,
-           "lr": settings.lr, "batch": settings.train_batch, "recipe": recipe, "device": device.type,
-           "threads": settings.train_threads}
+        raise DatasetError(
+            f"{split.dataset}, {split.name}: training needs two clips or more with captions and audio; "
+            f"{len(clips)} have captions, {len(silent)} of these no audio (first: {silent[:1]})."
+        )
+    key = {
+        "data": split.digest,
+        "audio": digest([clip.audio.stat().st_size for clip in clips]),
+        "seed": seed,
+        "temperature": "learned" if settings.learn_temperature else settings.temperature,
+        "epochs": settings.epochs,
+        "lr": settings.lr,
+        "batch": settings.train_batch,
+        "recipe": recipe,
+        "device": device.type,
+        "threads": settings.train_threads,
+    }
 
     def build(folder: Path) -> dict[str, Any]:
         streams = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
@@ -99,15 +116,24 @@ def save_model(folder: Path, net: TinyNet, words: Words, window_s: float, traini
     """Weights as safetensors, everything else as JSON, each written whole or not at all."""
     weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     write_bytes(folder / WEIGHTS, save(weights))
-    write_json(folder / CARD, {"format": FORMAT, "shape": asdict(net.shape), "vocabulary": words.vocabulary,
-                               "window_s": window_s, "training_data": training_data})
+    write_json(
+        folder / CARD,
+        {
+            "format": FORMAT,
+            "shape": asdict(net.shape),
+            "vocabulary": words.vocabulary,
+            "window_s": window_s,
+            "training_data": training_data,
+        },
+    )
 
 
 def _card(folder: Path) -> dict[str, Any]:
     path = folder / CARD
     if not path.is_file() or not (folder / WEIGHTS).is_file():
-        raise BackendError(f"{folder} holds no tiny CLAP: {CARD} and {WEIGHTS} are needed. "
-                           "Train one with aaclib.clap.tiny.train.")
+        raise BackendError(
+            f"{folder} holds no tiny CLAP: {CARD} and {WEIGHTS} are needed. Train one with aaclib.clap.tiny.train."
+        )
     try:
         card = json.loads(path.read_text())
     except json.JSONDecodeError as error:

@@ -13,19 +13,19 @@ from aaclib.clap.mel import power
 from aaclib.clap.tiny_words import BUCKETS
 
 SAMPLE_RATE = 16_000
-FLOOR = 1e-7               # mel power added before the logarithm: 70 dB below full scale, above the noise of 16 bits
+FLOOR = 1e-7  # mel power added before the logarithm: 70 dB below full scale, above the noise of 16 bits
 
 
 @dataclass(frozen=True)
 class Shape:
     """What the network looks like; kept beside the weights. Widths in channels, depths in layers."""
 
-    width: int = 128                              # of both towers' transformers and of the joint space
-    words: int = 1                                # rows of the words' table, padding included
+    width: int = 128  # of both towers' transformers and of the joint space
+    words: int = 1  # rows of the words' table, padding included
     n_fft: int = 1024
-    hop: int = 320                                # 20 ms
+    hop: int = 320  # 20 ms
     mels: int = 64
-    stem: tuple[int, int] = (4, 8)                # (mels, frames) that one patch covers
+    stem: tuple[int, int] = (4, 8)  # (mels, frames) that one patch covers
     channels: tuple[int, ...] = (32, 64, 128)
     blocks: tuple[int, ...] = (0, 1, 1)
     audio_layers: int = 1
@@ -80,8 +80,9 @@ class Block(nn.Module):
 
 
 def _layers(shape: Shape, depth: int) -> nn.TransformerEncoder:
-    layer = nn.TransformerEncoderLayer(shape.width, shape.heads, 4 * shape.width, shape.dropout, "gelu",
-                                       batch_first=True, norm_first=True)
+    layer = nn.TransformerEncoderLayer(
+        shape.width, shape.heads, 4 * shape.width, shape.dropout, "gelu", batch_first=True, norm_first=True
+    )
     # dropout where a sublayer joins the residual stream, as it is cheap there: random numbers for the inner
     # activations and the attention cost a third of the training on a CPU, and keep the fused attention away
     layer.dropout.p = layer.self_attn.dropout = 0.0
@@ -91,7 +92,8 @@ def _layers(shape: Shape, depth: int) -> nn.TransformerEncoder:
 def positions(length: int, width: int, device: torch.device) -> Tensor:
     """(length, width) sinusoids, so that any length works. Vaswani et al., https://arxiv.org/abs/1706.03762."""
     angle = torch.arange(length, device=device)[:, None] * torch.exp(
-        torch.arange(0, width, 2, device=device) * (-math.log(10_000.0) / width))
+        torch.arange(0, width, 2, device=device) * (-math.log(10_000.0) / width)
+    )
     return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)
 
 
@@ -103,8 +105,11 @@ class AudioTower(nn.Module):
         steps: list[nn.Module] = [nn.Conv2d(1, shape.channels[0], shape.stem, stride=shape.stem)]
         for i, (channels, blocks) in enumerate(zip(shape.channels, shape.blocks, strict=True)):
             if i:
-                steps += [nn.BatchNorm2d(shape.channels[i - 1]), nn.ReLU(),
-                          nn.Conv2d(shape.channels[i - 1], channels, 2, stride=2)]
+                steps += [
+                    nn.BatchNorm2d(shape.channels[i - 1]),
+                    nn.ReLU(),
+                    nn.Conv2d(shape.channels[i - 1], channels, 2, stride=2),
+                ]
             steps += [Block(channels) for _ in range(blocks)]
         steps += [nn.BatchNorm2d(shape.channels[-1]), nn.ReLU()]
         self.body = nn.Sequential(*steps)
@@ -115,8 +120,8 @@ class AudioTower(nn.Module):
         self.out = nn.Linear(2 * shape.width, shape.width)
 
     def forward(self, mel: Tensor) -> Tensor:
-        x = self.body(mel[:, None])                                                # (B, C, bands, T)
-        x = self.join(self.drop(x.permute(0, 3, 1, 2).flatten(2)))                 # (B, T, width)
+        x = self.body(mel[:, None])  # (B, C, bands, T)
+        x = self.join(self.drop(x.permute(0, 3, 1, 2).flatten(2)))  # (B, T, width)
         x = self.layers(x + positions(x.shape[1], x.shape[2], x.device))
         return self.out(torch.cat([x.mean(1), x.amax(1)], dim=1))
 
@@ -138,11 +143,11 @@ class TextTower(nn.Module):
             self.grams.weight[0].zero_()
 
     def forward(self, position: Tensor, own: Tensor, grams: Tensor) -> Tensor:
-        rows = self.words(own)                                                     # (W, width)
-        if self.training and self.word_dropout:                                    # n-grams must learn to stand alone
+        rows = self.words(own)  # (W, width)
+        if self.training and self.word_dropout:  # n-grams must learn to stand alone
             rows = rows * (torch.rand(len(rows), 1, device=rows.device) >= self.word_dropout)
         # a lookup, not an index: on several CPU threads an index adds its gradients up in whatever order they come
-        x = F.embedding(position, rows + self.grams(grams))                        # (B, T, width)
+        x = F.embedding(position, rows + self.grams(grams))  # (B, T, width)
         padding = position == 0
         x = self.layers(x + positions(x.shape[1], x.shape[2], x.device), src_key_padding_mask=padding)
         real = ~padding[:, :, None]

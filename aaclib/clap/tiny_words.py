@@ -19,10 +19,10 @@ import torch
 from aaclib.text import MARKS, NORMALISE
 
 WORD = re.compile(rf"[\w{MARKS}]+(?:'[\w{MARKS}]+)?")
-PAD = UNKNOWN = 0          # row 0 of the words' table is zero: padding, and the own row of an unknown word
-BUCKETS = 4096             # rows of the n-grams' table; row 0 of it is padding
-MAX_NGRAMS = 24            # of a word; a longer word keeps its first ones
-MAX_WORDS = 64             # of a caption
+PAD = UNKNOWN = 0  # row 0 of the words' table is zero: padding, and the own row of an unknown word
+BUCKETS = 4096  # rows of the n-grams' table; row 0 of it is padding
+MAX_NGRAMS = 24  # of a word; a longer word keeps its first ones
+MAX_WORDS = 64  # of a caption
 
 
 def split(caption: str) -> list[str]:
@@ -34,7 +34,7 @@ def split(caption: str) -> list[str]:
 def ngrams(word: str) -> list[int]:
     """The rows of a word's n-grams (3 to 5 characters of `<word>`), 1 to BUCKETS - 1: the same in every process."""
     text = f"<{word}>"
-    pieces = [text[i:i + n] for n in (3, 4, 5) for i in range(len(text) - n + 1)]
+    pieces = [text[i : i + n] for n in (3, 4, 5) for i in range(len(text) - n + 1)]
     return [1 + zlib.crc32(piece.encode()) % (BUCKETS - 1) for piece in (pieces or [text])[:MAX_NGRAMS]]
 
 
@@ -68,10 +68,10 @@ class Words:
         distinct = {word: i for i, word in enumerate(dict.fromkeys(w for words in split_up for w in words), start=1)}
         position = torch.zeros(len(captions), max(map(len, split_up)), dtype=torch.long)
         for row, words in enumerate(split_up):
-            position[row, :len(words)] = torch.tensor([distinct[w] for w in words])
+            position[row, : len(words)] = torch.tensor([distinct[w] for w in words])
         own = torch.tensor([PAD, *(self.rows.get(word, UNKNOWN) for word in distinct)])
         found = [[], *map(ngrams, distinct)]
         grams = torch.zeros(len(found), max(map(len, found)), dtype=torch.long)
         for row, pieces in enumerate(found):
-            grams[row, :len(pieces)] = torch.tensor(pieces, dtype=torch.long)
+            grams[row, : len(pieces)] = torch.tensor(pieces, dtype=torch.long)
         return position, own, grams

@@ -23,11 +23,21 @@ import torch
 
 from aaclib.clap.base import BackendError
 
-DTYPES = {"FloatStorage": torch.float32, "DoubleStorage": torch.float64, "HalfStorage": torch.float16,
-          "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
-          "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
-          "ComplexFloatStorage": torch.complex64, "ComplexDoubleStorage": torch.complex128}
-MAGIC = 0x1950A86A20F9469CFC6C         # a file of the layout before PyTorch 1.6 begins with it
+DTYPES = {
+    "FloatStorage": torch.float32,
+    "DoubleStorage": torch.float64,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+    "ComplexFloatStorage": torch.complex64,
+    "ComplexDoubleStorage": torch.complex128,
+}
+MAGIC = 0x1950A86A20F9469CFC6C  # a file of the layout before PyTorch 1.6 begins with it
 
 
 class CheckpointError(BackendError):
@@ -38,13 +48,28 @@ def unpickled(path: Path) -> Any:
     """What the file holds, tensors on the CPU. Raises CheckpointError."""
     try:
         return _zip(path) if zipfile.is_zipfile(path) else _old_layout(path)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, LookupError, TypeError, ValueError, RuntimeError,
-            AttributeError, ArithmeticError, AssertionError, MemoryError, OSError, struct.error) as error:
-        if isinstance(error, CheckpointError) or getattr(error, "filename", None):       # one may not be opened
+    except (
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+        MemoryError,
+        OSError,
+        struct.error,
+    ) as error:
+        if isinstance(error, CheckpointError) or getattr(error, "filename", None):  # one may not be opened
             raise
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise CheckpointError(f"{path} is damaged or no PyTorch checkpoint ({reason}). Compare its size with the "
-                              "original's and fetch it again.") from error
+        raise CheckpointError(
+            f"{path} is damaged or no PyTorch checkpoint ({reason}). Compare its size with the "
+            "original's and fetch it again."
+        ) from error
 
 
 # ---- the files -------------------------------------------------------------------------------------------------------
@@ -65,8 +90,10 @@ def _zip(path: Path) -> Any:
 def _stored(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
     """A member as it lies in the file: PyTorch compresses none, and a compressed one may be a thousand times larger."""
     if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
-        raise CheckpointError(f"{path} was refused: its parts are compressed, which PyTorch never does, and unpacked "
-                              "they may fill the memory. Take the file as PyTorch saved it.")
+        raise CheckpointError(
+            f"{path} was refused: its parts are compressed, which PyTorch never does, and unpacked "
+            "they may fill the memory. Take the file as PyTorch saved it."
+        )
     return archive.read(name)
 
 
@@ -109,8 +136,9 @@ def _tensor(storage: _Storage, offset: int, size: tuple, stride: tuple, *rest: A
     return _view(storage, storage.values, offset, size, stride)
 
 
-def _tensor_v3(storage: _Storage, offset: int, size: tuple, stride: tuple, grad: bool, hooks: Any, dtype: torch.dtype,
-               *rest: Any) -> torch.Tensor:
+def _tensor_v3(
+    storage: _Storage, offset: int, size: tuple, stride: tuple, grad: bool, hooks: Any, dtype: torch.dtype, *rest: Any
+) -> torch.Tensor:
     return _view(storage, storage.values.view(dtype), offset, size, stride)
 
 
@@ -182,7 +210,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy._core.multiarray", "scalar"): _scalar,
     ("_codecs", "encode"): _encode,
     ("torch.storage", "UntypedStorage"): torch.uint8,
-    **{(module, "set"): _same for module in ("builtins", "__builtin__")},       # nobody here needs one
+    **{(module, "set"): _same for module in ("builtins", "__builtin__")},  # nobody here needs one
     **{("torch", name): dtype for name, dtype in DTYPES.items()},
     **{("torch", name): dtype for name, dtype in vars(torch).items() if isinstance(dtype, torch.dtype)},
 }
@@ -196,14 +224,16 @@ class _Weights(pickle._Unpickler):
     def __init__(self, file: Any, path: Path):
         super().__init__(file)
         self.path, self.most = path, path.stat().st_size
-        self.left = self.work = self.most      # what storages may still claim, what functions may still be given
+        self.left = self.work = self.most  # what storages may still claim, what functions may still be given
         self.storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
-            raise CheckpointError(f"{self.path} was refused: it holds more than weights ({module[:80]}.{name[:80]}), "
-                                  "and reading that could run code. Ask whoever made it for the weights alone, as "
-                                  ".safetensors.")
+            raise CheckpointError(
+                f"{self.path} was refused: it holds more than weights ({module[:80]}.{name[:80]}), "
+                "and reading that could run code. Ask whoever made it for the weights alone, as "
+                ".safetensors."
+            )
         return ALLOWED[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
@@ -220,7 +250,7 @@ class _Weights(pickle._Unpickler):
     def load_reduce(self) -> None:
         arguments = self.stack.pop()
         self.work -= sum(len(a) for a in arguments if isinstance(a, (str, bytes, list, tuple, dict)))
-        if self.work < 0:                      # a long text, copied over and over
+        if self.work < 0:  # a long text, copied over and over
             raise pickle.UnpicklingError("more is made of it than the file holds")
         self.stack[-1] = self.stack[-1](*arguments)
 
@@ -248,10 +278,15 @@ class _Weights(pickle._Unpickler):
             self.stack[-1] = self.stack[-1].newbyteorder(">")
 
     dispatch = {
-        **pickle._Unpickler.dispatch, pickle.DICT[0]: load_dict, pickle.SETITEM[0]: load_setitem,
-        pickle.SETITEMS[0]: load_setitems, pickle.BUILD[0]: load_build,
-        pickle.EMPTY_SET[0]: pickle._Unpickler.load_empty_list, pickle.ADDITEMS[0]: pickle._Unpickler.load_appends,
-        pickle.FROZENSET[0]: pickle._Unpickler.load_tuple, pickle.REDUCE[0]: load_reduce,
+        **pickle._Unpickler.dispatch,
+        pickle.DICT[0]: load_dict,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.BUILD[0]: load_build,
+        pickle.EMPTY_SET[0]: pickle._Unpickler.load_empty_list,
+        pickle.ADDITEMS[0]: pickle._Unpickler.load_appends,
+        pickle.FROZENSET[0]: pickle._Unpickler.load_tuple,
+        pickle.REDUCE[0]: load_reduce,
     }
     # BYTEARRAY8 makes room before it reads, the others make objects past `load_reduce`
     for _code in (pickle.BYTEARRAY8, pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX):

@@ -25,9 +25,11 @@ from aaclib.paths import home_path, raw_dir
 
 CHANNELS = (1, 64, 128, 256, 512, 1024, 2048)
 PUNCTUATION = re.compile(r'[(,.!?;:|*")]')
-TRAINING = ("Its authors' pre-training settings name WavCaps (BBC Sound Effects, FreeSound, SoundBible, AudioSet-SL) "
-            "and the training splits of AudioCaps and Clotho (github.com/XinhaoMei/WavCaps, "
-            "retrieval/settings/pretrain.yaml); which of these a given checkpoint saw is not recorded in the file.")
+TRAINING = (
+    "Its authors' pre-training settings name WavCaps (BBC Sound Effects, FreeSound, SoundBible, AudioSet-SL) "
+    "and the training splits of AudioCaps and Clotho (github.com/XinhaoMei/WavCaps, "
+    "retrieval/settings/pretrain.yaml); which of these a given checkpoint saw is not recorded in the file."
+)
 
 
 class ConvBlock(nn.Module):
@@ -57,10 +59,10 @@ class Cnn14(nn.Module):
             setattr(self, f"conv_block{i + 1}", ConvBlock(CHANNELS[i], CHANNELS[i + 1]))
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
-        x = self.bn0(mel[:, None].transpose(1, 3)).transpose(1, 3)        # normalised per mel band; (B, 1, T, 64)
+        x = self.bn0(mel[:, None].transpose(1, 3)).transpose(1, 3)  # normalised per mel band; (B, 1, T, 64)
         for i in range(6):
             x = getattr(self, f"conv_block{i + 1}")(x)
-        x = x.mean(dim=3)                                                 # (B, 2048, T/64)
+        x = x.mean(dim=3)  # (B, 2048, T/64)
         return x.amax(dim=2) + x.mean(dim=2)
 
 
@@ -92,11 +94,13 @@ class WavCapsClap(Backend):
             raise BackendError(f"text is clean or raw, found '{text}'.")
         self.raw = text == "raw"
         path = home_path(name)
-        if not path.is_file() and (kept := raw_dir() / "clap" / path.name).is_file():      # where AACLIB_RAW puts it
+        if not path.is_file() and (kept := raw_dir() / "clap" / path.name).is_file():  # where AACLIB_RAW puts it
             path = kept
         if not path.is_file():
-            raise BackendError(f"There is no checkpoint {path}. The paper's one is linked from "
-                               "github.com/XinhaoMei/WavCaps (folder retrieval); fetch it by hand and give its path.")
+            raise BackendError(
+                f"There is no checkpoint {path}. The paper's one is linked from "
+                "github.com/XinhaoMei/WavCaps (folder retrieval); fetch it by hand and give its path."
+            )
         state = checkpoint.state_dict(checkpoint.load(path), "model", "state_dict", path=path)
         audio = _below(state, "audio_encoder.audio_enc.", path, without=("audio_feats_extractor.",))
         self.audio, kind, self.window_s = _audio_tower(audio, path)
@@ -109,7 +113,7 @@ class WavCapsClap(Backend):
         self.mel = LogMel(32000, 1024, 320, 64, 50, 14000, "slaney")
         for module in (self.audio, self.text, self.audio_projection, self.text_projection, self.mel):
             module.to(self.device).eval()
-        raw = ("raw",) if self.raw else ()           # other embeddings of the same weights
+        raw = ("raw",) if self.raw else ()  # other embeddings of the same weights
         self.digest = checkpoint.digest(state, sorted(self.tokenizer.get_vocab().items()), *raw)
 
     def audio_batch(self, waves: torch.Tensor) -> torch.Tensor:
@@ -131,12 +135,15 @@ def normalise(text: str) -> str:
     return result
 
 
-def _below(state: Mapping[str, torch.Tensor], prefix: str, path: Path,
-           without: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
+def _below(
+    state: Mapping[str, torch.Tensor], prefix: str, path: Path, without: tuple[str, ...] = ()
+) -> dict[str, torch.Tensor]:
     result = checkpoint.below(state, prefix)
     if not result:
-        raise BackendError(f"{path} is no WavCaps retrieval checkpoint: nothing in it is called {prefix}*. "
-                           f"Its first names: {', '.join(sorted(state)[:4])}.")
+        raise BackendError(
+            f"{path} is no WavCaps retrieval checkpoint: nothing in it is called {prefix}*. "
+            f"Its first names: {', '.join(sorted(state)[:4])}."
+        )
     return {name: value for name, value in result.items() if not name.startswith(without)}
 
 

@@ -16,12 +16,18 @@ from typing import Protocol
 from aaclib.config import Data
 from aaclib.store import Store, digest
 
-TEXT_FOR_ALL = ("clotho", "audiocaps")         # captions to learn from, for recordings that come with none
+TEXT_FOR_ALL = ("clotho", "audiocaps")  # captions to learn from, for recordings that come with none
 SPLITS = ("train", "validation", "evaluation")
 
 # data set, and its module's name -> its class; `soundscapes-<world>` are the worlds of the synthetic one
-CLASSES = {"soundscapes": "Soundscapes", "clotho": "Clotho", "audiocaps": "AudioCaps", "wavcaps": "WavCaps",
-           "fsd50k": "FSD50K", "folder": "Folder"}
+CLASSES = {
+    "soundscapes": "Soundscapes",
+    "clotho": "Clotho",
+    "audiocaps": "AudioCaps",
+    "wavcaps": "WavCaps",
+    "fsd50k": "FSD50K",
+    "folder": "Folder",
+}
 
 
 class DatasetError(RuntimeError):
@@ -30,21 +36,21 @@ class DatasetError(RuntimeError):
 
 @dataclass(frozen=True)
 class Clip:
-    id: str                            # unique in its data set; the official file name where there is one
-    captions: tuple[str, ...]          # as published, not normalised; may be empty for recordings without captions
-    audio: Path | None = None          # None where the split was asked for without audio, or where the file is missing
-    labels: tuple[str, ...] = ()       # of what sounds in it
-    content: str = ""                  # all of that in one name, where the data set knows that nothing else sounds
+    id: str  # unique in its data set; the official file name where there is one
+    captions: tuple[str, ...]  # as published, not normalised; may be empty for recordings without captions
+    audio: Path | None = None  # None where the split was asked for without audio, or where the file is missing
+    labels: tuple[str, ...] = ()  # of what sounds in it
+    content: str = ""  # all of that in one name, where the data set knows that nothing else sounds
 
 
 @dataclass(frozen=True)
 class Split:
     dataset: str
-    name: str                          # train | validation | evaluation
+    name: str  # train | validation | evaluation
     clips: tuple[Clip, ...]
-    missing: tuple[str, ...] = ()      # ids of published clips left out because their audio is not here
-    notes: tuple[str, ...] = ()        # what a reader of the table should know, one sentence each
-    digest: str = ""                   # of ids and captions; filled in when left empty
+    missing: tuple[str, ...] = ()  # ids of published clips left out because their audio is not here
+    notes: tuple[str, ...] = ()  # what a reader of the table should know, one sentence each
+    digest: str = ""  # of ids and captions; filled in when left empty
 
     def __post_init__(self) -> None:
         if not self.digest:
@@ -65,9 +71,9 @@ class Split:
 
 
 class Dataset(Protocol):
-    name: str                          # soundscapes-long, clotho, ...
-    title: str                         # as it is called in tables
-    synthetic: bool                    # figures and tables then say so
+    name: str  # soundscapes-long, clotho, ...
+    title: str  # as it is called in tables
+    synthetic: bool  # figures and tables then say so
 
     def split(self, name: str, audio: bool = False) -> Split:
         """One split; with `audio`, every clip's file is there and clips without one are listed as missing."""

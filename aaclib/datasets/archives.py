@@ -49,9 +49,9 @@ def extract(archive: Path, target: Path, keep: Callable[[str], bool] = lambda na
             twice = min(name for name in names if names.count(name) > 1)
             raise DownloadError(f"{archive} holds two files of one name: {twice}.")
         if target.is_dir() and any(target.iterdir()):
-            whole = target                                   # beside what is there already
+            whole = target  # beside what is there already
         else:
-            whole = part / ".whole"                          # moved in one step: all or nothing, even when killed
+            whole = part / ".whole"  # moved in one step: all or nothing, even when killed
             whole.mkdir()
         for path in found:
             os.replace(path, whole / path.name)
@@ -75,8 +75,10 @@ def _checked(archive: Path, handle: Any) -> tuple[int, int]:
     for name, _, is_link in members:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1] or name[1:2] == ":":
-            raise DownloadError(f"{archive} has a member that would be written outside its folder ({name!r}). "
-                                f"It is not the published archive: delete it.")
+            raise DownloadError(
+                f"{archive} has a member that would be written outside its folder ({name!r}). "
+                f"It is not the published archive: delete it."
+            )
         if is_link:
             raise DownloadError(f"{archive} has a link in it ({name!r}). It is not the published archive: delete it.")
     return len(members), sum(size for _, size, _ in members)
@@ -87,8 +89,17 @@ def _opened(archive: Path) -> Iterator[Any]:
     """The archive, open as a ZipFile or SevenZipFile; what the unpackers raise for a damaged one, as one error."""
     import py7zr
 
-    broken = (py7zr.exceptions.ArchiveError, py7zr.exceptions.AbsolutePathError, py7zr.exceptions.PasswordRequired,
-              zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+    broken = (
+        py7zr.exceptions.ArchiveError,
+        py7zr.exceptions.AbsolutePathError,
+        py7zr.exceptions.PasswordRequired,
+        zipfile.BadZipFile,
+        lzma.LZMAError,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    )
     try:
         with (py7zr.SevenZipFile if archive.suffix == ".7z" else zipfile.ZipFile)(archive) as handle:
             yield handle

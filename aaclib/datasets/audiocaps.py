@@ -23,18 +23,20 @@ GITHUB = "https://raw.githubusercontent.com/cdjkim/audiocaps/master"
 OFFICIAL = {"train": "train", "validation": "val", "evaluation": "test"}
 FOLDERS = {1: "dataset", 2: "dataset2.0"}
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
-CLIPS = {"train": 49838, "validation": 495, "evaluation": 975}      # of version 1
-HOW = ("Give the folder that has it with --set data.audiocaps=DIR (names like {youtube_id}_{start_time}.flac, "
-       "Y{youtube_id}.wav or {audiocap_id}.wav are found anywhere below it); data/README.md names public tools for it.")
+CLIPS = {"train": 49838, "validation": 495, "evaluation": 975}  # of version 1
+HOW = (
+    "Give the folder that has it with --set data.audiocaps=DIR (names like {youtube_id}_{start_time}.flac, "
+    "Y{youtube_id}.wav or {audiocap_id}.wav are found anywhere below it); data/README.md names public tools for it."
+)
 
 
 @dataclass(frozen=True)
 class Coverage:
     """Which clips of a split have audio here."""
 
-    found: dict[str, Path]             # clip id -> file
-    missing: tuple[str, ...]           # clip ids
-    namings: dict[str, int]            # naming -> number of files found by it
+    found: dict[str, Path]  # clip id -> file
+    missing: tuple[str, ...]  # clip ids
+    namings: dict[str, int]  # naming -> number of files found by it
 
     @property
     def share(self) -> float:
@@ -64,8 +66,10 @@ class AudioCaps:
                 raise DatasetError(f"None of {what} is below {self.root}. {HOW}")
             clips, missing = with_audio(clips, coverage.found)
             if missing:
-                notes = (f"{len(missing)} of {what} have no audio file ({1 - coverage.share:.1%}) and are left out: "
-                         f"n = {len(clips)}.",)
+                notes = (
+                    f"{len(missing)} of {what} have no audio file ({1 - coverage.share:.1%}) and are left out: "
+                    f"n = {len(clips)}.",
+                )
         return Split(self.name, name, tuple(clips), missing, notes)
 
     def coverage(self, name: str) -> Coverage:
@@ -107,13 +111,19 @@ class AudioCaps:
 def _namings(clip: str, rows: list[Row]) -> list[tuple[str, str]]:
     """(naming, file name without suffix) of one clip, most telling first: one YouTube id has one clip in a split."""
     youtube, start = clip.rsplit("_", 1)
-    names = [("{youtube_id}_{start_time}", clip), ("Y{youtube_id}", f"Y{youtube}"), ("{youtube_id}", youtube),
-             ("Y{youtube_id}_{start_time}", f"Y{clip}")]
+    names = [
+        ("{youtube_id}_{start_time}", clip),
+        ("Y{youtube_id}", f"Y{youtube}"),
+        ("{youtube_id}", youtube),
+        ("Y{youtube_id}_{start_time}", f"Y{clip}"),
+    ]
     if start.isdigit():
         seconds = int(start)
-        names += [("{youtube_id}_{start}_{end}", f"{youtube}_{seconds}_{seconds + 10}"),
-                  ("Y{youtube_id}_{start}.000_{end}.000", f"Y{youtube}_{seconds}.000_{seconds + 10}.000"),
-                  ("{youtube_id}_{start ms}_{end ms}", f"{youtube}_{seconds * 1000}_{(seconds + 10) * 1000}")]
+        names += [
+            ("{youtube_id}_{start}_{end}", f"{youtube}_{seconds}_{seconds + 10}"),
+            ("Y{youtube_id}_{start}.000_{end}.000", f"Y{youtube}_{seconds}.000_{seconds + 10}.000"),
+            ("{youtube_id}_{start ms}_{end ms}", f"{youtube}_{seconds * 1000}_{(seconds + 10) * 1000}"),
+        ]
     return names + [("{audiocap_id}", row.text("audiocap_id")) for row in rows]
 
 

@@ -52,15 +52,18 @@ class Clotho:
         clips, missing, notes = [Clip(file, texts) for file, texts in self.captions(name).items()], (), []
         total = len(clips)
         if total != CLIPS[name]:
-            notes.append(f"The captions file of Clotho's {OFFICIAL[name]} split has {total} clips; {CLIPS[name]} were "
-                         f"published.")
+            notes.append(
+                f"The captions file of Clotho's {OFFICIAL[name]} split has {total} clips; {CLIPS[name]} were published."
+            )
         if audio:
             found, doubtful = self.audio(name, [clip.id for clip in clips])
             clips, missing = with_audio(clips, found)
             notes += doubts(doubtful)
         if missing:
-            notes.append(f"{len(missing)} of Clotho's {total} {OFFICIAL[name]} clips have no audio file and are left "
-                         f"out ({some(missing, 3)}).")
+            notes.append(
+                f"{len(missing)} of Clotho's {total} {OFFICIAL[name]} clips have no audio file and are left "
+                f"out ({some(missing, 3)})."
+            )
         return Split(self.name, name, tuple(clips), missing, tuple(notes))
 
     def captions(self, name: str) -> dict[str, tuple[str, ...]]:
@@ -71,7 +74,7 @@ class Clotho:
             found = tuple(filter(None, map(row.text, CAPTIONS)))
             if not found:
                 raise DatasetError(f"{row.where}: no caption. Delete {path} and run again.")
-            file_name = row.name("file_name")                # not stripped: three official names begin with a space
+            file_name = row.name("file_name")  # not stripped: three official names begin with a space
             if file_name in captions:
                 raise DatasetError(f"{row.where}: '{file_name}' is there twice. Delete {path} and run again.")
             captions[file_name] = found
@@ -107,5 +110,5 @@ class Clotho:
 
     def _table(self, kind: str, name: str) -> Path:
         path = self.table_path(kind, name)
-        beside = self.root / path.name                       # some keep the tables beside the audio folders
+        beside = self.root / path.name  # some keep the tables beside the audio folders
         return beside if beside.is_file() else fetch(self.remote(path.name), path, self.data.download)

@@ -25,12 +25,12 @@ from aaclib.progress import Progress
 from aaclib.store import locked, write_json
 
 ATTEMPTS = 5
-WAIT_S = 1.0                           # before the second attempt; doubled each time
+WAIT_S = 1.0  # before the second attempt; doubled each time
 TIMEOUT_S = 30.0
-STALL_S, SLOWEST = 60.0, 1000          # a server that sends fewer bytes a second for so many seconds has stalled
+STALL_S, SLOWEST = 60.0, 1000  # a server that sends fewer bytes a second for so many seconds has stalled
 CHUNK = 1 << 14
-SPARE = 200 << 20                      # bytes that stay free on the disk
-LARGER = 2                             # times the size that is known, about: another file
+SPARE = 200 << 20  # bytes that stay free on the disk
+LARGER = 2  # times the size that is known, about: another file
 
 
 class DownloadError(DatasetError):
@@ -43,8 +43,8 @@ class Remote:
 
     name: str
     url: str
-    checksum: str = ""                 # "md5:..." or "sha256:..."; "" = none is published
-    size: int = 0                      # bytes, about; 0 = unknown
+    checksum: str = ""  # "md5:..." or "sha256:..."; "" = none is published
+    size: int = 0  # bytes, about; 0 = unknown
 
 
 def remote(data: Data, source: str, base: str, path: str, checksum: str = "", size: int = 0) -> Remote:
@@ -67,11 +67,13 @@ def fetch(file: Remote, path: Path, allowed: bool = True) -> Path:
     if path.is_file():
         return path
     if not allowed:
-        raise DownloadError(f"{path} is missing and downloads are switched off. Put it there yourself "
-                            f"({file.url}), or run without --offline and with data.download=true.")
+        raise DownloadError(
+            f"{path} is missing and downloads are switched off. Put it there yourself "
+            f"({file.url}), or run without --offline and with data.download=true."
+        )
     part, lock = (path.with_name(f".{path.name}.{suffix}") for suffix in ("part", "lock"))
     with locked(lock):
-        if not path.is_file():                               # else another process was faster
+        if not path.is_file():  # else another process was faster
             _download(file, path, part)
             _check(file, part)
             os.replace(part, path)
@@ -86,8 +88,10 @@ def _check(file: Remote, part: Path) -> None:
         found = hashlib.file_digest(handle, kind).hexdigest()
     if found != wanted:
         part.unlink()
-        raise DownloadError(f"{file.url}: the checksum is not the published one ({file.checksum}). The file was "
-                            f"thrown away. Try again; if it happens twice, the server has another file.")
+        raise DownloadError(
+            f"{file.url}: the checksum is not the published one ({file.checksum}). The file was "
+            f"thrown away. Try again; if it happens twice, the server has another file."
+        )
 
 
 def _download(file: Remote, path: Path, part: Path) -> None:
@@ -105,16 +109,20 @@ def _download(file: Remote, path: Path, part: Path) -> None:
             if attempt == ATTEMPTS - 1:
                 have = part.stat().st_size if part.exists() else 0
                 kept = f" {have / 1e6:.1f} MB are kept and the next run goes on from there." if have else ""
-                raise DownloadError(f"{file.url}: no answer after {ATTEMPTS} attempts ({short(error)}).{kept} Without "
-                                    f"network, put the file at {path} yourself.") from error
+                raise DownloadError(
+                    f"{file.url}: no answer after {ATTEMPTS} attempts ({short(error)}).{kept} Without "
+                    f"network, put the file at {path} yourself."
+                ) from error
         except requests.RequestException as error:
             raise DownloadError(f"{file.url} cannot be fetched: {short(error)}.") from error
         except OSError as error:
             part.unlink(missing_ok=True)
             tag.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DownloadError(f"The disk is full: {path.parent} had no room for {file.name} ({SPARE >> 20} MB "
-                                    "stay free). Free some, or move data/raw elsewhere with AACLIB_RAW=DIR.") from error
+                raise DownloadError(
+                    f"The disk is full: {path.parent} had no room for {file.name} ({SPARE >> 20} MB "
+                    "stay free). Free some, or move data/raw elsewhere with AACLIB_RAW=DIR."
+                ) from error
             raise DownloadError(f"{file.url} could not be written to {path.parent}: {error}.") from error
     tag.unlink(missing_ok=True)
 
@@ -178,7 +186,7 @@ def _one_attempt(file: Remote, part: Path, tag: Path, watch: _Watch) -> None:
             headers["If-Range"] = known["validator"]
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
         watch.check()
-        if answer.status_code == 416:                        # nothing left to send, or the file became shorter
+        if answer.status_code == 416:  # nothing left to send, or the file became shorter
             complete = answer.headers.get("Content-Range", "").rsplit("/", 1)[-1] == str(have)
             if not complete:
                 part.unlink()
@@ -187,19 +195,22 @@ def _one_attempt(file: Remote, part: Path, tag: Path, watch: _Watch) -> None:
         if answer.status_code in (429, 500, 502, 503, 504):
             raise requests.ConnectionError(f"{answer.status_code} {answer.reason}")
         if not answer.ok:
-            raise DownloadError(f"{url}: {answer.status_code} {answer.reason}. If the file has moved, give its new "
-                                f"address: --set data.urls.{unquote(urlsplit(url).path).rsplit('/', 1)[-1]}=URL")
+            raise DownloadError(
+                f"{url}: {answer.status_code} {answer.reason}. If the file has moved, give its new "
+                f"address: --set data.urls.{unquote(urlsplit(url).path).rsplit('/', 1)[-1]}=URL"
+            )
         going_on = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         start = have if going_on else 0
-        packed = answer.headers.get("Content-Encoding", "identity") != "identity"      # though we asked for it as it is
+        packed = answer.headers.get("Content-Encoding", "identity") != "identity"  # though we asked for it as it is
         left = 0 if packed else _length(answer)
         name = part.name.removeprefix(".").removesuffix(".part")
         _right_size(file, start + left, part, tag)
         need_space(part.parent, left, name)
         etag = answer.headers.get("ETag", "")
         weak = not etag or etag.startswith("W/")
-        write_json(tag, {"url": "" if packed else url,
-                         "validator": answer.headers.get("Last-Modified", "") if weak else etag})
+        write_json(
+            tag, {"url": "" if packed else url, "validator": answer.headers.get("Last-Modified", "") if weak else etag}
+        )
         progress = Progress(f"Downloading {name}", (start + left) // 10**6 or None, "MB")
         progress.done, counted = start // 10**6, start
         with open(part, "ab" if going_on else "wb") as handle:
@@ -219,8 +230,10 @@ def _right_size(file: Remote, size: int, *made: Path) -> None:
     if file.size and size > LARGER * file.size:
         for path in made:
             path.unlink(missing_ok=True)
-        raise DownloadError(f"{file.url} sends more than {size / 1e6:.1f} MB; the published file has about "
-                            f"{file.size / 1e6:.1f} MB. It is another file, and was thrown away.")
+        raise DownloadError(
+            f"{file.url} sends more than {size / 1e6:.1f} MB; the published file has about "
+            f"{file.size / 1e6:.1f} MB. It is another file, and was thrown away."
+        )
 
 
 def _length(answer: Any) -> int:
@@ -233,8 +246,10 @@ def need_space(folder: Path, wanted: int, what: str) -> None:
     """Raises DownloadError if `wanted` bytes (and some to spare) do not fit on the disk of `folder`."""
     free = free_bytes(folder)
     if wanted + SPARE > free:
-        raise DownloadError(f"{what} needs {wanted / 1e9:.2f} GB on the disk of {folder}, where {free / 1e9:.2f} GB "
-                            f"are free. Free some, or move data/raw elsewhere with AACLIB_RAW=DIR.")
+        raise DownloadError(
+            f"{what} needs {wanted / 1e9:.2f} GB on the disk of {folder}, where {free / 1e9:.2f} GB "
+            f"are free. Free some, or move data/raw elsewhere with AACLIB_RAW=DIR."
+        )
 
 
 def free_bytes(folder: Path) -> int:

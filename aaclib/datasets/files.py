@@ -13,16 +13,66 @@ from aaclib.datasets import Clip, DatasetError
 from aaclib.names import told_apart
 from aaclib.paths import home_path, raw_dir
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aif", ".aiff", ".wave", ".bwf", ".rf64", ".w64",
-                  ".aifc", ".mpga", ".mp2", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".sf", ".ircam", ".svx",
-                  ".8svx", ".avr", ".paf", ".pvf")
-FOREIGN_SUFFIXES = (".m4a", ".m4b", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".ac3", ".eac3", ".dts", ".ape", ".wv",
-                    ".tta", ".mka", ".weba", ".webm", ".spx", ".mpc", ".ra", ".rm", ".dsf", ".dff")     # not decoded
+AUDIO_SUFFIXES = (
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".mp3",
+    ".oga",
+    ".opus",
+    ".aif",
+    ".aiff",
+    ".wave",
+    ".bwf",
+    ".rf64",
+    ".w64",
+    ".aifc",
+    ".mpga",
+    ".mp2",
+    ".au",
+    ".snd",
+    ".caf",
+    ".sph",
+    ".nist",
+    ".voc",
+    ".sf",
+    ".ircam",
+    ".svx",
+    ".8svx",
+    ".avr",
+    ".paf",
+    ".pvf",
+)
+FOREIGN_SUFFIXES = (
+    ".m4a",
+    ".m4b",
+    ".mp4",
+    ".aac",
+    ".wma",
+    ".amr",
+    ".3gp",
+    ".ac3",
+    ".eac3",
+    ".dts",
+    ".ape",
+    ".wv",
+    ".tta",
+    ".mka",
+    ".weba",
+    ".webm",
+    ".spx",
+    ".mpc",
+    ".ra",
+    ".rm",
+    ".dsf",
+    ".dff",
+)  # not decoded
 HIDDEN = (".", "__MACOSX")
 
 # the one reader of tables, whose errors are a data set's here
 read_table, read_text, read_lines, parse_json = map(
-    reading.raising(DatasetError), (reading.read_table, reading.read_text, reading.read_lines, reading.parse_json))
+    reading.raising(DatasetError), (reading.read_table, reading.read_text, reading.read_lines, reading.parse_json)
+)
 
 
 # ---- audio -----------------------------------------------------------------------------------------------------------
@@ -64,7 +114,7 @@ def _suffix(path: Path) -> str:
 def _files_below(folder: Path) -> Iterator[Path]:
     """Each folder once, whatever links lead to it, and under its own name if it has one below `folder`."""
     seen, todo = set(), [folder]
-    for start in todo:                     # it grows by the links that are met
+    for start in todo:  # it grows by the links that are met
         for here, folders, names in os.walk(start):
             real = Path(here).resolve()
             folders[:] = [name for name in sorted(folders) if real not in seen and not name.startswith(HIDDEN)]
@@ -72,7 +122,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
                 seen.add(real)
                 yield from (Path(here, name) for name in names if not name.startswith(HIDDEN))
                 links = (path for path in (Path(here, name) for name in folders) if path.is_symlink())
-                todo += [link for link in links if not real.is_relative_to(link.resolve())]      # that were a loop
+                todo += [link for link in links if not real.is_relative_to(link.resolve())]  # that were a loop
 
 
 def with_audio(clips: Collection[Clip], files: Mapping[str, Path]) -> tuple[list[Clip], tuple[str, ...]]:
@@ -84,8 +134,14 @@ def with_audio(clips: Collection[Clip], files: Mapping[str, Path]) -> tuple[list
 def doubts(doubtful: Mapping[str, Sequence[Path]]) -> list[str]:
     """The note on clips whose name could mean several files (`names.match_names`), if there are any."""
     shown = [f"{name} ({', '.join(files)})" for name, *files in (told_apart([n, *f]) for n, f in doubtful.items())]
-    return [f"{len(shown)} clips are left out whose names could each mean several files: {some(shown, 3)}. Give them "
-            f"exact names, with their folders."] if shown else []
+    return (
+        [
+            f"{len(shown)} clips are left out whose names could each mean several files: {some(shown, 3)}. Give them "
+            f"exact names, with their folders."
+        ]
+        if shown
+        else []
+    )
 
 
 def some(names: Iterable[object], n: int = 5) -> str:

@@ -45,12 +45,19 @@ GUESSES = {
     "labels": ("labels", "label", "tags", "category"),
 }
 SPLIT_WORDS = {
-    "train": "train", "training": "train", "development": "train",
-    "dev": "validation", "val": "validation", "valid": "validation", "validation": "validation",
-    "test": "evaluation", "eval": "evaluation", "evaluation": "evaluation",
+    "train": "train",
+    "training": "train",
+    "development": "train",
+    "dev": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "evaluation",
+    "eval": "evaluation",
+    "evaluation": "evaluation",
 }
 SHARES = {"evaluation": "20%", "validation": "10%"}
-TEXT_VALIDATION = 0.05                 # of a text-only corpus, where the table has no validation clips
+TEXT_VALIDATION = 0.05  # of a text-only corpus, where the table has no validation clips
 
 
 @dataclass
@@ -60,7 +67,7 @@ class Entry:
     group: str = ""
     labels: tuple[str, ...] = ()
     captions: list[str] = field(default_factory=list)
-    where: str = ""                    # the row that named it first, for messages
+    where: str = ""  # the row that named it first, for messages
 
 
 class Folder:
@@ -70,15 +77,18 @@ class Folder:
 
     def __init__(self, data: Data):
         if not (data.audio or data.captions or data.text):
-            raise DatasetError("The folder profile needs --set data.audio=DIR (recordings), --set data.captions=FILE "
-                               "(a table of file names and captions) or --set data.text=FILE (captions, one a line).")
+            raise DatasetError(
+                "The folder profile needs --set data.audio=DIR (recordings), --set data.captions=FILE "
+                "(a table of file names and captions) or --set data.text=FILE (captions, one a line)."
+            )
         if unknown := set(data.columns) - set(NAMES):
             raise DatasetError(f"data.columns: unknown name '{min(unknown)}'. Known: {', '.join(NAMES)}.")
         if unknown := set(data.splits) - set(SPLITS):
             raise DatasetError(f"data.splits: unknown split '{min(unknown)}'. Known: {', '.join(SPLITS)}.")
         self.data = data
-        self.audio, self.table, self.text = (home_path(path) if path else None
-                                             for path in (data.audio, data.captions, data.text))
+        self.audio, self.table, self.text = (
+            home_path(path) if path else None for path in (data.audio, data.captions, data.text)
+        )
         if self.audio and not self.audio.is_dir():
             raise DatasetError(f"There is no folder {self.audio} (data.audio).")
         self.notes: list[str] = []
@@ -118,12 +128,15 @@ class Folder:
             split, group = (row.text(column[c]) if c in column else "" for c in ("split", "group"))
             found = [text.strip() for c in captions for text in row.texts(c)]
             if not found:
-                raise DatasetError(f"{row.where}: no caption for '{name}'. Fill it in, or remove the row; recordings "
-                                   f"without captions are captioned with data.audio alone.")
+                raise DatasetError(
+                    f"{row.where}: no caption for '{name}'. Fill it in, or remove the row; recordings "
+                    f"without captions are captioned with data.audio alone."
+                )
             entry = entries.setdefault(name, Entry(name, split, where=row.where))
             if entry.split != split:
-                raise DatasetError(f"{row.where}: '{name}' is in split '{split}' here and in '{entry.split}' "
-                                   f"in {entry.where}.")
+                raise DatasetError(
+                    f"{row.where}: '{name}' is in split '{split}' here and in '{entry.split}' in {entry.where}."
+                )
             entry.captions += found
             labels = [part for text in row.texts(column.get("labels", "")) for part in re.split(r"[,;]", text)]
             entry.labels = tuple(label.strip() for label in labels if label.strip())
@@ -140,8 +153,10 @@ class Folder:
             if hits and ours not in column:
                 column[ours] = hits[0]
         if "file_name" not in column:
-            raise DatasetError(f"{self.table} has no column with file names; it has {', '.join(names)}. Name it: "
-                               f"--set data.columns.file_name=COLUMN")
+            raise DatasetError(
+                f"{self.table} has no column with file names; it has {', '.join(names)}. Name it: "
+                f"--set data.columns.file_name=COLUMN"
+            )
         return column
 
     def _caption_columns(self, rows: list[Row], column: dict[str, str]) -> list[str]:
@@ -156,16 +171,20 @@ class Folder:
             return [c for _, c in numbered]
         if "caption" in column:
             return namesakes(column["caption"], have)
-        raise DatasetError(f"{self.table} has no caption column (caption, or caption_1..n); it has {', '.join(have)}. "
-                           f"Name it: --set data.columns.caption=COLUMN (or COLUMN,COLUMN)")
+        raise DatasetError(
+            f"{self.table} has no caption column (caption, or caption_1..n); it has {', '.join(have)}. "
+            f"Name it: --set data.columns.caption=COLUMN (or COLUMN,COLUMN)"
+        )
 
     def _assign(self, entries: list[Entry], by_column: bool) -> list[Entry]:
         shares = {split: text for split, text in self.data.splits.items() if str(text).strip().endswith("%")}
         if by_column and not shares:
             return self._by_column(entries)
         if self.data.splits and not shares:
-            raise DatasetError(f"{self.table} has no split column, so data.splits must give shares such as "
-                               f"'evaluation: 20%', or data.columns.split must name the column.")
+            raise DatasetError(
+                f"{self.table} has no split column, so data.splits must give shares such as "
+                f"'evaluation: 20%', or data.columns.split must name the column."
+            )
         bounds, upper = [], 0.0
         for split in ("evaluation", "validation", "train"):
             if split in (shares or SHARES):
@@ -192,8 +211,10 @@ class Folder:
             if not entry.split:
                 unknown[value] += 1
         if unknown and not ours:
-            raise DatasetError(f"{self.table}: the split column has the values {some(sorted(unknown))}. Say what they "
-                               f"are: --set data.splits.evaluation=VALUE,VALUE (and train, validation).")
+            raise DatasetError(
+                f"{self.table}: the split column has the values {some(sorted(unknown))}. Say what they "
+                f"are: --set data.splits.evaluation=VALUE,VALUE (and train, validation)."
+            )
         if unknown:
             self.notes.append(f"{unknown.total()} clips are in no split (values {some(sorted(unknown))}).")
         return entries
@@ -221,8 +242,10 @@ class Folder:
         found, doubtful = match_names(others, self.files, set(given.values()))
         here, missing = with_audio(clips, given | found)
         if clips and not here:
-            raise DatasetError(f"None of the {len(clips)} clips is in {some(self.roots)} (looked for "
-                               f"{some(missing, 3)}). Is data.audio the right folder? {''.join(doubts(doubtful))}")
+            raise DatasetError(
+                f"None of the {len(clips)} clips is in {some(self.roots)} (looked for "
+                f"{some(missing, 3)}). Is data.audio the right folder? {''.join(doubts(doubtful))}"
+            )
         return here, missing, doubtful
 
     def _text_clips(self, split: str, table_has_validation: bool) -> list[Clip]:
@@ -260,6 +283,10 @@ def _share(split: str, text: str) -> float:
 def _as_given(name: str, roots: list[Path]) -> Path | None:
     """The file of this name, absolute, below the audio folder or beside the table, with or without its suffix."""
     suffixes = ("",) if name.lower().endswith(AUDIO_SUFFIXES) else ("", *AUDIO_SUFFIXES)
-    files = (Path(f"{root / given}{suffix}") for root in roots for given in dict.fromkeys((Path(name), home_path(name)))
-             for suffix in suffixes)
+    files = (
+        Path(f"{root / given}{suffix}")
+        for root in roots
+        for given in dict.fromkeys((Path(name), home_path(name)))
+        for suffix in suffixes
+    )
     return next((file for file in files if file.is_file()), None)

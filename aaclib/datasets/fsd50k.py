@@ -24,9 +24,11 @@ class FSD50K:
     def __init__(self, data: Data):
         self.root = data_folder(data, "fsd50k", must_exist=False)
         if not self.root.is_dir():
-            raise DatasetError(f"There is no folder {self.root}. Download and unpack FSD50K (https://zenodo.org/records/"
-                               f"4060432; its archives are split, so 7z or 'zip -s 0' joins them) and give its folder "
-                               f"with --set data.fsd50k=DIR.")
+            raise DatasetError(
+                f"There is no folder {self.root}. Download and unpack FSD50K (https://zenodo.org/records/"
+                f"4060432; its archives are split, so 7z or 'zip -s 0' joins them) and give its folder "
+                f"with --set data.fsd50k=DIR."
+            )
 
     def split(self, name: str, audio: bool = False) -> Split:
         """Clips with labels (underscores as spaces) and without captions."""

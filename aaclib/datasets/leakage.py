@@ -19,10 +19,12 @@ from aaclib.text import NORMALISE
 
 BLACKLIST = "blacklist_exclude_all_ac.json"
 # what a recording is, where it is on a list of WavCaps; the list, its file, and whose ids are in it
-WAVCAPS_LISTS = (("in WavCaps", "FreeSound", "fsd_final.json", "freesound"),
-                 ("in WavCaps", "AudioSet_SL", "as_final.json", "youtube"),
-                 ("left out of WavCaps", "blacklist, FreeSound", BLACKLIST, "freesound"),
-                 ("left out of WavCaps", "blacklist, AudioSet", BLACKLIST, "youtube"))
+WAVCAPS_LISTS = (
+    ("in WavCaps", "FreeSound", "fsd_final.json", "freesound"),
+    ("in WavCaps", "AudioSet_SL", "as_final.json", "youtube"),
+    ("left out of WavCaps", "blacklist, FreeSound", BLACKLIST, "freesound"),
+    ("left out of WavCaps", "blacklist, AudioSet", BLACKLIST, "youtube"),
+)
 COLUMNS = ["what", "first", "second", "n", "of", "share", "examples"]
 WHAT = ("same clip", "same recording", "same caption")
 
@@ -31,8 +33,9 @@ class LeakError(ValueError):
     """Evaluation clips where none may be. Not a DatasetError: nothing is missing that one could do without."""
 
 
-def report(splits: Sequence[Split], sources: Mapping[str, Mapping[str, str]] | None = None,
-           policy: str = "lower-nopunct") -> pd.DataFrame:
+def report(
+    splits: Sequence[Split], sources: Mapping[str, Mapping[str, str]] | None = None, policy: str = "lower-nopunct"
+) -> pd.DataFrame:
     """One row for each pair of splits and each key of `WHAT`: how many of the second split's clips (or captions) also
     stand in the first, of how many, and examples. `sources`: "<data set>.<split>" -> clip id -> recording, see
     `recordings`; a pair without them has no such row, rather than a zero."""
@@ -58,9 +61,13 @@ def within(split: Split, policy: str = "lower-nopunct") -> dict[str, float]:
     captions = list(map(NORMALISE[policy], split.captions))
     lengths = [len(caption.split()) for caption in captions]
     return {
-        "clips": len(split.clips), "captions": len(captions), "different captions": len(set(captions)),
-        "words a caption": sum(lengths) / max(len(lengths), 1), "shortest": min(lengths, default=0),
-        "longest": max(lengths, default=0), "different words": len({w for c in captions for w in c.split()}),
+        "clips": len(split.clips),
+        "captions": len(captions),
+        "different captions": len(set(captions)),
+        "words a caption": sum(lengths) / max(len(lengths), 1),
+        "shortest": min(lengths, default=0),
+        "longest": max(lengths, default=0),
+        "different words": len({w for c in captions for w in c.split()}),
     }
 
 
@@ -97,8 +104,10 @@ def refuse_shared(pairs: Split, evaluation: Split) -> None:
     called: clips that have their name and a caption in common. (The name alone may be chance: 001.wav.)"""
     known = {clip.id: set(clip.captions) for clip in evaluation.clips}
     if hits := [clip.id for clip in pairs.clips if known.get(clip.id, set()).intersection(clip.captions)]:
-        raise LeakError(f"data.pairs: {len(hits)} of the {len(pairs.clips)} pairs of {label(pairs)} are clips of "
-                        f"{label(evaluation)} ({some(hits, 3)}), which is judged. Name another set.")
+        raise LeakError(
+            f"data.pairs: {len(hits)} of the {len(pairs.clips)} pairs of {label(pairs)} are clips of "
+            f"{label(evaluation)} ({some(hits, 3)}), which is judged. Name another set."
+        )
 
 
 def label(split: Split) -> str:

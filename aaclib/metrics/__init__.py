@@ -19,26 +19,46 @@ from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores,
 from aaclib.store import VERSIONS, Store
 
 __all__ = [
-    "NAMES", "OPTIONAL", "STANDARD", "Lost", "MetricError", "Result", "Scores", "Unavailable", "close", "evaluate",
+    "NAMES",
+    "OPTIONAL",
+    "STANDARD",
+    "Lost",
+    "MetricError",
+    "Result",
+    "Scores",
+    "Unavailable",
+    "close",
+    "evaluate",
     "identity",
 ]
 
 STANDARD = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
-OPTIONAL = ("sbert_sim", "fer", "fense", "spider_fl")        # need models of their own
+OPTIONAL = ("sbert_sim", "fer", "fense", "spider_fl")  # need models of their own
 NAMES = STANDARD + OPTIONAL
 
 # module -> its metrics; the slow ones first, because each of them has a process of its own that works meanwhile
 MODULES = {
-    "meteor": ("meteor",), "spice": ("spice",), "bleu": STANDARD[:4], "rouge_l": ("rouge_l",), "cider_d": ("cider_d",),
-    "sbert_sim": ("sbert_sim",), "fer": ("fer",),
+    "meteor": ("meteor",),
+    "spice": ("spice",),
+    "bleu": STANDARD[:4],
+    "rouge_l": ("rouge_l",),
+    "cider_d": ("cider_d",),
+    "sbert_sim": ("sbert_sim",),
+    "fer": ("fer",),
 }
 OWN_PROCESS = ("meteor", "spice")
-RAW = ("sbert_sim", "fer")                                   # take captions as written, not tokens
+RAW = ("sbert_sim", "fer")  # take captions as written, not tokens
 COMBINED = {"spider": ("cider_d", "spice"), "fense": ("sbert_sim", "fer"), "spider_fl": ("spider", "fer")}
 
 
-def evaluate(candidates: Sequence[str], references: Sequence[Sequence[str]], metrics: Iterable[str] | None = None,
-             tokenize: bool = True, store: Store | None | bool = None, strict: bool = True) -> Scores:
+def evaluate(
+    candidates: Sequence[str],
+    references: Sequence[Sequence[str]],
+    metrics: Iterable[str] | None = None,
+    tokenize: bool = True,
+    store: Store | None | bool = None,
+    strict: bool = True,
+) -> Scores:
     """Scores one candidate caption a clip against the clip's references (one or more).
 
     metrics: names of `NAMES`; what was asked for and cannot run raises, or with strict=False is listed with its reason
@@ -97,7 +117,7 @@ def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tup
 def _modules(wanted: Iterable[str]) -> list[str]:
     """The modules behind these metrics, in the order to start them."""
     names = set(wanted)
-    for name, parts in reversed(COMBINED.items()):       # spider_fl first: it is made of spider
+    for name, parts in reversed(COMBINED.items()):  # spider_fl first: it is made of spider
         names |= set(parts) if name in names else set()
     return [module for module, made in MODULES.items() if names & set(made)]
 
@@ -109,7 +129,7 @@ class _Run:
         self.candidates, self.references, self.tokenize, self.store = candidates, references, tokenize, store
         self.cache = Cache("scores", store)
         self.content = key(tokenize, candidates, references).hex()
-        self.before = lost.noted()                 # not tried again: the stage will run once more
+        self.before = lost.noted()  # not tried again: the stage will run once more
         self.results: dict[str, Result] = {}
         self.errors: dict[str, MetricError] = {}
 
@@ -123,7 +143,7 @@ class _Run:
             if why := self.before.get(MODULES[module][0]):
                 self._fail([module], Lost(why))
         todo = [module for module in todo if module not in self.errors]
-        if "meteor" in todo:                         # its 10 s of start-up pass while captions are tokenised
+        if "meteor" in todo:  # its 10 s of start-up pass while captions are tokenised
             self._try(["meteor"], _module("meteor").warm_up)
         tokens = self._tokens([m for m in todo if m not in RAW and m not in self.errors])
         todo = [m for m in todo if m not in self.errors]
@@ -141,16 +161,18 @@ class _Run:
             return self.candidates, self.references
         flat = self.candidates + [r for refs in self.references for r in refs]
         tokens = self._try(modules, lambda: iter(ptb.tokenise(flat, self.store)))
-        return tokens and ([next(tokens) for _ in self.candidates],
-                           [[next(tokens) for _ in refs] for refs in self.references])
+        return tokens and (
+            [next(tokens) for _ in self.candidates],
+            [[next(tokens) for _ in refs] for refs in self.references],
+        )
 
     def _run(self, module: str, tokens: Any) -> None:
         captions = (self.candidates, self.references) if module in RAW else tokens
-        kept = {"store": self.store} if module in OWN_PROCESS else {}     # they keep single captions as well
+        kept = {"store": self.store} if module in OWN_PROCESS else {}  # they keep single captions as well
         made = self._try([module], lambda: _module(module).compute(*captions, **kept)) or {}
         self.results |= made
         if made and not any(result.failures for result in made.values()):
-            self.cache.put({self._key(module): _pack(made)})      # by now a model of the hub is here, and known
+            self.cache.put({self._key(module): _pack(made)})  # by now a model of the hub is here, and known
 
     def _try(self, modules: list[str], action: Callable[[], Any]) -> Any:
         """What `action` returns; None where it fails, and these modules and their metrics with it."""
@@ -168,8 +190,13 @@ class _Run:
     def tell(self, wanted: Sequence[str]) -> None:
         """Says which metrics were lost, and notes it for the run, where a module goes by its first metric."""
         names = {*wanted, *(made[0] for made in MODULES.values())} - set(self.before)
-        lost.note({name: str(self.errors[name]) for name in NAMES
-                   if name in names and isinstance(self.errors.get(name), Lost)})
+        lost.note(
+            {
+                name: str(self.errors[name])
+                for name in NAMES
+                if name in names and isinstance(self.errors.get(name), Lost)
+            }
+        )
 
     def _combine(self) -> None:
         for name, parts in COMBINED.items():

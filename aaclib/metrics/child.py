@@ -18,7 +18,7 @@ from typing import IO, Self, TypeVar
 from aaclib.metrics.java import environment
 from aaclib.metrics.result import Lost
 
-SENT = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)      # by somebody; Java itself dies of others
+SENT = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)  # by somebody; Java itself dies of others
 
 _guard = threading.Lock()
 _of_session: dict[type, Child] = {}
@@ -91,8 +91,9 @@ class Child:
         self.stop()
         try:
             self.errors = tempfile.TemporaryFile()
-            self.process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=self.errors, env=environment())
+            self.process = subprocess.Popen(
+                command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment()
+            )
         except OSError as error:
             raise Lost(f"{self.name} could not be started: {error}.", outside=True) from error
         self.owner = os.getpid()
@@ -126,7 +127,7 @@ class Child:
 
     def lost(self, how: str = "") -> Lost:
         """Ends the process and says why it is lost: `how`, or how it ended; and what it printed last."""
-        with contextlib.suppress(subprocess.TimeoutExpired):       # Java may still be saying why
+        with contextlib.suppress(subprocess.TimeoutExpired):  # Java may still be saying why
             self.process.wait(1)
         code = self.process.poll()
         self.process.kill()
@@ -134,7 +135,7 @@ class Child:
         self.errors.seek(0)
         said = self.errors.read()
         while not self.answers.empty():
-            said += self.answers.get()                             # Java complains of its start on standard output
+            said += self.answers.get()  # Java complains of its start on standard output
         self.stop()
         if b"OutOfMemoryError" in said:
             how = "ran out of memory"
@@ -147,13 +148,13 @@ class Child:
             self.process.kill()
             self.process.wait()
             for pipe in (self.process.stdin, self.process.stdout, self.errors):
-                with contextlib.suppress(OSError):         # what was still to be written has nobody to go to
+                with contextlib.suppress(OSError):  # what was still to be written has nobody to go to
                     pipe.close()
         self.process = None
 
 
 def _listen(pipe: IO[bytes], answers: queue.SimpleQueue) -> None:
-    with contextlib.suppress(ValueError):                  # closed by stop()
+    with contextlib.suppress(ValueError):  # closed by stop()
         for line in pipe:
             answers.put(line)
     answers.put(b"")

@@ -17,7 +17,7 @@ import numpy as np
 from aaclib.metrics.result import Result, means
 
 N, SIGMA = 4, 6.0
-Vector = tuple[tuple[dict, ...], tuple[float, ...], int]      # weights and norms by n-gram length, and the length
+Vector = tuple[tuple[dict, ...], tuple[float, ...], int]  # weights and norms by n-gram length, and the length
 
 
 def identity() -> dict[str, Any]:
@@ -29,8 +29,14 @@ def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Res
     """Tokenised captions in; the corpus value is the mean over clips."""
     frequency, vectors = _reference_set(tuple(map(tuple, references)))
     size = math.log(float(len(vectors)))
-    return {"cider_d": means([_score(_vector(candidate, frequency, size), refs)
-                              for candidate, refs in zip(candidates, vectors, strict=True)])}
+    return {
+        "cider_d": means(
+            [
+                _score(_vector(candidate, frequency, size), refs)
+                for candidate, refs in zip(candidates, vectors, strict=True)
+            ]
+        )
+    }
 
 
 def _score(candidate: Vector, references: list[Vector]) -> float:
@@ -64,7 +70,7 @@ def _reference_set(references: tuple[tuple[str, ...], ...]) -> tuple[dict, list[
 
 def _counts(caption: str) -> Counter:
     words = caption.split()
-    return Counter(tuple(words[i:i + n]) for n in range(1, N + 1) for i in range(len(words) - n + 1))
+    return Counter(tuple(words[i : i + n]) for n in range(1, N + 1) for i in range(len(words) - n + 1))
 
 
 def _vector(caption: str, frequency: dict, size: float) -> Vector:
@@ -75,6 +81,6 @@ def _vector(caption: str, frequency: dict, size: float) -> Vector:
         weight = count * (size - math.log(max(1.0, frequency.get(ngram, 0))))
         weights[n][ngram] = weight
         squares[n] += weight * weight
-        if n == 1:                         # pycocoevalcap's length counts bigrams
+        if n == 1:  # pycocoevalcap's length counts bigrams
             length += count
     return weights, tuple(map(math.sqrt, squares)), length

@@ -37,8 +37,9 @@ def self_retrieval(z_audio: np.ndarray, z_text: np.ndarray) -> dict[str, Result]
     return {f"self_r@{k}": means((ranks <= k).astype(np.float64)) for k in telling(len(z_text))}
 
 
-def judge(embed_text: Callable[[list[str]], np.ndarray], z_audio: np.ndarray,
-          captions: Sequence[str]) -> dict[str, Result]:
+def judge(
+    embed_text: Callable[[list[str]], np.ndarray], z_audio: np.ndarray, captions: Sequence[str]
+) -> dict[str, Result]:
     """clap_score and self_r@k of one caption a clip; `embed_text` (a Backend's, or one that keeps what it made) and
     `z_audio`, (n, d) unit rows of the clips, are the judge's. An empty caption has no embedding: no clap_score, and it
     finds nothing."""

@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         raise MetricError("A file of references is needed as well: aaclib metrics CANDIDATES REFERENCES")
     predictions = io.read_predictions(args.candidates, args.ids, args.caption)
     clips, candidates, references, notes = io.match(
-        predictions, io.read_references(args.references, args.ids, args.reference), args.partial)
+        predictions, io.read_references(args.references, args.ids, args.reference), args.partial
+    )
     names = [name.strip() for name in args.metrics.split(",") if name.strip()] if args.metrics else None
     scores = evaluate(candidates, references, names, not args.tokenized, store=False if args.no_cache else None)
     table = _table(scores, args.bootstrap)
@@ -64,12 +65,24 @@ def run(args: argparse.Namespace) -> int:
     for note in (*notes, *scores.notes, *(f"{name}: {why}" for name, why in scores.missing.items())):
         print(note, file=sys.stderr)
     if args.per_clip:
-        frame = pd.DataFrame({"clip": clips, "candidate": candidates,
-                              "references": [json.dumps(refs, ensure_ascii=False) for refs in references]})
+        frame = pd.DataFrame(
+            {
+                "clip": clips,
+                "candidate": candidates,
+                "references": [json.dumps(refs, ensure_ascii=False) for refs in references],
+            }
+        )
         write_text(args.per_clip, csv_frame(pd.concat([frame, scores.per_clip], axis=1)))
     if args.out:
-        write_json(args.out, {"clips": scores.n, "corpus": table.set_index("metric").to_dict("index"),
-                              "missing": scores.missing, "notes": [*notes, *scores.notes]})
+        write_json(
+            args.out,
+            {
+                "clips": scores.n,
+                "corpus": table.set_index("metric").to_dict("index"),
+                "missing": scores.missing,
+                "notes": [*notes, *scores.notes],
+            },
+        )
     return 1 if scores.lost else 0
 
 

@@ -8,8 +8,9 @@ from aaclib.metrics.ptb import tokenise
 from aaclib.store import Store
 
 
-def diversity(captions: Sequence[str], training: Iterable[str] | None = None, tokenize: bool = True,
-              store: Store | None = None) -> dict[str, float]:
+def diversity(
+    captions: Sequence[str], training: Iterable[str] | None = None, tokenize: bool = True, store: Store | None = None
+) -> dict[str, float]:
     """Of one caption a clip:
 
     vocabulary: distinct words; distinct_1, distinct_2: distinct n-grams / all n-grams (Li et al., NAACL 2016);
@@ -21,7 +22,7 @@ def diversity(captions: Sequence[str], training: Iterable[str] | None = None, to
         raise ValueError("There are no captions to describe.")
     if tokenize:
         tokens = tokenise(captions + known, store)
-        captions, known = tokens[:len(captions)], tokens[len(captions):]
+        captions, known = tokens[: len(captions)], tokens[len(captions) :]
     words = [caption.split() for caption in captions]
     singles = [word for caption in words for word in caption]
     pairs = [pair for caption in words for pair in zip(caption, caption[1:], strict=False)]

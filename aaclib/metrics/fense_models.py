@@ -106,7 +106,7 @@ def _echecker(checkpoint: str, bert: str, *_: str) -> tuple:
         raise MetricError(f"{checkpoint}: expected 6 kinds of error, found {classes}.")
     encoder = AutoModel.from_config(_load("AutoConfig", bert), trust_remote_code=False)
     weights = {name.removeprefix("encoder."): value for name, value in weights.items()}
-    weights.pop("embeddings.position_ids", None)         # a constant that newer versions no longer save
+    weights.pop("embeddings.position_ids", None)  # a constant that newer versions no longer save
     encoder.load_state_dict(weights, strict=True)
     place = device()
     return _load("AutoTokenizer", bert), encoder.eval().to(place), weight.to(place), bias.to(place)

@@ -35,8 +35,13 @@ def probabilities(captions: list[str], batch_size: int = 32) -> np.ndarray:
     rows = []
     with torch.inference_mode():
         for start in range(0, len(plain), batch_size):
-            batch = tokenizer(plain[start:start + batch_size], truncation=True, padding="max_length",
-                              max_length=MAX_TOKENS, return_tensors="pt").to(encoder.device)
-            first = encoder(**batch).last_hidden_state[:, 0]                 # (b, d)
+            batch = tokenizer(
+                plain[start : start + batch_size],
+                truncation=True,
+                padding="max_length",
+                max_length=MAX_TOKENS,
+                return_tensors="pt",
+            ).to(encoder.device)
+            first = encoder(**batch).last_hidden_state[:, 0]  # (b, d)
             rows.append(torch.sigmoid(first @ weight.T + bias).float().cpu().numpy())
     return np.concatenate(rows)

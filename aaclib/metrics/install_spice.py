@@ -26,7 +26,7 @@ VERSION = "3.6.0"
 GROUP, NAME = "edu.stanford.nlp", "stanford-corenlp"
 ARTEFACT = f"{GROUP}:{NAME}:{VERSION}"
 CLASSES_JAR, MODELS_JAR = f"{NAME}-{VERSION}.jar", f"spice-models-{VERSION}.jar"
-RECORD = "installed.json"              # beside the jars, with their sums
+RECORD = "installed.json"  # beside the jars, with their sums
 COMMAND = "aaclib metrics install-spice"
 ATTEMPTS, TIMEOUT_S = 3, 30
 
@@ -86,7 +86,7 @@ def install(source: str | Path | None = None, repository: str | None = None, for
             installed()
             if not force:
                 return target
-        for left in target.parent.glob(".install-*"):          # of a process that was killed; the lock is ours
+        for left in target.parent.glob(".install-*"):  # of a process that was killed; the lock is ours
             shutil.rmtree(left)
         work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".install-"))
         try:
@@ -110,22 +110,29 @@ def _keep(jars: list[Path], new: Path, source: str) -> None:
                 names = set(jar.namelist())
                 if MAIN_CLASS in names and not (new / CLASSES_JAR).exists():
                     if _classes_digest(jar) != CLASSES:
-                        raise InstallError(f"{path}: not the classes of CoreNLP {VERSION} (checksum differs). "
-                                           f"Take Maven's {ARTEFACT}, or run {COMMAND} with a network.")
+                        raise InstallError(
+                            f"{path}: not the classes of CoreNLP {VERSION} (checksum differs). "
+                            f"Take Maven's {ARTEFACT}, or run {COMMAND} with a network."
+                        )
                     shutil.copyfile(path, new / CLASSES_JAR)
                 for name in sorted(name for name in missing if MODELS_ROOT + name in names):
                     content = jar.read(MODELS_ROOT + name)
                     if hashlib.sha256(content).hexdigest() != MODELS[name]:
-                        raise InstallError(f"{path}: {name} is not that of CoreNLP {VERSION} (checksum differs). "
-                                           f"Take Maven's {ARTEFACT} with classifier models.")
-                    out.writestr(zipfile.ZipInfo(MODELS_ROOT + name, (2016, 1, 19, 0, 0, 0)), content,
-                                 zipfile.ZIP_DEFLATED)
+                        raise InstallError(
+                            f"{path}: {name} is not that of CoreNLP {VERSION} (checksum differs). "
+                            f"Take Maven's {ARTEFACT} with classifier models."
+                        )
+                    out.writestr(
+                        zipfile.ZipInfo(MODELS_ROOT + name, (2016, 1, 19, 0, 0, 0)), content, zipfile.ZIP_DEFLATED
+                    )
                     missing.discard(name)
     if not (new / CLASSES_JAR).exists():
         raise InstallError(f"{source} holds no {CLASSES_JAR}. It needs Maven's {ARTEFACT}, plain and models.")
     if missing:
-        raise InstallError(f"{source} lacks {len(missing)} of the models that SPICE needs, such as {min(missing)}. "
-                           f"It needs {ARTEFACT} with classifier models.")
+        raise InstallError(
+            f"{source} lacks {len(missing)} of the models that SPICE needs, such as {min(missing)}. "
+            f"It needs {ARTEFACT} with classifier models."
+        )
 
 
 @contextlib.contextmanager
@@ -185,21 +192,26 @@ def _maven(work: Path, repository: str | None) -> list[Path]:
         label = f"{ARTEFACT}:{classifier}" if classifier else ARTEFACT
         for attempt in range(ATTEMPTS):
             time.sleep(attempt)
-            cache = work / f"maven-{len(jars)}-{attempt}"       # jgo takes a half file for a whole one: never twice
-            context = MavenContext(repo_cache=cache, resolver=PythonResolver(progress_callback=_progress),
-                                   remote_repos={"chosen": repository.rstrip("/")} if repository else None,
-                                   timeout=TIMEOUT_S)
+            cache = work / f"maven-{len(jars)}-{attempt}"  # jgo takes a half file for a whole one: never twice
+            context = MavenContext(
+                repo_cache=cache,
+                resolver=PythonResolver(progress_callback=_progress),
+                remote_repos={"chosen": repository.rstrip("/")} if repository else None,
+                timeout=TIMEOUT_S,
+            )
             try:
                 path = context.project(GROUP, NAME).at_version(VERSION).artifact(classifier=classifier or "").resolve()
                 if file_digest(path) == sha256:
                     break
                 problem = f"{path.name}: the checksum is wrong"
-            except (OSError, RuntimeError) as error:            # requests' errors are OSErrors
+            except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
                 problem = (str(error) or type(error).__name__).splitlines()[0]
             shutil.rmtree(cache, ignore_errors=True)
         else:
-            raise InstallError(f"{label} could not be fetched ({problem}). With a network: {COMMAND}; "
-                               f"with the files here: {COMMAND} --from FOLDER")
+            raise InstallError(
+                f"{label} could not be fetched ({problem}). With a network: {COMMAND}; "
+                f"with the files here: {COMMAND} --from FOLDER"
+            )
         jars.append(path)
     return jars
 

@@ -17,13 +17,39 @@ from aaclib.names import name_key, told_apart
 from aaclib.reading import AUDIO, UTF8, Row, namesakes, raising, read_table
 from aaclib.store import replacing, write_json
 
-ID_COLUMNS = ("file_name", "filename", "fname", "audio_file", "clip", "clip_id", "audio_id", "image_id", "id", "wav",
-              "audio", "file", "youtube_id", "ytid", "audiocap_id")
-PREDICTION_COLUMNS = ("caption_predicted", "predicted_caption", "prediction", "predicted", "candidate", "candidates",
-                      "hypothesis", "generated_caption", "generated", "output", "caption")
+ID_COLUMNS = (
+    "file_name",
+    "filename",
+    "fname",
+    "audio_file",
+    "clip",
+    "clip_id",
+    "audio_id",
+    "image_id",
+    "id",
+    "wav",
+    "audio",
+    "file",
+    "youtube_id",
+    "ytid",
+    "audiocap_id",
+)
+PREDICTION_COLUMNS = (
+    "caption_predicted",
+    "predicted_caption",
+    "prediction",
+    "predicted",
+    "candidate",
+    "candidates",
+    "hypothesis",
+    "generated_caption",
+    "generated",
+    "output",
+    "caption",
+)
 REFERENCE_COLUMNS = ("references", "captions", "mult_references", "reference", "raw_caption", "caption")
 NUMBERED = re.compile(r"(?:raw_)?(?:caption|reference|caption_reference)_?\d+$")
-ENCODINGS = (*UTF8, "latin-1")         # other systems' files are taken as they are
+ENCODINGS = (*UTF8, "latin-1")  # other systems' files are taken as they are
 
 
 class FormatError(MetricError, ValueError):
@@ -71,8 +97,9 @@ def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[
     return _some(found, path)
 
 
-def match(predictions: Mapping[str, str], references: Mapping[str, Sequence[str]],
-          partial: bool = False) -> tuple[list[str], list[str], list[list[str]], list[str]]:
+def match(
+    predictions: Mapping[str, str], references: Mapping[str, Sequence[str]], partial: bool = False
+) -> tuple[list[str], list[str], list[list[str]], list[str]]:
     """(clips, candidates, references, notes) in the order of the references.
     Raises FormatError naming clips that have no prediction, or predictions for clips without references; with
     `partial`, both are left out and noted."""
@@ -91,8 +118,12 @@ def match(predictions: Mapping[str, str], references: Mapping[str, Sequence[str]
     if notes and (not partial or not met):
         raise FormatError(f"{'; '.join(notes)}. References: {len(references)} clips; predictions: {len(predictions)}.")
     clips = [name for name in references if name in met]
-    return (clips, [predictions[met[name]] for name in clips], [list(references[name]) for name in clips],
-            [f"{note}; left out." for note in notes])
+    return (
+        clips,
+        [predictions[met[name]] for name in clips],
+        [list(references[name]) for name in clips],
+        [f"{note}; left out." for note in notes],
+    )
 
 
 def for_clips(predictions: Mapping[str, str], clips: Iterable[str]) -> list[str]:
@@ -121,9 +152,16 @@ def write_coco_results(path: str | Path, clips: Sequence[str], captions: Sequenc
 def write_coco_annotations(path: str | Path, clips: Sequence[str], references: Sequence[Sequence[str]]) -> None:
     """COCO annotations of the references, as pycocotools and pycocoevalcap read them."""
     pairs = [(clip, caption) for clip, refs in zip(clips, references, strict=True) for caption in refs]
-    write_json(path, {
-        "info": {}, "licenses": [], "type": "captions", "images": [{"id": clip} for clip in clips],
-        "annotations": [{"id": i, "image_id": clip, "caption": caption} for i, (clip, caption) in enumerate(pairs)]})
+    write_json(
+        path,
+        {
+            "info": {},
+            "licenses": [],
+            "type": "captions",
+            "images": [{"id": clip} for clip in clips],
+            "annotations": [{"id": i, "image_id": clip, "caption": caption} for i, (clip, caption) in enumerate(pairs)],
+        },
+    )
 
 
 # ---- inside

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from aaclib.metrics.result import Lost, MetricError, Unavailable
 
-OLDEST = 17        # SPICE through JPype does not run on 11, and one Java serves all three
-TIMEOUT_S = 20.0   # to say its version; 0.1 s is usual
-OPTIONS = ("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")       # an -Xmx64m in one of these starves METEOR
+OLDEST = 17  # SPICE through JPype does not run on 11, and one Java serves all three
+TIMEOUT_S = 20.0  # to say its version; 0.1 s is usual
+OPTIONS = ("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")  # an -Xmx64m in one of these starves METEOR
 SCARCE = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-NO_START = re.compile("initialization of VM|Java Virtual Machine|insufficient memory")     # HotSpot's own words
+NO_START = re.compile("initialization of VM|Java Virtual Machine|insufficient memory")  # HotSpot's own words
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,16 @@ def _inspect(executable: str) -> Java:
     """What this executable says of itself. Raises Unavailable for what is no usable Java, Lost for one that did not
     start for want of time or memory."""
     try:
-        done = subprocess.run([executable, "-XshowSettings:properties", "-version"], stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=TIMEOUT_S, text=True, errors="replace", check=False,
-                              env=environment())
+        done = subprocess.run(
+            [executable, "-XshowSettings:properties", "-version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            text=True,
+            errors="replace",
+            check=False,
+            env=environment(),
+        )
     except subprocess.TimeoutExpired as error:
         raise Lost(f"it did not say its version in {TIMEOUT_S:.0f} s") from error
     except OSError as error:

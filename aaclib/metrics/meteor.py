@@ -21,7 +21,7 @@ from aaclib.metrics.ptb import BREAKS, package, pycocoevalcap
 from aaclib.metrics.result import Lost, Result
 from aaclib.store import VERSIONS, Store
 
-TIMEOUT_S = 180.0          # without any answer: start-up is 10 s, a minute on a busy machine
+TIMEOUT_S = 180.0  # without any answer: start-up is 10 s, a minute on a busy machine
 SEPARATOR = "|||"
 
 
@@ -34,9 +34,13 @@ def compute(candidates: list[str], references: list[list[str]], store: Store | N
     """Tokenised captions in. Statistics: the 23 counts. A clip that is known to the cache costs nothing.
     Raises Unavailable without Java, Lost naming the clip where the jar fails twice on it."""
     lines = [_line(c, refs) for c, refs in zip(candidates, references, strict=True)]
-    counts = Cache("meteor", store).complete(lines, lambda fresh: worker().score(fresh),
-                                             lambda row: row.astype("<f8").tobytes(),
-                                             lambda b: np.frombuffer(b, "<f8"), identity())
+    counts = Cache("meteor", store).complete(
+        lines,
+        lambda fresh: worker().score(fresh),
+        lambda row: row.astype("<f8").tobytes(),
+        lambda b: np.frombuffer(b, "<f8"),
+        identity(),
+    )
     table = np.array([counts[line] for line in lines]).reshape(len(lines), aggregates.METEOR_COLUMNS)
     return {"meteor": Result(aggregates.meteor(table, 1), aggregates.meteor_summable(table))}
 
@@ -51,7 +55,7 @@ def warm_up() -> None:
 def _line(candidate: str, references: list[str]) -> str:
     """The jar's own separator is taken out of captions (pycocoevalcap does so for the candidate alone)."""
     clean = [BREAKS.sub(" ", text).replace(SEPARATOR, "").replace("  ", " ") for text in (*references, candidate)]
-    return " ||| ".join(["SCORE", *clean]) + " "       # the last blank keeps an empty candidate a field of its own
+    return " ||| ".join(["SCORE", *clean]) + " "  # the last blank keeps an empty candidate a field of its own
 
 
 class Meteor(Child):
@@ -65,15 +69,29 @@ class Meteor(Child):
 
     def command(self) -> list[str]:
         """pycocoevalcap's own, and where the paraphrases are: the jar cannot find them under a path with spaces."""
-        return [str(java().executable), "-Xmx2G", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-jar", "meteor-1.5.jar",
-                "-", "-", "-stdio", "-l", "en", "-norm", "-a", "data/paraphrase-en.gz"]
+        return [
+            str(java().executable),
+            "-Xmx2G",
+            "-XX:+UseSerialGC",
+            "-Dfile.encoding=UTF-8",
+            "-jar",
+            "meteor-1.5.jar",
+            "-",
+            "-",
+            "-stdio",
+            "-l",
+            "en",
+            "-norm",
+            "-a",
+            "data/paraphrase-en.gz",
+        ]
 
     def score(self, lines: list[str]) -> list[np.ndarray]:
         """The 23 counts of each SCORE line, in order. Raises Lost."""
         with self.exchange():
             counts: list[np.ndarray] = []
             failed_at = -1
-            while todo := lines[len(counts):]:
+            while todo := lines[len(counts) :]:
                 try:
                     self.start()
                     self.send("".join(f"{line}\n" for line in todo))

@@ -20,10 +20,11 @@ from aaclib.metrics.java import environment, java
 from aaclib.metrics.result import Lost, Unavailable
 from aaclib.store import VERSIONS, Store
 
-PUNCTUATION = frozenset(["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--",
-                         "...", ";"])
-BREAKS = re.compile("[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\x00]")     # what some reader takes for the end of a line
-START_S, CAPTIONS_PER_S = 120.0, 100        # how long it may take; thousands a second are usual
+PUNCTUATION = frozenset(
+    ["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...", ";"]
+)
+BREAKS = re.compile("[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\x00]")  # what some reader takes for the end of a line
+START_S, CAPTIONS_PER_S = 120.0, 100  # how long it may take; thousands a second are usual
 
 
 def pycocoevalcap() -> Path:
@@ -38,7 +39,7 @@ def package() -> dict[str, str]:
     """The version of pycocoevalcap, whose jars and formulas decide values."""
     try:
         return {"pycocoevalcap": metadata.version("pycocoevalcap")}
-    except metadata.PackageNotFoundError:       # it lies on the path without having been installed
+    except metadata.PackageNotFoundError:  # it lies on the path without having been installed
         return {"pycocoevalcap": ""}
 
 
@@ -52,17 +53,28 @@ def tokenise(captions: list[str], store: Store | None = None) -> list[str]:
     Raises Unavailable without Java and Lost where the tokenizer fails twice or does not answer line by line."""
     # composed: an accent is the same word, however a system or a person wrote it
     plain = [unicodedata.normalize("NFC", BREAKS.sub(" ", caption)) for caption in captions]
-    tokens = Cache("tokens", store).complete(plain, lambda fresh: twice(lambda: _run(fresh)), str.encode, bytes.decode,
-                                             identity())
+    tokens = Cache("tokens", store).complete(
+        plain, lambda fresh: twice(lambda: _run(fresh)), str.encode, bytes.decode, identity()
+    )
     return [tokens[caption] for caption in plain]
 
 
 def _run(lines: list[str]) -> list[str]:
     jar = pycocoevalcap() / "tokenizer" / "stanford-corenlp-3.4.1.jar"
-    command = [str(java().executable), "-Xmx1G", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8",
-               "-Dstdout.encoding=UTF-8", "-cp", str(jar), "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines",
-               "-lowerCase"]
-    text = "\n".join(lines).encode("utf-8", errors="replace")          # lone surrogates cannot be sent
+    command = [
+        str(java().executable),
+        "-Xmx1G",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Dfile.encoding=UTF-8",
+        "-Dstdout.encoding=UTF-8",
+        "-cp",
+        str(jar),
+        "edu.stanford.nlp.process.PTBTokenizer",
+        "-preserveLines",
+        "-lowerCase",
+    ]
+    text = "\n".join(lines).encode("utf-8", errors="replace")  # lone surrogates cannot be sent
     seconds = START_S + len(lines) / CAPTIONS_PER_S
     try:
         done = subprocess.run(command, input=text, capture_output=True, timeout=seconds, check=False, env=environment())
@@ -75,7 +87,7 @@ def _run(lines: list[str]) -> list[str]:
         raise Lost(printing(f"The PTB tokenizer {ended(done.returncode)}", done.stderr or done.stdout))
     if answer and answer[-1] == "":
         answer.pop()
-    answer += [""] * (len(lines) - len(answer)) if not any(lines[len(answer):]) else []      # empty captions at the end
+    answer += [""] * (len(lines) - len(answer)) if not any(lines[len(answer) :]) else []  # empty captions at the end
     if len(answer) != len(lines):
         raise Lost(f"The PTB tokenizer answered {len(answer)} lines to {len(lines)} captions.")
     return [" ".join(word for word in line.rstrip().split(" ") if word not in PUNCTUATION) for line in answer]

@@ -38,7 +38,7 @@ class Result:
 
     per_clip: np.ndarray
     statistics: np.ndarray
-    failures: dict[int, str] = field(default_factory=dict)     # clip -> reason
+    failures: dict[int, str] = field(default_factory=dict)  # clip -> reason
 
 
 def means(per_clip: np.ndarray, failures: dict[int, str] | None = None) -> Result:

@@ -16,8 +16,11 @@ def identity() -> dict[str, Any]:
 
 def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:
     """Tokenised captions in; the corpus value is the mean over clips."""
-    return {"rouge_l": means([_score(c.split(" "), [r.split(" ") for r in refs])
-                              for c, refs in zip(candidates, references, strict=True)])}
+    return {
+        "rouge_l": means(
+            [_score(c.split(" "), [r.split(" ") for r in refs]) for c, refs in zip(candidates, references, strict=True)]
+        )
+    }
 
 
 def _score(candidate: list[str], references: list[list[str]]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from aaclib.metrics import fense_models
 from aaclib.metrics.result import Result, means
 
-MAX_TOKENS = 128           # the model's own
+MAX_TOKENS = 128  # the model's own
 
 
 def identity() -> dict[str, Any]:
@@ -22,8 +22,14 @@ def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Res
     distinct = list(dict.fromkeys([*candidates, *(r for refs in references for r in refs)]))
     row = {caption: i for i, caption in enumerate(distinct)}
     z = embed(distinct)
-    return {"sbert_sim": means([
-        float(np.mean(z[[row[r] for r in refs]] @ z[row[c]])) for c, refs in zip(candidates, references, strict=True)])}
+    return {
+        "sbert_sim": means(
+            [
+                float(np.mean(z[[row[r] for r in refs]] @ z[row[c]]))
+                for c, refs in zip(candidates, references, strict=True)
+            ]
+        )
+    }
 
 
 def embed(captions: list[str], batch_size: int = 64) -> np.ndarray:
@@ -35,9 +41,14 @@ def embed(captions: list[str], batch_size: int = 64) -> np.ndarray:
     rows = []
     with torch.inference_mode():
         for start in range(0, len(order), batch_size):
-            batch = tokenizer([captions[i] for i in order[start:start + batch_size]], padding=True, truncation=True,
-                              max_length=MAX_TOKENS, return_tensors="pt").to(model.device)
-            hidden = model(**batch).last_hidden_state                        # (b, t, d)
+            batch = tokenizer(
+                [captions[i] for i in order[start : start + batch_size]],
+                padding=True,
+                truncation=True,
+                max_length=MAX_TOKENS,
+                return_tensors="pt",
+            ).to(model.device)
+            hidden = model(**batch).last_hidden_state  # (b, t, d)
             mask = batch["attention_mask"][..., None].to(hidden.dtype)
             mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
             rows.append(torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy())

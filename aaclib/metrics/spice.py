@@ -26,13 +26,13 @@ from aaclib.metrics.result import Lost, Result, Unavailable, means
 from aaclib.progress import Progress
 from aaclib.store import VERSIONS, Store
 
-HEAP = "1400m"             # with the JVM's own needs below 2 GB resident
-CHUNK = 64                 # captions a request
-LONG = 60                  # words; longer captions travel alone, since they are the ones that fail
+HEAP = "1400m"  # with the JVM's own needs below 2 GB resident
+CHUNK = 64  # captions a request
+LONG = 60  # words; longer captions travel alone, since they are the ones that fail
 START_S = 180.0
-CAPTION_S = 60.0           # a caption's own time limit; 17-24 ms is usual
-PLAIN = "a dog barks"      # which a worker parses that is sound
-IGNORED_JARS = ("junit", "hamcrest", "lmdbjni")      # its tests and its cache, which is not used
+CAPTION_S = 60.0  # a caption's own time limit; 17-24 ms is usual
+PLAIN = "a dog barks"  # which a worker parses that is sound
+IGNORED_JARS = ("junit", "hamcrest", "lmdbjni")  # its tests and its cache, which is not used
 
 
 def identity() -> dict[str, Any]:
@@ -52,10 +52,18 @@ def details(candidates: list[str], references: list[list[str]], store: Store | N
     Tokenised captions in; one row a clip; columns `all_f`, `all_pr`, `all_re`, `object_f`, ...; NaN where neither side
     has tuples of that kind, as SPICE defines it."""
     rows, _ = _scores(candidates, references, store, detail=True)
-    return pd.DataFrame([
-        {f"{kind.lower()}_{part}": math.nan if score[part] is None else float(score[part])
-         for kind, score in sorted(row.items()) for part in ("f", "pr", "re")} if row else {}
-        for row in rows])
+    return pd.DataFrame(
+        [
+            {
+                f"{kind.lower()}_{part}": math.nan if score[part] is None else float(score[part])
+                for kind, score in sorted(row.items())
+                for part in ("f", "pr", "re")
+            }
+            if row
+            else {}
+            for row in rows
+        ]
+    )
 
 
 def _scores(candidates: list[str], references: list[list[str]], store: Store | None, detail: bool) -> tuple[list, dict]:
@@ -87,7 +95,7 @@ def parse(captions: list[str], store: Store | None = None) -> tuple[dict[str, li
     fresh = sorted((c for c in keys if c not in tuples), key=lambda c: len(c.split()))
     progress = Progress("SPICE: captions parsed", len(fresh))
     short = [c for c in fresh if len(c.split()) <= LONG]
-    for chunk in [*_chunks(short, CHUNK), *_chunks(fresh[len(short):], 1)]:
+    for chunk in [*_chunks(short, CHUNK), *_chunks(fresh[len(short) :], 1)]:
         made, failed = _parse_chunk(chunk)
         cache.put({keys[c]: json.dumps(t).encode() for c, t in made.items()})
         tuples |= made
@@ -114,7 +122,7 @@ def _parse_chunk(chunk: list[str]) -> tuple[dict[str, list], dict[str, str]]:
 
 
 def _chunks(items: list, size: int) -> list[list]:
-    return [items[i:i + size] for i in range(0, len(items), size)]
+    return [items[i : i + size] for i in range(0, len(items), size)]
 
 
 def _plain(caption: str) -> str:

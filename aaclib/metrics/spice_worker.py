@@ -21,9 +21,9 @@ SUBSETS = ("Object", "Attribute", "Relation", "Cardinality", "Color", "Size")
 
 
 def main() -> None:
-    settings = json.loads(sys.argv[1])     # libjvm, jars, heap, threads
+    settings = json.loads(sys.argv[1])  # libjvm, jars, heap, threads
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)                          # whatever Java prints must not mix with the answers
+    os.dup2(2, 1)  # whatever Java prints must not mix with the answers
     requests: queue.Queue = queue.Queue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     spice = Spice(settings)
@@ -47,10 +47,19 @@ class Spice:
 
         # JPype asks Java for a full collection after each of Python's, more and more often as memory fills: it costs
         # half of the time, and Java collects by itself. A young generation of this size holds a chunk's garbage.
-        jpype.startJVM(settings["libjvm"], f"-Xmx{settings['heap']}", "-Xmn500m", "-XX:+UseSerialGC",
-                       "-XX:+DisableExplicitGC", "-XX:+ExitOnOutOfMemoryError", "-Xss4m", "-Dfile.encoding=UTF-8",
-                       f"-XX:ErrorFile={tempfile.gettempdir()}/aaclib-spice-%p.log",    # not into the user's folder
-                       classpath=settings["jars"], convertStrings=True)
+        jpype.startJVM(
+            settings["libjvm"],
+            f"-Xmx{settings['heap']}",
+            "-Xmn500m",
+            "-XX:+UseSerialGC",
+            "-XX:+DisableExplicitGC",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-Xss4m",
+            "-Dfile.encoding=UTF-8",
+            f"-XX:ErrorFile={tempfile.gettempdir()}/aaclib-spice-%p.log",  # not into the user's folder
+            classpath=settings["jars"],
+            convertStrings=True,
+        )
         j = jpype.JClass
         self.HashMap, self.ArrayList = j("java.util.HashMap"), j("java.util.ArrayList")
         self.Graph, self.Stats = j("edu.anu.spice.SceneGraph"), j("edu.anu.spice.SpiceStats")
@@ -60,7 +69,7 @@ class Spice:
         self.parser = j("edu.anu.spice.SpiceParser")(None, settings["threads"], True)
         properties = j("java.util.Properties")()
         properties.setProperty("annotators", ANNOTATORS)
-        properties.setProperty("depparse.extradependencies", "MAXIMAL")      # as in SPICE's own Annotator
+        properties.setProperty("depparse.extradependencies", "MAXIMAL")  # as in SPICE's own Annotator
         properties.setProperty("threads", str(settings["threads"]))
         self.pipeline = j("edu.stanford.nlp.pipeline.StanfordCoreNLP")(properties)
         kind = self.parser.getClass()

@@ -14,15 +14,35 @@ from matplotlib.patches import Patch
 from aaclib.plots.style import CYCLE, DOUBLE, GREY, GROUPS, SINGLE, figure, named_rows, styled
 
 METRIC_LABELS = {
-    "bleu_1": "BLEU-1", "bleu_2": "BLEU-2", "bleu_3": "BLEU-3", "bleu_4": "BLEU-4", "meteor": "METEOR",
-    "rouge_l": "ROUGE-L", "cider_d": "CIDEr-D", "spice": "SPICE", "spider": "SPIDEr", "sbert_sim": "SBERT-sim",
-    "fer": "FER", "fense": "FENSE", "spider_fl": "SPIDEr-FL", "clap_score": "CLAP score", "self_r@1": "self-R@1",
-    "self_r@5": "self-R@5", "self_r@10": "self-R@10", "label_recall": "label recall", "label_hit": "label hit",
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "meteor": "METEOR",
+    "rouge_l": "ROUGE-L",
+    "cider_d": "CIDEr-D",
+    "spice": "SPICE",
+    "spider": "SPIDEr",
+    "sbert_sim": "SBERT-sim",
+    "fer": "FER",
+    "fense": "FENSE",
+    "spider_fl": "SPIDEr-FL",
+    "clap_score": "CLAP score",
+    "self_r@1": "self-R@1",
+    "self_r@5": "self-R@5",
+    "self_r@10": "self-R@10",
+    "label_recall": "label recall",
+    "label_hit": "label hit",
 }
 GROUP_LABELS = {
-    "supervised": "with paired audio", "baseline": "baseline", "training": "training strategy",
-    "inference": "inference strategy", "both": "both", "paired": "target's own pairs",
-    "control": "control", "external": "other system",
+    "supervised": "with paired audio",
+    "baseline": "baseline",
+    "training": "training strategy",
+    "inference": "inference strategy",
+    "both": "both",
+    "paired": "target's own pairs",
+    "control": "control",
+    "external": "other system",
     "published": "published",
 }
 INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}
@@ -34,14 +54,18 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
     `results`: the tidy frame of `Experiment.results` for one or more targets (value, low, high as fractions).
     """
     frame = results[results.metric.isin(metrics) & results.value.notna()]
-    panels = {(target, metric): part for metric in metrics for target in frame.target.unique()
-              if len(part := frame[(frame.target == target) & (frame.metric == metric)])}
+    panels = {
+        (target, metric): part
+        for metric in metrics
+        for target in frame.target.unique()
+        if len(part := frame[(frame.target == target) & (frame.metric == metric)])
+    }
     columns = min(2, max(len(panels), 1))
     lines = -(-max(len(panels), 1) // columns)
     tallest = max(map(len, panels.values()), default=3)
     with styled():
         fig, axes = figure(DOUBLE if columns == 2 else SINGLE, lines * (0.55 + 0.165 * tallest) + 0.35, lines, columns)
-        for ax in axes.flat[len(panels):]:
+        for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
         for ax, ((target, metric), part) in zip(axes.flat, panels.items(), strict=False):
             if order:
@@ -50,17 +74,23 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
             ax.barh(y, value, height=0.72, color=[GROUPS.get(g, GREY) for g in part.group])
             ax.errorbar(value, y, xerr=ends, fmt="none", **INTERVAL)
             for yi, v, up in zip(y, value, ends[1], strict=True):
-                ax.annotate(f"{v:.1f}", (v + up, yi), xytext=(3, 0), textcoords="offset points", va="center",
-                            fontsize=6.5)
+                ax.annotate(
+                    f"{v:.1f}", (v + up, yi), xytext=(3, 0), textcoords="offset points", va="center", fontsize=6.5
+                )
             named_rows(ax, part.strategy)
             ax.margins(x=0.16)
             ax.set_xlim(left=0)
             n = f", n = {int(part.n.max())}" if part.n.notna().any() else ""
             ax.set(title=f"{target}{n}", xlabel=_x100(metric))
         groups = [g for g in GROUPS if g in set(frame.group)]
-        fig.legend([Patch(color=GROUPS[g]) for g in groups], [GROUP_LABELS[g] for g in groups],
-                   loc="outside lower center", ncols=6 if columns == 2 else 3, columnspacing=1.0,
-                   handlelength=1.0)
+        fig.legend(
+            [Patch(color=GROUPS[g]) for g in groups],
+            [GROUP_LABELS[g] for g in groups],
+            loc="outside lower center",
+            ncols=6 if columns == 2 else 3,
+            columnspacing=1.0,
+            handlelength=1.0,
+        )
     return fig
 
 
@@ -77,13 +107,17 @@ def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Fi
                 part = frame[frame.metric == metric].set_index("strategy").reindex(names)
                 y = np.arange(len(names)) + (number - (len(metrics) - 1) / 2) * 0.7 / max(len(metrics), 1)
                 value, ends = _percent(part)
-                ax.errorbar(value, y, xerr=ends, elinewidth=0.8, label=METRIC_LABELS.get(metric, metric),
-                            **_points(number))
+                ax.errorbar(
+                    value, y, xerr=ends, elinewidth=0.8, label=METRIC_LABELS.get(metric, metric), **_points(number)
+                )
             ax.axvline(100, color="black", linewidth=0.8, linestyle="--")
             named_rows(ax, names)
             ax.set(title=target, xlabel="of the bound (%)")
-        fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center",
-                   ncols=min(len(metrics), 7 if len(frames) > 1 else 3))
+        fig.legend(
+            *axes[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=min(len(metrics), 7 if len(frames) > 1 else 3),
+        )
     return fig
 
 
@@ -106,8 +140,9 @@ def seeds(frame: pd.DataFrame, metric: str) -> Figure:
             named_rows(ax, names)
             ax.set(title=target, xlabel=_x100(metric))
         handles = [*(Line2D([], [], **_points(i)) for i in range(len(every))), Line2D([], [], color="black")]
-        fig.legend(handles, [*(f"seed {s}" for s in every), "mean"], loc="outside lower center",
-                   ncols=min(len(handles), 6))
+        fig.legend(
+            handles, [*(f"seed {s}" for s in every), "mean"], loc="outside lower center", ncols=min(len(handles), 6)
+        )
     return fig
 
 
@@ -122,8 +157,15 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
         for number, (kind, color) in enumerate((("greedy", GREY), ("beam", CYCLE[0]))):
             part = frame[frame.decoding == kind].set_index(["target", "strategy"]).reindex(keys)
             value, ends = _percent(part)
-            ax.barh(np.arange(len(keys)) + (number - 0.5) * 0.36, value, 0.34, color=color, label=kind, xerr=ends,
-                    error_kw=INTERVAL)
+            ax.barh(
+                np.arange(len(keys)) + (number - 0.5) * 0.36,
+                value,
+                0.34,
+                color=color,
+                label=kind,
+                xerr=ends,
+                error_kw=INTERVAL,
+            )
         named_rows(ax, (f"{s}\n{t}" if several else s for t, s in keys))
         ax.set(xlabel=_x100(metric))
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)

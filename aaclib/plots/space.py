@@ -18,8 +18,9 @@ from aaclib import gap
 from aaclib.plots.style import AUDIO, BLUE, CYCLE, DOUBLE, GREY, SINGLE, TEXT, figure, grid, letter, named_rows, styled
 
 
-def retrieval(recalls: Mapping[str, Mapping[str, float]],
-              chance: Mapping[str, Mapping[str, float]] | None = None) -> Figure:
+def retrieval(
+    recalls: Mapping[str, Mapping[str, float]], chance: Mapping[str, Mapping[str, float]] | None = None
+) -> Figure:
     """Recall at 1, 5 and 10 (those that are there), both ways. `recalls`: target -> {"text_to_audio_r@1": fraction,
     ...}; `chance`: the same keys for random embeddings, drawn as short black lines."""
     ways = {"text_to_audio": "Caption finds its clip", "audio_to_text": "Clip finds one of its captions"}
@@ -59,19 +60,37 @@ def cosines(z_a: np.ndarray, z_t: np.ndarray, limit: int = 1000) -> Figure:
     with styled():
         fig, axes = figure(DOUBLE, 2.6, 1, 2)
         left, right = axes[0]
-        _outlines(left, [("matched pairs", np.diag(across), "black", "-"),
-                         ("mismatched pairs", across[off], GREY, "-"),
-                         ("audio with audio", (z_a @ z_a.T)[off], AUDIO, "--"),
-                         ("text with text", (z_t @ z_t.T)[off], TEXT, "--")])
+        _outlines(
+            left,
+            [
+                ("matched pairs", np.diag(across), "black", "-"),
+                ("mismatched pairs", across[off], GREY, "-"),
+                ("audio with audio", (z_a @ z_a.T)[off], AUDIO, "--"),
+                ("text with text", (z_t @ z_t.T)[off], TEXT, "--"),
+            ],
+        )
         left.set(xlabel="cosine", ylabel="density", title="Cosines")
-        _outlines(right, [("audio to its own caption", np.linalg.norm(z_a - z_t, axis=1), "black", "-"),
-                          ("audio to the audio mean", np.linalg.norm(z_a - z_a.mean(0), axis=1), AUDIO, "--"),
-                          ("text to the text mean", np.linalg.norm(z_t - z_t.mean(0), axis=1), TEXT, "--")])
+        _outlines(
+            right,
+            [
+                ("audio to its own caption", np.linalg.norm(z_a - z_t, axis=1), "black", "-"),
+                ("audio to the audio mean", np.linalg.norm(z_a - z_a.mean(0), axis=1), AUDIO, "--"),
+                ("text to the text mean", np.linalg.norm(z_t - z_t.mean(0), axis=1), TEXT, "--"),
+            ],
+        )
         distance = float(np.linalg.norm(z_a.mean(0) - z_t.mean(0)))
         right.axvline(distance, color=GREY, linewidth=1)
         right.set(xlabel="distance (embeddings have length 1)", title="Distances")
-        right.annotate(f"gap vector {distance:.2f}", (distance, 0.98), xycoords=("data", "axes fraction"), rotation=90,
-                       ha="right", va="top", fontsize=7, color="#555555")
+        right.annotate(
+            f"gap vector {distance:.2f}",
+            (distance, 0.98),
+            xycoords=("data", "axes fraction"),
+            rotation=90,
+            ha="right",
+            va="top",
+            fontsize=7,
+            color="#555555",
+        )
         for ax in axes[0]:
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, columnspacing=1.0, handlelength=1.6)
         letter(axes)
@@ -92,8 +111,13 @@ def gap_direction(z_a: np.ndarray, z_t: np.ndarray) -> Figure:
     return fig
 
 
-def sigma_by_pairs(z_a: np.ndarray, z_t: np.ndarray, sizes: Sequence[int] = (10, 20, 50, 100, 200, 500, 1000),
-                   repeats: int = 30, seed: int = 0) -> pd.DataFrame:
+def sigma_by_pairs(
+    z_a: np.ndarray,
+    z_t: np.ndarray,
+    sizes: Sequence[int] = (10, 20, 50, 100, 200, 500, 1000),
+    repeats: int = 30,
+    seed: int = 0,
+) -> pd.DataFrame:
     """How the estimates move with the number of pairs: columns n, quantity, mean, low, high (5 % and 95 % of `repeats`
     draws without replacement). Quantities: rms, linf (both sigma) and angle, between the drawn gap vector and that of
     all pairs, in degrees. Sizes beyond half of the pairs are left out: their draws are all but the same."""
@@ -143,8 +167,9 @@ def sigma_curve(frame: pd.DataFrame, dim: int, used: float | None = None) -> Fig
     return fig
 
 
-def tsne(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int = 3, seed: int = 0,
-         pairs: int = 150) -> Figure:
+def tsne(
+    panels: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int = 3, seed: int = 0, pairs: int = 150
+) -> Figure:
     """t-SNE of both modalities, matched pairs joined by a line: one panel a bridge.
 
     `panels`: title -> (what the decoder reads at inference, from audio; what it learned to read, from text), each
@@ -164,8 +189,11 @@ def tsne(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int = 3, 
             ax.scatter(*xa.T, s=6, color=AUDIO, linewidths=0, zorder=2)
             ax.scatter(*xt.T, s=7, color=TEXT, marker="^", linewidths=0, zorder=2)
             ax.set_title(title, fontsize=8)
-        handles = [Line2D([], [], marker="o", color=AUDIO, linestyle=""),
-                   Line2D([], [], marker="^", color=TEXT, linestyle=""), Line2D([], [], color="#BBBBBB")]
+        handles = [
+            Line2D([], [], marker="o", color=AUDIO, linestyle=""),
+            Line2D([], [], marker="^", color=TEXT, linestyle=""),
+            Line2D([], [], color="#BBBBBB"),
+        ]
         fig.legend(handles, ["from audio", "from text", "matched pair"], loc="outside lower center", ncols=3)
     return fig
 
@@ -177,7 +205,7 @@ def tsne_points(z: np.ndarray, seed: int = 0) -> np.ndarray:
 
     rng = np.random.default_rng(seed)
     z = np.asarray(z, np.float64) + 1e-4 * rng.standard_normal(z.shape)
-    z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)      # squared distance = 2 - 2 cosine
+    z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)  # squared distance = 2 - 2 cosine
     perplexity = min(30.0, max(2.0, (len(z) - 1) / 4), len(z) - 1.0)
     return TSNE(2, perplexity=perplexity, init="pca", max_iter=750, random_state=seed).fit_transform(z)
 
@@ -201,7 +229,7 @@ def _outlines(ax: Axes, groups: Sequence[tuple[str, np.ndarray, str, str]], fill
     values = np.concatenate([v.ravel() for _, v, _, _ in groups])
     edges = np.linspace(values.min(), values.max() + 1e-6, 50)
     look = {"histtype": "stepfilled", "alpha": 0.6} if fill else {"histtype": "step", "alpha": 1.0}
-    for label, v, color, line in [group for group in groups if group[1].size]:       # one clip has no mismatched pair
+    for label, v, color, line in [group for group in groups if group[1].size]:  # one clip has no mismatched pair
         ax.hist(v.ravel(), edges, density=True, color=color, linestyle=line, linewidth=1.2, label=label, **look)
     grid(ax)
 

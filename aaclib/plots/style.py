@@ -18,31 +18,56 @@ from matplotlib.figure import Figure
 
 from aaclib.store import replacing
 
-SINGLE, DOUBLE = 3.3, 6.9          # column widths, inches
+SINGLE, DOUBLE = 3.3, 6.9  # column widths, inches
 BLACK, ORANGE, SKY, GREEN, YELLOW = "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
-AUDIO, TEXT = BLUE, VERMILLION     # one colour a modality, in every figure
+AUDIO, TEXT = BLUE, VERMILLION  # one colour a modality, in every figure
 GROUPS = {
-    "supervised": "#5A5A5A",       # not black: the interval has to be seen on it
-    "baseline": "#A8A8A8", "training": BLUE, "inference": GREEN, "both": PURPLE, "control": "#C9C9C9",
-    "paired": SKY, "external": ORANGE, "published": YELLOW,
+    "supervised": "#5A5A5A",  # not black: the interval has to be seen on it
+    "baseline": "#A8A8A8",
+    "training": BLUE,
+    "inference": GREEN,
+    "both": PURPLE,
+    "control": "#C9C9C9",
+    "paired": SKY,
+    "external": ORANGE,
+    "published": YELLOW,
 }
 STYLE = {
-    "font.family": "sans-serif", "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "xtick.labelsize": 7,
-    "ytick.labelsize": 7, "legend.fontsize": 7, "figure.titlesize": 9, "axes.titlelocation": "left",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6, "lines.linewidth": 1.2, "lines.markersize": 3.5, "legend.frameon": False,
-    "axes.axisbelow": True, "axes.prop_cycle": matplotlib.cycler(color=list(CYCLE)), "image.cmap": "magma",
-    "figure.dpi": 150, "savefig.dpi": 300, "pdf.fonttype": 42, "ps.fonttype": 42,
-    "text.parse_math": False,      # a $ in a caption is a $; a label that is mathematics says parse_math=True
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "figure.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "legend.frameon": False,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": matplotlib.cycler(color=list(CYCLE)),
+    "image.cmap": "magma",
+    "figure.dpi": 150,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "text.parse_math": False,  # a $ in a caption is a $; a label that is mathematics says parse_math=True
 }
-MARK_INCHES = 0.12                 # room kept free for the mark of a synthetic world
-SHOWN = 135                        # screen pixels an inch of a figure in a notebook
+MARK_INCHES = 0.12  # room kept free for the mark of a synthetic world
+SHOWN = 135  # screen pixels an inch of a figure in a notebook
 
 
-def figure(width: float = SINGLE, height: float = 2.2, rows: int = 1, columns: int = 1,
-           **options: Any) -> tuple[Figure, np.ndarray]:
+def figure(
+    width: float = SINGLE, height: float = 2.2, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, np.ndarray]:
     """A figure (inches) and its axes as an array of shape (rows, columns); the layout engine keeps labels inside.
 
     Call it, and draw, inside `with styled():` - the functions of this package do.
@@ -66,7 +91,7 @@ def save(fig: Figure, path: str | Path, synthetic: bool = False) -> Path:
     if synthetic:
         mark(fig)
     with styled():
-        fig.draw_without_rendering()       # the layout settles: ticks may change when labels get their room
+        fig.draw_without_rendering()  # the layout settles: ticks may change when labels get their room
         for suffix in (".pdf", ".png"):
             with replacing(path.with_name(path.name + suffix)) as temporary:
                 # no date inside: the same figure is the same file
@@ -81,8 +106,17 @@ def mark(fig: Figure) -> None:
     strip = MARK_INCHES / fig.get_figheight()
     if engine := fig.get_layout_engine():
         engine.set(rect=(0, strip, 1, 1 - strip))
-    fig.text(0.995, 0.15 * strip, "synthetic world", ha="right", va="bottom", fontsize=6, style="italic", color=GREY,
-             gid="synthetic")
+    fig.text(
+        0.995,
+        0.15 * strip,
+        "synthetic world",
+        ha="right",
+        va="bottom",
+        fontsize=6,
+        style="italic",
+        color=GREY,
+        gid="synthetic",
+    )
 
 
 def show(fig: Figure, exp: Any, name: str) -> Any:

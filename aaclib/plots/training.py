@@ -14,11 +14,17 @@ from matplotlib.figure import Figure
 from aaclib.plots import style
 from aaclib.plots.style import DOUBLE, GREY, SKY, figure, grid, letter, styled
 
-HEADLESS = "AACLIB_HEADLESS"        # set by the runner
+HEADLESS = "AACLIB_HEADLESS"  # set by the runner
 
 # one colour a training, whichever others stand beside it
-TRAININGS = {"text": style.BLUE, "noise": style.VERMILLION, "shift": style.GREEN, "noise+shift": style.PURPLE,
-             "c3": style.ORANGE, "supervised": style.BLACK}
+TRAININGS = {
+    "text": style.BLUE,
+    "noise": style.VERMILLION,
+    "shift": style.GREEN,
+    "noise+shift": style.PURPLE,
+    "c3": style.ORANGE,
+    "supervised": style.BLACK,
+}
 
 
 def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:

@@ -20,12 +20,19 @@ def spectrogram(ax: Axes, wave: np.ndarray, rate: int, floor_db: float = 70.0) -
     level in dB below the loudest point."""
     from scipy.signal import spectrogram as power
 
-    size = min(int(2 ** np.round(np.log2(rate * 0.046))), max(16, len(wave)))        # windows of about 46 ms
+    size = min(int(2 ** np.round(np.log2(rate * 0.046))), max(16, len(wave)))  # windows of about 46 ms
     f, t, p = power(np.asarray(wave, float), fs=rate, nperseg=size, noverlap=size // 2)
     level = 10 * np.log10(p + 1e-12)
-    step = max(1, len(t) // 600)                         # no more columns than the paper can print
-    ax.pcolormesh(t[::step], f, level[:, ::step], vmin=level.max() - floor_db, vmax=level.max(), shading="nearest",
-                  rasterized=True)
+    step = max(1, len(t) // 600)  # no more columns than the paper can print
+    ax.pcolormesh(
+        t[::step],
+        f,
+        level[:, ::step],
+        vmin=level.max() - floor_db,
+        vmax=level.max(),
+        shading="nearest",
+        rasterized=True,
+    )
     ax.set_yscale("log")
     ax.set_ylim(60, rate / 2)
     ticks = [k for k in (100, 300, 1000, 3000, 10000) if k < rate / 2]
@@ -41,7 +48,7 @@ def spectrograms(clips: Sequence[tuple[str, np.ndarray, int]], columns: int = 3)
     lines = 1 + max(title.count("\n") for title in titles)
     with styled():
         fig, axes = figure(DOUBLE, (1.33 + 0.12 * lines) * rows + 0.25, rows, columns)
-        for ax in axes.flat[len(clips):]:
+        for ax in axes.flat[len(clips) :]:
             ax.set_axis_off()
         for number, (ax, title, (_, wave, rate)) in enumerate(zip(axes.flat, titles, clips, strict=False)):
             spectrogram(ax, wave, rate)
@@ -60,8 +67,9 @@ def player(wave: np.ndarray, rate: int) -> Any:
     return Audio(np.clip(wave, -1, 1), rate=rate, normalize=False)
 
 
-def caption_lengths(captions: Mapping[str, Sequence[str]], labels: Mapping[str, int] | None = None,
-                    top: int = 18) -> Figure:
+def caption_lengths(
+    captions: Mapping[str, Sequence[str]], labels: Mapping[str, int] | None = None, top: int = 18
+) -> Figure:
     """(a) words a caption, one line a set; (b) the most frequent labels, or content words where there are no labels.
 
     `captions`: name of the set -> its captions. `labels`: label -> number of clips.
@@ -74,19 +82,32 @@ def caption_lengths(captions: Mapping[str, Sequence[str]], labels: Mapping[str, 
             if not len(lengths):
                 continue
             edges = np.arange(0.5, max(lengths.max(), 2) + 1.5)
-            left.hist(lengths, edges, histtype="step", density=True, color=CYCLE[number % len(CYCLE)], linewidth=1.2,
-                      linestyle=("-", "--", "-.", ":")[number % 4], label=f"{name} ({lengths.mean():.1f})")
+            left.hist(
+                lengths,
+                edges,
+                histtype="step",
+                density=True,
+                color=CYCLE[number % len(CYCLE)],
+                linewidth=1.2,
+                linestyle=("-", "--", "-.", ":")[number % 4],
+                label=f"{name} ({lengths.mean():.1f})",
+            )
         left.set(xlabel="words in a caption (mean in brackets)", ylabel="share of captions", title="Caption length")
         fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         grid(left)
-        counted = Counter(labels) if labels else Counter(
-            w for texts in captions.values() for t in texts for w in _content_words(t))
+        counted = (
+            Counter(labels)
+            if labels
+            else Counter(w for texts in captions.values() for t in texts for w in _content_words(t))
+        )
         common = counted.most_common(top)[::-1]
         right.barh(range(len(common)), [v for _, v in common], color=BLUE, height=0.7)
         right.set_yticks(range(len(common)), [_short(drawable(k), 24) for k, _ in common])
         right.tick_params(axis="y", labelsize=7, length=0)
-        right.set(xlabel="clips" if labels else "occurrences",
-                  title=f"Most frequent {'labels' if labels else 'content words'}")
+        right.set(
+            xlabel="clips" if labels else "occurrences",
+            title=f"Most frequent {'labels' if labels else 'content words'}",
+        )
         grid(right, "x")
         letter(axes)
     return fig

@@ -1,13 +1,13 @@
 """Tables, files and sentences made from a run's results.
 
-    table     one table: HTML in a notebook, booktabs LaTeX, Markdown
-    build     from tidy results to the paper's tables, one a target, with every footnote that a number needs
-    export    tidy CSV, LaTeX, macros of all numbers, scores of every clip; predictions of other systems as rows
-    listing   captions side by side
-    facts     small facts about a run
-    frames    the small tables that the notebooks show
-    findings     what notebooks 01 to 05 found, in sentences whose wording the numbers choose
-    conclusions  the same for the paper's question
+table     one table: HTML in a notebook, booktabs LaTeX, Markdown
+build     from tidy results to the paper's tables, one a target, with every footnote that a number needs
+export    tidy CSV, LaTeX, macros of all numbers, scores of every clip; predictions of other systems as rows
+listing   captions side by side
+facts     small facts about a run
+frames    the small tables that the notebooks show
+findings     what notebooks 01 to 05 found, in sentences whose wording the numbers choose
+conclusions  the same for the paper's question
 """
 
 from aaclib.escape import latex as escape
@@ -20,8 +20,34 @@ from aaclib.tables.listing import examples, side_by_side, text_table
 from aaclib.tables.table import Cell, Row, Table
 
 __all__ = [
-    "Cell", "Findings", "Row", "Table", "all_pairs", "best_row", "build", "caption_overlap", "conclusions",
-    "decodings", "escape", "examples", "export_run", "findings", "frames", "has_references", "judged_table", "letters",
-    "macros", "main_table", "other_systems", "pair", "paired", "published", "published_rows", "ratio_to_published",
-    "side_by_side", "source_list", "text_table", "verdict",
+    "Cell",
+    "Findings",
+    "Row",
+    "Table",
+    "all_pairs",
+    "best_row",
+    "build",
+    "caption_overlap",
+    "conclusions",
+    "decodings",
+    "escape",
+    "examples",
+    "export_run",
+    "findings",
+    "frames",
+    "has_references",
+    "judged_table",
+    "letters",
+    "macros",
+    "main_table",
+    "other_systems",
+    "pair",
+    "paired",
+    "published",
+    "published_rows",
+    "ratio_to_published",
+    "side_by_side",
+    "source_list",
+    "text_table",
+    "verdict",
 ]

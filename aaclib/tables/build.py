@@ -26,8 +26,12 @@ def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence
     title = f"{exp.dataset(target).title}, {decoding} decoding: scores x100."
     shares = {RELATIVE: exp.relative(target, decoding), ABOVE: exp.above_chance(target, decoding)}
     table = build(results, names, shares, tests, exp.config.metrics.headline, title, exp.synthetic, facts.labels(exp))
-    return replace(table, rows=(*table.rows, *others, *published_rows(target, names)),
-                   notes=(*table.notes, *_run_notes(exp, target, decoding)), label=f"tab:{target}-{decoding}")
+    return replace(
+        table,
+        rows=(*table.rows, *others, *published_rows(target, names)),
+        notes=(*table.notes, *_run_notes(exp, target, decoding)),
+        label=f"tab:{target}-{decoding}",
+    )
 
 
 def judged_table(exp: Any, target: str) -> Table | None:
@@ -37,10 +41,19 @@ def judged_table(exp: Any, target: str) -> Table | None:
         return None
     recall = facts.self_recall(frame.metric.unique())
     title = f"{exp.dataset(target).title}, judged without references: x100."
-    table = build(frame, list(frame.metric.unique()), headline=recall or "clap_score", title=title,
-                  synthetic=exp.synthetic, labels=facts.labels(exp))
-    partial = ("; it is partial, above all to `copy`, which it chose: --set metrics.judge=... names another"
-               if exp.partial_judge else "")
+    table = build(
+        frame,
+        list(frame.metric.unique()),
+        headline=recall or "clap_score",
+        title=title,
+        synthetic=exp.synthetic,
+        labels=facts.labels(exp),
+    )
+    partial = (
+        "; it is partial, above all to `copy`, which it chose: --set metrics.judge=... names another"
+        if exp.partial_judge
+        else ""
+    )
     notes = [f"The judge is {facts.judge(exp)}{partial}."]
     if recall != "self_r@10":
         larger = " with a larger k" if recall else ""
@@ -54,21 +67,38 @@ def best_row(results: pd.DataFrame, metric: str) -> str | None:
     return None if weak.empty else str(weak.loc[weak.value.idxmax(), "strategy"])
 
 
-def build(results: pd.DataFrame, metrics: Sequence[str], shares: Mapping[str, pd.DataFrame | None] | None = None,
-          comparisons: Mapping[str, pd.DataFrame] | None = None, headline: str = "cider_d", title: str = "",
-          synthetic: bool = False, labels: Mapping[str, str] | None = None) -> Table:
+def build(
+    results: pd.DataFrame,
+    metrics: Sequence[str],
+    shares: Mapping[str, pd.DataFrame | None] | None = None,
+    comparisons: Mapping[str, pd.DataFrame] | None = None,
+    headline: str = "cider_d",
+    title: str = "",
+    synthetic: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> Table:
     """A Table from frames: `results` (strategy, group, metric, value, low, high, n, seeds, note; fractions), `shares`
     (column -> strategy, metric, value, low, high; fractions), `comparisons` (metric -> as `Experiment.tested`),
     `labels` (row -> what it is called where its name would mislead). Shown x100."""
     labels = labels or {}
-    ratios = {column: {r.strategy: _cell(r) for r in frame[frame.metric == headline].itertuples()}
-              for column, frame in (shares or {}).items() if not missing_frame(frame)}
+    ratios = {
+        column: {r.strategy: _cell(r) for r in frame[frame.metric == headline].itertuples()}
+        for column, frame in (shares or {}).items()
+        if not missing_frame(frame)
+    }
     rows = []
     for (strategy, group), part in results.groupby(["strategy", "group"], sort=False):
         cells = {r.metric: _cell(r) for r in part.itertuples() if r.metric in metrics}
         cells |= {column: found[strategy] for column, found in ratios.items() if strategy in found}
-        rows.append(Row(strategy, group, cells, n=int(part.n.max()) if part.n.notna().any() else None,
-                        label=labels.get(strategy, "")))
+        rows.append(
+            Row(
+                strategy,
+                group,
+                cells,
+                n=int(part.n.max()) if part.n.notna().any() else None,
+                label=labels.get(strategy, ""),
+            )
+        )
     shown = [m for m in metrics if any(_has(r, m) for r in rows)]
     _rank(rows, shown, comparisons or {})
     columns = (*shown, *(column for column in ratios if any(column in r.cells for r in rows)))
@@ -102,8 +132,12 @@ def ratio_to_published(exp: Any, target: str, decoding: str = "greedy", path: Pa
     metric, results = exp.config.metrics.headline, exp.results(target, decoding)
     systems = [r for r in _published_for(target, path) if str(r["supervised"]).lower() == "true"]
     ours = results[(results.metric == metric) & results.group.isin(WEAK) & results.value.notna()]
-    rows = [(r.strategy, system["system"], 100 * r.value / (system[metric] / 100))
-            for r in ours.itertuples() for system in systems if pd.notna(system.get(metric))]
+    rows = [
+        (r.strategy, system["system"], 100 * r.value / (system[metric] / 100))
+        for r in ours.itertuples()
+        for system in systems
+        if pd.notna(system.get(metric))
+    ]
     return pd.DataFrame(rows, columns=["strategy", "system", "ratio"])
 
 
@@ -130,31 +164,37 @@ def _rank(rows: Sequence[Row], metrics: Sequence[str], comparisons: Mapping[str,
         marks = _not_established(weak[0].name, comparisons.get(metric))
         values = [round(row.cells[metric].value, 1) for row in weak]
         for row, value in zip(weak, values, strict=True):
-            rank = 1 + sum(other > value for other in values)     # rows that show the same number share a place
+            rank = 1 + sum(other > value for other in values)  # rows that show the same number share a place
             row.cells[metric] = replace(row.cells[metric], rank=rank if rank < 3 else 0, mark=marks.get(row.name, ""))
 
 
 def _not_established(best: str, tests: pd.DataFrame | None) -> dict[str, str]:
     """Row -> what its difference from the best is not."""
     found = {}
-    for _, test in ([] if missing_frame(tests) else tests.iterrows()):
+    for _, test in [] if missing_frame(tests) else tests.iterrows():
         if best in (test.a, test.b) and not facts.established(test):
             found[test.a if test.b == best else test.b] = "†" if facts.over_clips(test) else "°"
     return found
 
 
-def _notes(results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], headline: str,
-           marked: set[str]) -> list[str]:
+def _notes(
+    results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], headline: str, marked: set[str]
+) -> list[str]:
     usable = results[results.value.notna()]
     n, count = usable.n.dropna().unique(), int(usable.seeds.max()) if len(usable) else 0
     size = f"{int(min(n))} to {int(max(n))} clips" if len(n) > 1 else f"{int(n[0])} clips" if len(n) else "no clips"
     size = "one clip" if size == "1 clips" else size
-    notes = ["No metric could be computed."] if usable.empty else [
-        f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 %, "
-        f"{'over clips and seeds' if count > 1 else 'bootstrap over clips, for these trainings'}"
-        + (", and rough: two seeds tell little of how much a seed matters." if count == 2 else "."),
-        "Bold: best, underlined: second, both among the rows that learned from text alone; the others do not compete.",
-    ]
+    notes = (
+        ["No metric could be computed."]
+        if usable.empty
+        else [
+            f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 %, "
+            f"{'over clips and seeds' if count > 1 else 'bootstrap over clips, for these trainings'}"
+            + (", and rough: two seeds tell little of how much a seed matters." if count == 2 else "."),
+            "Bold: best, underlined: second, both among the rows that learned from text alone; the others "
+            "do not compete.",
+        ]
+    )
     notes += [f"{mark}: the difference from the best is {words}." for mark, words in MARKS.items() if mark in marked]
     for metric in metrics:
         label, part = METRIC_LABELS.get(metric, metric), results[(results.metric == metric) & results.value.isna()]
@@ -175,8 +215,10 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
     estimate, split = exp.gap(seed), exp.split(target, "evaluation", audio=True)
     given = estimate.chosen == "given"
     origin = "given by the profile" if given else f"estimator {estimate.chosen}, {estimate.n} pairs"
-    notes = [f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} "
-             f"at d = {estimate.dim}; {origin})."]
+    notes = [
+        f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} "
+        f"at d = {estimate.dim}; {origin})."
+    ]
     sigmas = [exp.gap(other).sigma_value for other in exp.seeds]
     if len(set(sigmas)) > 1:
         notes.append(f"That σ is seed {seed}'s; over the seeds it runs from {min(sigmas):.3f} to {max(sigmas):.3f}.")
@@ -198,7 +240,12 @@ def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
 def _about_bound(exp: Any, target: str, decoding: str) -> list[str]:
     bound, found = exp.bound(target), exp.bounds(target)
     chosen = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items() if not pd.isna(value))
-    return [f"Rel.: the row's headline score in per cent of the bound's, {bound}"
-            + (f", chosen on the validation clips ({chosen} CIDEr-D)." if chosen else "."),
-            *([] if exp.above_chance(target, decoding) is None else
-              ["Above chance: the same once what captions on the wrong clips reach is taken from both."])]
+    return [
+        f"Rel.: the row's headline score in per cent of the bound's, {bound}"
+        + (f", chosen on the validation clips ({chosen} CIDEr-D)." if chosen else "."),
+        *(
+            []
+            if exp.above_chance(target, decoding) is None
+            else ["Above chance: the same once what captions on the wrong clips reach is taken from both."]
+        ),
+    ]

@@ -45,11 +45,16 @@ def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
     if len(level) > 1:
         both = set.intersection(*level.values())
         named = [row.name for row in exp.strategies(next(iter(level))) if row.name in both]
-        found.append(f"On every target {', '.join(named)} cannot be told from the highest row." if named else
-                     "No row is, on every target, the highest or level with it.")
+        found.append(
+            f"On every target {', '.join(named)} cannot be told from the highest row."
+            if named
+            else "No row is, on every target, the highest or level with it."
+        )
     if level and len(exp.seeds) < facts.SEEDS_FOR_A_CLAIM:
-        found.append("With fewer than three seeds these are findings about these trained decoders: the intervals and "
-                     "tests cover the choice of clips, and a difference may turn with another seed.")
+        found.append(
+            "With fewer than three seeds these are findings about these trained decoders: the intervals and "
+            "tests cover the choice of clips, and a difference may turn with another seed."
+        )
     if level and exp.synthetic:
         found.append("This is a synthetic world: none of these numbers says how well real recordings are described.")
     return found
@@ -69,16 +74,26 @@ def judged(exp: Any) -> Findings:
             if weak.empty:
                 continue
             best, judge = weak.value.idxmax(), "" if metric == LABELS else f" by {facts.judge(exp)}"
-            others = [f"{words} {shown(rows.loc[name])}" for name, words in (
-                ("shuffled", "captions on the wrong clips"), ("copy", "copied training captions"),
-                ("human", f"{facts.human(exp)} captions")) if name in rows.index]
+            others = [
+                f"{words} {shown(rows.loc[name])}"
+                for name, words in (
+                    ("shuffled", "captions on the wrong clips"),
+                    ("copy", "copied training captions"),
+                    ("human", f"{facts.human(exp)} captions"),
+                )
+                if name in rows.index
+            ]
             test = facts.verdict(exp.told(target, metric), best, "shuffled") if "shuffled" in rows.index else ""
-            found.append(f"**{target}**, {METRIC_LABELS[metric]}{judge} (n = {int(weak.n.max())}): of the rows that "
-                         f"write, {best} has the highest, {shown(weak.loc[best])}; {', '.join(others)}."
-                         + (f" Against the wrong clips: {test}." if test else ""))
+            found.append(
+                f"**{target}**, {METRIC_LABELS[metric]}{judge} (n = {int(weak.n.max())}): of the rows that "
+                f"write, {best} has the highest, {shown(weak.loc[best])}; {', '.join(others)}."
+                + (f" Against the wrong clips: {test}." if test else "")
+            )
     if found and exp.partial_judge:
-        found.append("Copied captions were chosen by the very CLAP that judges here, so what they reach is its opinion "
-                     "of its own choice.")
+        found.append(
+            "Copied captions were chosen by the very CLAP that judges here, so what they reach is its opinion "
+            "of its own choice."
+        )
     return found
 
 
@@ -99,8 +114,10 @@ def _level(exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) 
 
 def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
     metric = exp.config.metrics.headline
-    found.append(f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
-                 f"learned from text alone has **{best}**, {shown(weak.loc[best])}.")
+    found.append(
+        f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
+        f"learned from text alone has **{best}**, {shown(weak.loc[best])}."
+    )
     if len(exp.seeds) > 1:
         by_seed = frames.by_seed(exp, target, metric, decoding).pivot(index="seed", columns="strategy", values="value")
         wins = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
@@ -109,9 +126,12 @@ def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: s
     if "baseline" in weak.index and others:
         told = exp.told(target, metric, decoding)
         tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
-        found.about(target, f"of {len(others)} ways to bridge the gap, better than the plain swap "
-                            f"({shown(weak.loc['baseline'])}): {_named(tests, 1, established)}; worse: "
-                            f"{_named(tests, -1, established)}." + _these_alone(tests))
+        found.about(
+            target,
+            f"of {len(others)} ways to bridge the gap, better than the plain swap "
+            f"({shown(weak.loc['baseline'])}): {_named(tests, 1, established)}; worse: "
+            f"{_named(tests, -1, established)}." + _these_alone(tests),
+        )
     if level := _level(exp, target, weak, best, decoding):
         found.about(target, f"{best} cannot be told from {', '.join(level)}: their order is no result.")
 
@@ -123,8 +143,12 @@ def _named(tests: dict[str, pd.Series], sign: int, sure: Any) -> str:
 def _these_alone(tests: dict[str, pd.Series]) -> str:
     """What the clips can tell and the seeds cannot."""
     alone = [name for name, p in tests.items() if over_clips(p) and not established(p)]
-    return (f" {', '.join(alone)} differ{'s' if len(alone) == 1 else ''} from it over clips, in these trainings; over "
-            "seeds that is not established." if alone else "")
+    return (
+        f" {', '.join(alone)} differ{'s' if len(alone) == 1 else ''} from it over clips, in these trainings; over "
+        "seeds that is not established."
+        if alone
+        else ""
+    )
 
 
 def _against_controls(found: Findings, exp: Any, target: str, best: str, decoding: str) -> None:
@@ -143,23 +167,38 @@ def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) 
     bound = exp.bound(target)
     p = pair(exp.told(target, metric, decoding), bound, "shuffled")
     if p is not None and not (over_clips(p) and p.difference > 0):
-        found.about(target, f"the bound, {bound}, is itself not better than captions on the wrong clips, so its "
-                            "training has not succeeded and relative performance means nothing here.")
+        found.about(
+            target,
+            f"the bound, {bound}, is itself not better than captions on the wrong clips, so its "
+            "training has not succeeded and relative performance means nothing here.",
+        )
         return
     above = exp.above_chance(target, decoding)
-    for words, frame in ((f"reaches {{}} % of the bound's {METRIC_LABELS[metric]}", relative),
-                         ("covers {} % of the way from captions on the wrong clips to the bound", above)):
+    for words, frame in (
+        (f"reaches {{}} % of the bound's {METRIC_LABELS[metric]}", relative),
+        ("covers {} % of the way from captions on the wrong clips to the bound", above),
+    ):
         if not facts.missing_frame(frame):
             for r in frame[(frame.metric == metric) & (frame.strategy == best)].itertuples():
-                interval = ("no interval can be given" if pd.isna(r.low) else
-                            f"95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %")
-                found.about(target, f"trained on text alone, {best} {words.format(round(100 * r.value))} ({bound}; "
-                                    f"{interval}).")
-    passing = relative[(relative.metric == metric) & (relative.value > 1)].merge(
-        exp.results(target, decoding)[["strategy", "group"]].drop_duplicates()).query("group in @WEAK")
+                interval = (
+                    "no interval can be given"
+                    if pd.isna(r.low)
+                    else f"95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %"
+                )
+                found.about(
+                    target, f"trained on text alone, {best} {words.format(round(100 * r.value))} ({bound}; {interval})."
+                )
+    passing = (
+        relative[(relative.metric == metric) & (relative.value > 1)]
+        .merge(exp.results(target, decoding)[["strategy", "group"]].drop_duplicates())
+        .query("group in @WEAK")
+    )
     if len(passing):
-        found.about(target, f"{', '.join(passing.strategy)} pass{'es' if len(passing) == 1 else ''} the bound: it is "
-                            "what this decoder reaches with this much paired audio, not what anyone could reach.")
+        found.about(
+            target,
+            f"{', '.join(passing.strategy)} pass{'es' if len(passing) == 1 else ''} the bound: it is "
+            "what this decoder reaches with this much paired audio, not what anyone could reach.",
+        )
 
 
 def _likely_or_heard(found: Findings, exp: Any, target: str, decoding: str) -> None:
@@ -177,9 +216,12 @@ def _likely_or_heard(found: Findings, exp: Any, target: str, decoding: str) -> N
             moved[way].append(f"{name} ({100 * score.difference:+.1f} and {100 * label.difference:+.1f})")
     if told := [f"label recall {way} with {', '.join(names)}" for way, names in moved.items() if names]:
         recall = shown(_of_metric(exp.judgement(target), LABELS).loc["baseline"])
-        found.about(target, f"of what has a higher {METRIC_LABELS[metric]} than the plain swap, {'; '.join(told)} "
-                            f"(points of both; the plain swap's label recall is {recall}). A higher score where less "
-                            "is named is a likelier sentence, not better hearing.")
+        found.about(
+            target,
+            f"of what has a higher {METRIC_LABELS[metric]} than the plain swap, {'; '.join(told)} "
+            f"(points of both; the plain swap's label recall is {recall}). A higher score where less "
+            "is named is a likelier sentence, not better hearing.",
+        )
 
 
 def _new_content(found: Findings, exp: Any, target: str, best: str) -> None:
@@ -187,6 +229,9 @@ def _new_content(found: Findings, exp: Any, target: str, best: str) -> None:
     if facts.missing_frame(frame) or frame.content.nunique() < 2:
         return
     rows = frame[frame.strategy == best].set_index("content")
-    found.about(target, f"on the {int(rows.n['new'])} clips whose combination of sounds no training clip has, {best} "
-                        f"reaches {shown(rows.loc['new'])}, on the other {int(rows.n['known'])} "
-                        f"{shown(rows.loc['known'])}.")
+    found.about(
+        target,
+        f"on the {int(rows.n['new'])} clips whose combination of sounds no training clip has, {best} "
+        f"reaches {shown(rows.loc['new'])}, on the other {int(rows.n['known'])} "
+        f"{shown(rows.loc['known'])}.",
+    )

@@ -66,17 +66,26 @@ def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
     above = _together(exp.above_chance(*place) for place in scored)
     content = _together(exp.by_content(target) for target, decoding in scored if decoding == "greedy")
     if results is not None:
-        written += [write_csv(_marked(exp, results), folder / "results.csv"),
-                    _write(folder / "numbers.tex", macros(results, relative))]
-    frames = {"relative": relative, "above_chance": above, "content": content,
-              "judged": _together(map(exp.judgement, exp.targets))}
-    written += [write_csv(_marked(exp, frame), folder / f"{name}.csv") for name, frame in frames.items()
-                if frame is not None]
+        written += [
+            write_csv(_marked(exp, results), folder / "results.csv"),
+            _write(folder / "numbers.tex", macros(results, relative)),
+        ]
+    frames = {
+        "relative": relative,
+        "above_chance": above,
+        "content": content,
+        "judged": _together(map(exp.judgement, exp.targets)),
+    }
+    written += [
+        write_csv(_marked(exp, frame), folder / f"{name}.csv") for name, frame in frames.items() if frame is not None
+    ]
     for table in tables:
         name = table.label.removeprefix("tab:")
-        written += [_write(folder / f"{name}.tex", table.latex()),
-                    _write(folder / f"{name}_intervals.tex", table.latex(intervals=True)),
-                    _write(folder / f"{name}.md", table._repr_markdown_())]
+        written += [
+            _write(folder / f"{name}.tex", table.latex()),
+            _write(folder / f"{name}_intervals.tex", table.latex(intervals=True)),
+            _write(folder / f"{name}.md", table._repr_markdown_()),
+        ]
     for target, decoding in scored:
         for row in [row for row in exp.rows(target, decoding) if row.name != "human"]:
             for seed in exp.seeds:

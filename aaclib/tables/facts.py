@@ -11,8 +11,8 @@ import pandas as pd
 from aaclib import text
 from aaclib.experiment import ALPHA
 
-SEEDS_FOR_A_CLAIM = 3                  # from here on a sentence about a method needs the test over seeds as well
-COMPARED = "lower-nopunct"             # captions are the same if they are so, whatever a decoder reads and writes
+SEEDS_FOR_A_CLAIM = 3  # from here on a sentence about a method needs the test over seeds as well
+COMPARED = "lower-nopunct"  # captions are the same if they are so, whatever a decoder reads and writes
 
 
 def has_references(exp: Any, target: str) -> bool:
@@ -83,13 +83,18 @@ def verdict(tests: pd.DataFrame | None, a: str, b: str) -> str:
     if p is None:
         return "the two were not tested against each other"
     seeds = f", over seeds {p.p_seeds_holm:.3f}" if not np.isnan(p.p_seeds_holm) else ""
-    size = (f"{100 * p.difference:+.1f} points, interval {100 * p.low:+.1f} to {100 * p.high:+.1f}, p over clips "
-            f"{p.p_holm:.3f}{seeds}; {len(tests)} tests together")
+    size = (
+        f"{100 * p.difference:+.1f} points, interval {100 * p.low:+.1f} to {100 * p.high:+.1f}, p over clips "
+        f"{p.p_holm:.3f}{seeds}; {len(tests)} tests together"
+    )
     if not over_clips(p):
         return f"the difference is not significant ({size})"
     better = a if p.difference > 0 else b
-    return (f"{better} is better ({size})" if established(p)
-            else f"{better} is better in these trainings, which does not say that it is with other seeds ({size})")
+    return (
+        f"{better} is better ({size})"
+        if established(p)
+        else f"{better} is better in these trainings, which does not say that it is with other seeds ({size})"
+    )
 
 
 def shown(row: pd.Series) -> str:
@@ -107,8 +112,10 @@ def missing_frame(frame: Any) -> bool:
     return not isinstance(frame, pd.DataFrame) or frame.empty
 
 
-IN_DOMAIN = ("In-domain CLAP: it was trained on recordings and captions of this very data set, so no row here is "
-             "weakly supervised, whatever its decoder learned from.")
+IN_DOMAIN = (
+    "In-domain CLAP: it was trained on recordings and captions of this very data set, so no row here is "
+    "weakly supervised, whatever its decoder learned from."
+)
 
 
 def in_domain(exp: Any, target: str) -> bool:
@@ -144,5 +151,7 @@ def own_pairs_note(exp: Any, target: str) -> str:
     if not (rows := [row.name for row in exp.strategies(target) if row.group == "paired"]):
         return ""
     data = (exp.source[0] if exp.source else exp).config.data
-    return (f"NOT weakly supervised: {', '.join(rows)}. The audio-caption pairs are this target's own ({data.pairs}), "
-            "so these rows know its recordings, and they do not compete with those that do not.")
+    return (
+        f"NOT weakly supervised: {', '.join(rows)}. The audio-caption pairs are this target's own ({data.pairs}), "
+        "so these rows know its recordings, and they do not compete with those that do not."
+    )

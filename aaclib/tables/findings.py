@@ -48,24 +48,42 @@ def data(exp: Any) -> Findings:
         train, evaluation = exp.split(target, "train"), exp.split(target, "evaluation", audio=True)
         clips, missing = len(evaluation.clips), len(evaluation.missing)
         read, per_clip = len(facts.training_captions(exp, target)), len(evaluation.captions) / max(clips, 1)
-        found.about(target, f"decoders learn from {read:,} captions and are judged on {clips:,} clips with "
-                            f"{per_clip:.1f} captions each.")
+        found.about(
+            target,
+            f"decoders learn from {read:,} captions and are judged on {clips:,} clips with "
+            f"{per_clip:.1f} captions each.",
+        )
         if shared := {c.id for c in train.clips} & {c.id for c in evaluation.clips}:
             many = len(shared) > 0.01 * clips
-            found.about(target, f"training and evaluation SHARE {len(shared)} of {clips} clip names, for example "
-                                f"{min(shared)}" + (": its scores are worthless until they are parted." if many else
-                                                    "; listen whether it is the same recording."))
+            found.about(
+                target,
+                f"training and evaluation SHARE {len(shared)} of {clips} clip names, for example "
+                f"{min(shared)}"
+                + (
+                    ": its scores are worthless until they are parted."
+                    if many
+                    else "; listen whether it is the same recording."
+                ),
+            )
         else:
             found.about(target, "training and evaluation share no clip.")
         overlap = facts.caption_overlap(exp, target)
         if not np.isnan(overlap):
-            words = ("too few for recitation to carry the scores" if overlap < 0.05
-                     else "so recitation may carry a part of the scores")
-            found.about(target, f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training "
-                                f"text, {words}.")
+            words = (
+                "too few for recitation to carry the scores"
+                if overlap < 0.05
+                else "so recitation may carry a part of the scores"
+            )
+            found.about(
+                target,
+                f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training text, {words}.",
+            )
         if missing:
-            found.about(target, f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
-                                "here; compare with published numbers only with that in mind.")
+            found.about(
+                target,
+                f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
+                "here; compare with published numbers only with that in mind.",
+            )
     if exp.synthetic:
         found.append("All audio is rendered: what is learned here is about the method, not about real recordings.")
     return found
@@ -74,8 +92,12 @@ def data(exp: Any) -> Findings:
 def embeddings(exp: Any) -> Findings:
     """What this CLAP is, and whether captions find their clips."""
     backend = exp.clap(exp.seeds[0])
-    found = Findings([f"The CLAP is **{backend.name}**: {backend.dim} dimensions, {backend.sample_rate / 1000:g} kHz, "
-                      f"windows of {backend.window_s:g} s."])
+    found = Findings(
+        [
+            f"The CLAP is **{backend.name}**: {backend.dim} dimensions, {backend.sample_rate / 1000:g} kHz, "
+            f"windows of {backend.window_s:g} s."
+        ]
+    )
     for target in exp.targets:
         if not has_references(exp, target):
             found.about(target, "without captions for its recordings there is no retrieval check.")
@@ -91,8 +113,11 @@ def embeddings(exp: Any) -> Findings:
         weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
         spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in recall)})" if len(recall) > 1 else ""
         first = {1: "first", 5: "among the first five", 10: "among the first ten"}[ks[-1]]
-        found.about(target, f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
-                            f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.")
+        found.about(
+            target,
+            f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
+            f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.",
+        )
     return found
 
 
@@ -105,24 +130,35 @@ def modality_gap(exp: Any) -> Findings:
         s = gaps.statistics(z_a, z_t)
         apart = s["separable"]
         words = "linearly separable" if apart > 0.99 else "mostly told apart" if apart > 0.9 else "partly mixed"
-        found.about(target, f"the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
-                            f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of "
-                            "one threshold).")
+        found.about(
+            target,
+            f"the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
+            f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of "
+            "one threshold).",
+        )
         farther = np.mean(np.einsum("ij,ij->i", z_a, z_t) < np.median(z_t @ z_t.T, axis=1))
-        found.about(target, f"matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
-                            f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the "
-                            "other captions lie closer than the caption's own recording.")
+        found.about(
+            target,
+            f"matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
+            f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the "
+            "other captions lie closer than the caption's own recording.",
+        )
         if estimate.vector is not None:
             own = gaps.gap_vector(z_a, z_t)
             miss, length = (float(np.linalg.norm(v)) for v in (own - estimate.vector, own))
-            found.about(target, f"its own gap vector differs from that of the {estimate.n} external pairs by "
-                                f"{miss:.2f}, {100 * (miss / max(length, 1e-9)):.0f} % of its length: this much "
-                                "the shift leaves unrepaired.")
+            found.about(
+                target,
+                f"its own gap vector differs from that of the {estimate.n} external pairs by "
+                f"{miss:.2f}, {100 * (miss / max(length, 1e-9)):.0f} % of its length: this much "
+                "the shift leaves unrepaired.",
+            )
     how = f"estimator {estimate.chosen}" if estimate.chosen != "given" else "given by the profile"
     length = estimate.noise_length
     size = "longer than" if length > 1.05 else "shorter than" if length < 0.95 else "as long as"
-    found.append(f"σ = {estimate.sigma_value:.3f} ({how}), so d σ² = {length:.2f}: the noise is {size} the embedding, "
-                 "whose squared length is 1.")
+    found.append(
+        f"σ = {estimate.sigma_value:.3f} ({how}), so d σ² = {length:.2f}: the noise is {size} the embedding, "
+        "whose squared length is 1."
+    )
     squares = {name: s**2 for name, s in estimate.sigma.items() if s > 1e-6}
     if len(squares) > 1:
         listed = ", ".join(f"{name} {value:.4f}" for name, value in squares.items())
@@ -139,8 +175,11 @@ def trained(exp: Any) -> Findings:
             history = exp.decoder(target, row.name, seed).history
             last, curve = history.iloc[-1], history.get("validation_loss", pd.Series(dtype=float)).astype(float)
             if not curve.notna().any():
-                found.about(f"{target}, {name}", f"training loss {last.train_loss:.2f} after {int(last.epoch)} epochs; "
-                                                 "the last epoch is kept, without a validation set.")
+                found.about(
+                    f"{target}, {name}",
+                    f"training loss {last.train_loss:.2f} after {int(last.epoch)} epochs; "
+                    "the last epoch is kept, without a validation set.",
+                )
                 continue
             best, low, end = history.loc[curve.idxmin()], curve.min(), curve.iloc[-1]
             if best.epoch < last.epoch:
@@ -152,8 +191,10 @@ def trained(exp: Any) -> Findings:
                 if not row.weakly_supervised:
                     falls += ": this bound may be too low, and relative performance flatter"
                 state = "and had levelled off" if gain < 0.01 else falls
-            found.about(f"{target}, {name}", f"validation loss was lowest ({low:.2f}) after epoch {int(best.epoch)} of "
-                                             f"{int(last.epoch)} {state}.")
+            found.about(
+                f"{target}, {name}",
+                f"validation loss was lowest ({low:.2f}) after epoch {int(best.epoch)} of {int(last.epoch)} {state}.",
+            )
     return found
 
 
@@ -165,21 +206,31 @@ def decoded(exp: Any) -> Findings:
         share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
         if share:
             most, least = max(share, key=share.get), min(share, key=share.get)
-            found.about(target, f"the most varied row is {most} ({len(set(made[most]))} different captions for "
-                                f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))}).")
+            found.about(
+                target,
+                f"the most varied row is {most} ({len(set(made[most]))} different captions for "
+                f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))}).",
+            )
         if not has_references(exp, target):
             continue
         told, value = exp.told(target, metric), _values(exp, target, metric)
         controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
-        for test in told[told.b.isin(controls) & told.a.isin([r.name for r in exp.strategies(target)
-                                                             if r.group in WEAK])].itertuples():
-            found.about(target, f"{test.a} ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
-                                f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}.")
+        for test in told[
+            told.b.isin(controls) & told.a.isin([r.name for r in exp.strategies(target) if r.group in WEAK])
+        ].itertuples():
+            found.about(
+                target,
+                f"{test.a} ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
+                f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}.",
+            )
         if {"reconstruction", "baseline"} <= set(value.index):
-            found.about(target, "given the text embedding itself the decoder reaches "
-                                f"{value['reconstruction']:.1f}, given the audio embedding {value['baseline']:.1f}; "
-                                "what lies between is the price of the swap, and the advantage of having been given "
-                                "one of the references.")
+            found.about(
+                target,
+                "given the text embedding itself the decoder reaches "
+                f"{value['reconstruction']:.1f}, given the audio embedding {value['baseline']:.1f}; "
+                "what lies between is the price of the swap, and the advantage of having been given "
+                "one of the references.",
+            )
     return found
 
 
@@ -194,17 +245,25 @@ def gate(exp: Any) -> Findings:
         if test is None:
             found.about(target, f"of {n} clips with a caption that is not in the training text nothing can be said.")
             continue
-        size = (f"{METRIC_LABELS[exp.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
-                f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
-                f"{100 * test.low:+.1f} to {100 * test.high:+.1f}")
+        size = (
+            f"{METRIC_LABELS[exp.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
+            f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
+            f"{100 * test.low:+.1f} to {100 * test.high:+.1f}"
+        )
         if test.difference > 0:
-            found.about(target, "given the embedding of a caption that it has not read, the decoder writes one that "
-                                f"describes the clip better than the nearest training caption does ({size}).")
+            found.about(
+                target,
+                "given the embedding of a caption that it has not read, the decoder writes one that "
+                f"describes the clip better than the nearest training caption does ({size}).",
+            )
         else:
-            found.about(target, "the decoder is the bottleneck, not the gap: the training caption nearest to a text "
-                                f"embedding describes the clip better than what the decoder writes ({size}). The "
-                                "rows are compared under that ceiling: more epochs (train.epochs) or a higher "
-                                "learning rate (train.lr) would raise it.")
+            found.about(
+                target,
+                "the decoder is the bottleneck, not the gap: the training caption nearest to a text "
+                f"embedding describes the clip better than what the decoder writes ({size}). The "
+                "rows are compared under that ceiling: more epochs (train.epochs) or a higher "
+                "learning rate (train.lr) would raise it.",
+            )
     return found
 
 

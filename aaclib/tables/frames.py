@@ -23,7 +23,9 @@ def settings(exp: Any) -> pd.DataFrame:
     c = exp.config
     rows = {
         **{f"rows of {target}": ", ".join(names) for target, names in c.data.targets.items()},
-        "CLAP": c.clap.backend, "pairs for σ and the gap": c.data.pairs or "none", "σ": c.gap.sigma,
+        "CLAP": c.clap.backend,
+        "pairs for σ and the gap": c.data.pairs or "none",
+        "σ": c.gap.sigma,
         "decoder": f"{c.decoder.layers} layers, {c.decoder.heads} heads, width {c.decoder.width}",
         "training": f"{c.train.epochs} epochs, batch {c.train.batch_size}, learning rate {c.train.lr:g}",
         "seeds": ", ".join(map(str, exp.seeds)),
@@ -33,11 +35,24 @@ def settings(exp: Any) -> pd.DataFrame:
 
 def splits(exp: Any) -> pd.DataFrame:
     """Clips and captions of every split of every target; only evaluation asks for audio, to count what is missing."""
-    found = [(target, part, exp.split(target, part, audio=part == "evaluation"))
-             for target in exp.targets for part in datasets.SPLITS]
-    return pd.DataFrame([
-        {"data set": target, "split": part, "clips": len(split.clips), "captions": len(split.captions),
-         "missing clips": len(split.missing), "notes": " ".join(split.notes)} for target, part, split in found])
+    found = [
+        (target, part, exp.split(target, part, audio=part == "evaluation"))
+        for target in exp.targets
+        for part in datasets.SPLITS
+    ]
+    return pd.DataFrame(
+        [
+            {
+                "data set": target,
+                "split": part,
+                "clips": len(split.clips),
+                "captions": len(split.captions),
+                "missing clips": len(split.missing),
+                "notes": " ".join(split.notes),
+            }
+            for target, part, split in found
+        ]
+    )
 
 
 def vocabulary(exp: Any) -> pd.DataFrame:
@@ -46,9 +61,15 @@ def vocabulary(exp: Any) -> pd.DataFrame:
     for target in exp.targets:
         texts = text.normalise(training_captions(exp, target), COMPARED)
         words, whole = Counter(w for t in texts for w in t.split()), Counter(texts)
-        rows.append({"target": target, "captions": len(texts), "vocabulary": len(words),
-                     "words that occur once (%)": 100 * sum(n == 1 for n in words.values()) / max(len(words), 1),
-                     "captions that repeat (%)": 100 * sum(n for n in whole.values() if n > 1) / max(len(texts), 1)})
+        rows.append(
+            {
+                "target": target,
+                "captions": len(texts),
+                "vocabulary": len(words),
+                "words that occur once (%)": 100 * sum(n == 1 for n in words.values()) / max(len(words), 1),
+                "captions that repeat (%)": 100 * sum(n for n in whole.values() if n > 1) / max(len(texts), 1),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -60,8 +81,11 @@ def leaks(exp: Any) -> pd.DataFrame:
     sources = {f"{t}.{part}": found for t, part in places if (found := leakage.recordings(exp.dataset(t), part))}
     found = leakage.report([exp.split(*place) for place in places], sources, COMPARED)
     wavcaps = data_folder(exp.config.data, "wavcaps", must_exist=False)
-    heard = [leakage.clap_training(recordings, place, wavcaps) for place, recordings in sources.items()
-             if place.endswith(".evaluation")]
+    heard = [
+        leakage.clap_training(recordings, place, wavcaps)
+        for place, recordings in sources.items()
+        if place.endswith(".evaluation")
+    ]
     found = pd.concat([found, *heard], ignore_index=True).astype({"n": "Int64", "share": float, "examples": str})
     return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"})
 
@@ -72,8 +96,15 @@ def content(exp: Any) -> pd.DataFrame:
     for target in [t for t in exp.targets if exp.new(t) is not None]:
         clips, new = exp.clips(target, "evaluation", exp.seeds[0]), exp.new(target)
         several = np.array([len(clip.labels) > 1 for clip in clips])
-        rows.append({"target": target, "evaluation clips": len(clips), "new combination": int(new.sum()),
-                     "known combination": int((several & ~new).sum()), "one sound alone": int((~several & ~new).sum())})
+        rows.append(
+            {
+                "target": target,
+                "evaluation clips": len(clips),
+                "new combination": int(new.sum()),
+                "known combination": int((several & ~new).sum()),
+                "one sound alone": int((~several & ~new).sum()),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -83,9 +114,16 @@ def extraction(exp: Any, seed: int) -> pd.DataFrame:
     for target in exp.targets:
         audio, texts = exp.audio(target, "evaluation", seed), exp.texts(target, "train", seed)
         error = max(float(np.abs(np.linalg.norm(z, axis=1) - 1).max()) for z in (audio.z, texts.z))
-        rows.append({"target": target, "recordings": len(audio.z), "training captions": len(texts.z),
-                     "largest deviation from length 1": f"{error:.0e}", "unreadable": len(audio.errors),
-                     "reasons": "; ".join(f"{name}: {reason}" for name, reason in audio.errors.items())})
+        rows.append(
+            {
+                "target": target,
+                "recordings": len(audio.z),
+                "training captions": len(texts.z),
+                "largest deviation from length 1": f"{error:.0e}",
+                "unreadable": len(audio.errors),
+                "reasons": "; ".join(f"{name}: {reason}" for name, reason in audio.errors.items()),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -106,9 +144,14 @@ def recall_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     rows = []
     for target, values in found.items():
         for way in ("text_to_audio", "audio_to_text"):
-            rows.append({"target": target, "way": way.replace("_", " ")} | {
-                key.removeprefix(f"{way}_").replace("_", " "): 100 * value if "@" in key else value
-                for key, value in values.items() if key.startswith(way)})
+            rows.append(
+                {"target": target, "way": way.replace("_", " ")}
+                | {
+                    key.removeprefix(f"{way}_").replace("_", " "): 100 * value if "@" in key else value
+                    for key, value in values.items()
+                    if key.startswith(way)
+                }
+            )
     recalls = [f"r@{k}" for k in retrieval.KS if any(f"r@{k}" in row for row in rows)]
     return pd.DataFrame(rows, columns=["target", "way", *recalls, "median rank"])
 
@@ -133,8 +176,18 @@ def sigmas(estimate: gap.Estimate) -> pd.DataFrame:
     if used not in found:
         used = "given by the profile"
         found[used] = estimate.sigma_value
-    return pd.DataFrame([{"estimator": name, "σ": value, "σ²": value**2, "d σ²": estimate.dim * value**2,
-                          "used": "yes" if name == used else ""} for name, value in found.items()])
+    return pd.DataFrame(
+        [
+            {
+                "estimator": name,
+                "σ": value,
+                "σ²": value**2,
+                "d σ²": estimate.dim * value**2,
+                "used": "yes" if name == used else "",
+            }
+            for name, value in found.items()
+        ]
+    )
 
 
 def bridged(exp: Any, target: str, seed: int, most: int = 9) -> tuple[dict[str, Pair], pd.DataFrame]:
@@ -147,8 +200,9 @@ def bridged(exp: Any, target: str, seed: int, most: int = 9) -> tuple[dict[str, 
         panels[row.name] = bridge.infer_half(row)(z_a, context), bridge.train_half(row)(z_t, context, rng)
         given, learned = map(bridge.unit, panels[row.name])
         found = gap.statistics(given, learned)
-        rows.append({"strategy": row.name,
-                     "matched": found["matched_cosine"], "mismatched": found["mismatched_cosine"]})
+        rows.append(
+            {"strategy": row.name, "matched": found["matched_cosine"], "mismatched": found["mismatched_cosine"]}
+        )
     return panels, pd.DataFrame(rows)
 
 
@@ -169,9 +223,16 @@ def cost(histories: training.Histories) -> pd.DataFrame:
     for (target, seed), found in histories.items():
         for name, history in found.items():
             losses = [h["validation_loss"] for h in history if h["validation_loss"] is not None]
-            rows.append({"target": target, "seed": seed, "decoder": name, "epochs": len(history),
-                         "lowest validation loss": min(losses, default=np.nan),
-                         "seconds": sum(h["seconds"] for h in history)})
+            rows.append(
+                {
+                    "target": target,
+                    "seed": seed,
+                    "decoder": name,
+                    "epochs": len(history),
+                    "lowest validation loss": min(losses, default=np.nan),
+                    "seconds": sum(h["seconds"] for h in history),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -185,21 +246,32 @@ def variety(exp: Any, target: str, seed: int) -> pd.DataFrame:
     for name, captions in made.items():
         # a decoder may end at once: an empty caption stays one, and is counted
         captions = [text.NORMALISE[COMPARED](caption) for caption in captions]
-        rows.append({"target": target, "row": name, "captions": len(captions), "different": len(set(captions)),
-                     "words": np.mean([len(c.split()) for c in captions]),
-                     "vocabulary": len({w for c in captions for w in c.split()}),
-                     "in training text (%)": 100 * np.mean([c in known for c in captions])})
+        rows.append(
+            {
+                "target": target,
+                "row": name,
+                "captions": len(captions),
+                "different": len(set(captions)),
+                "words": np.mean([len(c.split()) for c in captions]),
+                "vocabulary": len({w for c in captions for w in c.split()}),
+                "in training text (%)": 100 * np.mean([c in known for c in captions]),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def by_seed(exp: Any, target: str, metric: str, decoding: str = "greedy") -> pd.DataFrame:
     """Score of each row and seed (fractions): target, strategy, group, seed, value."""
     rows = [row for row in exp.rows(target, decoding) if row.name != "human"]
-    return pd.DataFrame([
-        {"target": target, "strategy": row.name, "group": row.group, "seed": seed, "value": corpus[metric]}
-        for row in rows for seed in exp.seeds
-        if metric in (corpus := exp.scores(target, row.name, seed, decoding).corpus)
-    ], columns=["target", "strategy", "group", "seed", "value"])
+    return pd.DataFrame(
+        [
+            {"target": target, "strategy": row.name, "group": row.group, "seed": seed, "value": corpus[metric]}
+            for row in rows
+            for seed in exp.seeds
+            if metric in (corpus := exp.scores(target, row.name, seed, decoding).corpus)
+        ],
+        columns=["target", "strategy", "group", "seed", "value"],
+    )
 
 
 def usable_metrics(exp: Any, results: pd.DataFrame) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from aaclib.tables import facts
 from aaclib.tables.facts import has_references
 
 
-def side_by_side(exp: Any, target: str, index: int, seed: int, strategies: Sequence[str] | None = None,
-                 decoding: str = "greedy") -> pd.DataFrame:
+def side_by_side(
+    exp: Any, target: str, index: int, seed: int, strategies: Sequence[str] | None = None, decoding: str = "greedy"
+) -> pd.DataFrame:
     """What each row of the table says about one evaluation clip: columns row, caption and, with references, the
     clip's own score in the headline metric (x100). The references come first."""
     clip = exp.clips(target, "evaluation", seed)[index]
@@ -44,13 +45,14 @@ def examples(exp: Any, target: str, seed: int, count: int = 3) -> list[int]:
         if metric in frame:
             order = np.argsort(-frame[metric].to_numpy(), kind="stable")
     if n > count + 1:
-        order = order[np.linspace(0, n - 1, count + 2).round().astype(int)[1:-1]]      # without both ends
+        order = order[np.linspace(0, n - 1, count + 2).round().astype(int)[1:-1]]  # without both ends
     return order[:count].tolist()
 
 
 def text_table(frame: pd.DataFrame, decimals: int = 1) -> Any:
     """A frame for a notebook, its text whole and on the left, numbers with `decimals` places and gaps as '-'. This is
     the one way of a frame to a notebook: captions and names are shown as they are, never as HTML or mathematics."""
+
     def shown(value: Any) -> str:
         return html.escape(f"{value:.{decimals}f}" if pd.api.types.is_float(value) else str(value))
 

@@ -20,12 +20,14 @@ GROUP_TITLES = {
     "external": "Other systems, scored by us",
     "published": "Published by others",
 }
-WEAK = ("baseline", "training", "inference", "both")     # the groups in which best and second are sought
-RELATIVE, ABOVE = "relative", "above chance"             # columns that are shares of the bound's headline score
+WEAK = ("baseline", "training", "inference", "both")  # the groups in which best and second are sought
+RELATIVE, ABOVE = "relative", "above chance"  # columns that are shares of the bound's headline score
 # what a sign behind a number says of its difference from the best
-MARKS = {"°": "not significant in these trainings (paired permutation test over clips, Holm, level 0.05)",
-         "†": "significant over clips in these trainings, not over seeds (paired t-test, Holm): not established of the "
-              "methods"}
+MARKS = {
+    "°": "not significant in these trainings (paired permutation test over clips, Holm, level 0.05)",
+    "†": "significant over clips in these trainings, not over seeds (paired t-test, Holm): not established of the "
+    "methods",
+}
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Cell:
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    rank: int = 0                      # 1 best, 2 second among the weakly-supervised rows
-    mark: str = ""                     # what its difference from the best is not: one of MARKS
+    rank: int = 0  # 1 best, 2 second among the weakly-supervised rows
+    mark: str = ""  # what its difference from the best is not: one of MARKS
 
     @property
     def text(self) -> str:
@@ -59,7 +61,7 @@ class Row:
     cells: dict[str, Cell]
     n: int | None = None
     source: str = ""
-    label: str = ""                    # what it is called where the name would mislead
+    label: str = ""  # what it is called where the name would mislead
 
     @property
     def shown(self) -> str:
@@ -99,42 +101,57 @@ class Table:
         head = "".join(f'<th style="text-align:right">{html.escape(self.heading(c))}</th>' for c in self.columns)
         body = []
         for group, rows in self.grouped():
-            body.append(f'<tr><td colspan="{len(self.columns) + 1}" style="text-align:left;font-style:italic;'
-                        f'border-top:1px solid #999">{html.escape(GROUP_TITLES[group])}</td></tr>')
+            body.append(
+                f'<tr><td colspan="{len(self.columns) + 1}" style="text-align:left;font-style:italic;'
+                f'border-top:1px solid #999">{html.escape(GROUP_TITLES[group])}</td></tr>'
+            )
             for row in rows:
                 cells = "".join(map(_html, self.cells(row)))
                 body.append(f'<tr><td style="text-align:left">{html.escape(row.shown)}</td>{cells}</tr>')
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         mark = '<p style="color:#888"><em>synthetic world</em></p>' if self.synthetic else ""
-        return (f"<div {NO_MATH}><p><strong>{html.escape(self.title)}</strong></p>"
-                f'<table><thead><tr><th style="text-align:left">strategy</th>{head}</tr></thead>'
-                f"<tbody>{''.join(body)}</tbody></table><ul style='font-size:smaller'>{notes}</ul>{mark}</div>")
+        return (
+            f"<div {NO_MATH}><p><strong>{html.escape(self.title)}</strong></p>"
+            f'<table><thead><tr><th style="text-align:left">strategy</th>{head}</tr></thead>'
+            f"<tbody>{''.join(body)}</tbody></table><ul style='font-size:smaller'>{notes}</ul>{mark}</div>"
+        )
 
     def _repr_markdown_(self) -> str:
         """For readers of the executed notebook outside Jupyter, and for Markdown files."""
-        lines = [f"**{markdown(self.title)}**", "",
-                 f"| strategy | {' | '.join(markdown(self.heading(column)) for column in self.columns)} |",
-                 "|---|" + "---:|" * len(self.columns)]
+        lines = [
+            f"**{markdown(self.title)}**",
+            "",
+            f"| strategy | {' | '.join(markdown(self.heading(column)) for column in self.columns)} |",
+            "|---|" + "---:|" * len(self.columns),
+        ]
         for group, rows in self.grouped():
             lines.append(f"| *{GROUP_TITLES[group]}* |" + " |" * len(self.columns))
             for row in rows:
                 cells = " | ".join(cell.marked("**%s**", "<u>%s</u>") for cell in self.cells(row))
                 lines.append(f"| {markdown(row.shown)} | {cells} |")
-        lines += ["", *(f"- {markdown(note)}" for note in self.notes),
-                  *(["", "*synthetic world*"] if self.synthetic else []), ""]
+        lines += [
+            "",
+            *(f"- {markdown(note)}" for note in self.notes),
+            *(["", "*synthetic world*"] if self.synthetic else []),
+            "",
+        ]
         return "\n".join(lines)
 
     def latex(self, intervals: bool = False) -> str:
         r"""A `table*` for a paper (\usepackage{booktabs}). Best in bold, second underlined, both among the
         weakly-supervised rows; MARKS say what a difference from the best is not. With `intervals`
         the interval stands under each number."""
+
         def line(*cells: str) -> str:
             return " & ".join(cells) + r" \\"
 
         lines = [
-            r"\begin{table*}", r"\centering",
-            rf"\caption{{{latex(self.caption())}}}", rf"\label{{{self.label}}}",
-            rf"\begin{{tabular}}{{l{'r' * len(self.columns)}}}", r"\toprule",
+            r"\begin{table*}",
+            r"\centering",
+            rf"\caption{{{latex(self.caption())}}}",
+            rf"\label{{{self.label}}}",
+            rf"\begin{{tabular}}{{l{'r' * len(self.columns)}}}",
+            r"\toprule",
             line("Strategy", *(latex(self.heading(c)) for c in self.columns)),
         ]
         for group, rows in self.grouped():

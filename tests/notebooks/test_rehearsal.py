@@ -62,19 +62,25 @@ def run(root: Path, profile: str, overrides: dict[str, object]) -> tuple[Path, s
 @pytest.mark.parametrize("profile", ["paper", "paper-wavcaps"])
 def test_paper_profile_from_nothing_to_the_tables(world, profile):
     root, gone = world
-    backend = f"hf:{root / 'clap'}" if profile == "paper" else \
-        f"wavcaps:{wavcaps_checkpoint(root)}?tokenizer={root / 'bert'}"
+    backend = (
+        f"hf:{root / 'clap'}" if profile == "paper" else f"wavcaps:{wavcaps_checkpoint(root)}?tokenizer={root / 'bert'}"
+    )
     with serving(root / "www") as server:
         places = {"clap.backend": backend, "decoder.tokenizer": root / "bert", "data.audiocaps": root / "mine"}
-        if profile == "paper":         # the other one shows that it is left out
+        if profile == "paper":  # the other one shows that it is left out
             places["data.fsd50k"] = fsd50k(root / "fsd50k")
         folder, said = run(root, profile, settings(server) | places | SMALL)
         fetched = {path.rsplit("/", 1)[-1] for path, _ in server.log}
     record = json.loads((folder / "run.json").read_text())
     assert len(record["stages"]) == 7
-    assert fetched >= {"clotho_captions_development.csv", "clotho_audio_evaluation.7z", "train.csv", "test.csv",
-                       "SoundBible.zip"}
-    assert not {"clotho_audio_development.7z", "clotho_audio_validation.7z"} & fetched     # training needs text only
+    assert fetched >= {
+        "clotho_captions_development.csv",
+        "clotho_audio_evaluation.7z",
+        "train.csv",
+        "test.csv",
+        "SoundBible.zip",
+    }
+    assert not {"clotho_audio_development.7z", "clotho_audio_validation.7z"} & fetched  # training needs text only
     tables = {path.name: path.read_text() for path in folder.rglob("*") if path.suffix in (".csv", ".tex")}
     assert any("clotho" in name for name in tables) and any("audiocaps" in name for name in tables)
     assert ("fsd50k" in tables["judged.csv"]) == (profile == "paper") == ("captions_fsd50k.csv" in tables)

@@ -16,9 +16,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # fewer decoders and scenes than the profile's own: every notebook runs, no number means anything
 SMALL = {
-    "data.sizes.soundscapes-pretrain.train": 300, "data.sizes.soundscapes-long.train": 80,
-    "data.sizes.soundscapes-short.train": 80, "train.epochs": 2, "clap.epochs": 1,
-    "metrics.names": "[bleu_1, rouge_l, cider_d]", "metrics.bootstrap": 50,
+    "data.sizes.soundscapes-pretrain.train": 300,
+    "data.sizes.soundscapes-long.train": 80,
+    "data.sizes.soundscapes-short.train": 80,
+    "train.epochs": 2,
+    "clap.epochs": 1,
+    "metrics.names": "[bleu_1, rouge_l, cider_d]",
+    "metrics.bootstrap": 50,
 }
 
 pytestmark = pytest.mark.slow

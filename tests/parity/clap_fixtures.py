@@ -17,9 +17,13 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-SENTENCES = ["a dog barks while rain falls on a tin roof", "birds sing and a car passes by on a wet road",
-             "thunder rolls in the distance", "a man speaks, then people laugh and clap",
-             "water drips into a metal bowl"]
+SENTENCES = [
+    "a dog barks while rain falls on a tin roof",
+    "birds sing and a car passes by on a wet road",
+    "thunder rolls in the distance",
+    "a man speaks, then people laugh and clap",
+    "water drips into a metal bowl",
+]
 VOCABULARY = 400
 
 
@@ -29,8 +33,12 @@ def roberta_tokenizer(folder: Path) -> Path:
 
     folder.mkdir(parents=True)
     tokenizer = ByteLevelBPETokenizer()
-    tokenizer.train_from_iterator(SENTENCES * 20, vocab_size=VOCABULARY, min_frequency=1,
-                                  special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    tokenizer.train_from_iterator(
+        SENTENCES * 20,
+        vocab_size=VOCABULARY,
+        min_frequency=1,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+    )
     tokenizer.save_model(str(folder))
     _config(folder, "roberta", "RobertaTokenizer")
     return folder
@@ -59,11 +67,19 @@ def no_hub(tokenizer: Path, layers: int):
     from transformers import RobertaConfig, RobertaModel, RobertaTokenizer
 
     vocabulary = json.loads((tokenizer / "vocab.json").read_text())
-    config = RobertaConfig(vocab_size=len(vocabulary), num_hidden_layers=layers, max_position_embeddings=514,
-                           type_vocab_size=1, layer_norm_eps=1e-5, intermediate_size=512 if layers == 1 else 3072)
+    config = RobertaConfig(
+        vocab_size=len(vocabulary),
+        num_hidden_layers=layers,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        intermediate_size=512 if layers == 1 else 3072,
+    )
     original = RobertaTokenizer.from_pretrained
-    with (mock.patch.object(RobertaModel, "from_pretrained", lambda *a, **k: RobertaModel(config)),
-          mock.patch.object(RobertaTokenizer, "from_pretrained", lambda *a, **k: original(str(tokenizer)))):
+    with (
+        mock.patch.object(RobertaModel, "from_pretrained", lambda *a, **k: RobertaModel(config)),
+        mock.patch.object(RobertaTokenizer, "from_pretrained", lambda *a, **k: original(str(tokenizer))),
+    ):
         yield
 
 
@@ -113,17 +129,22 @@ def settle(tower: torch.nn.Module) -> None:
     tower.eval()
 
 
-def save_laion(module, path: Path, *, position_ids: bool = True, wrapped: bool = True, protocol: int = 2,
-               old_layout: bool = False) -> Path:
+def save_laion(
+    module, path: Path, *, position_ids: bool = True, wrapped: bool = True, protocol: int = 2, old_layout: bool = False
+) -> Path:
     """A checkpoint as LAION's training script leaves it: under 'state_dict', every name behind 'module.'."""
     state = dict(module.model.state_dict())
     state.pop("text_branch.embeddings.position_ids", None)
     if position_ids:
         state["text_branch.embeddings.position_ids"] = torch.arange(514)[None]
     if wrapped:
-        state = {"epoch": np.int64(15), "name": "random", "best_loss": np.float64(0.5),
-                 "state_dict": {f"module.{name}": value for name, value in state.items()},
-                 "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 1e-4}]}}
+        state = {
+            "epoch": np.int64(15),
+            "name": "random",
+            "best_loss": np.float64(0.5),
+            "state_dict": {f"module.{name}": value for name, value in state.items()},
+            "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 1e-4}]},
+        }
     torch.save(state, path, pickle_protocol=protocol, _use_new_zipfile_serialization=not old_layout)
     return path
 
@@ -138,8 +159,17 @@ def wavcaps_state(kind: str, vocabulary: int, seed: int = 3) -> dict[str, torch.
 
     laion.package()
     torch.manual_seed(seed)
-    settings = SimpleNamespace(sample_rate=32000, window_size=1024, hop_size=320, mel_bins=64, fmin=50, fmax=14000,
-                               class_num=527, model_type=kind, model_name="tiny")
+    settings = SimpleNamespace(
+        sample_rate=32000,
+        window_size=1024,
+        hop_size=320,
+        mel_bins=64,
+        fmin=50,
+        fmax=14000,
+        class_num=527,
+        model_type=kind,
+        model_name="tiny",
+    )
     if kind == "HTSAT":
         from clap_module.htsat import create_htsat_model
 
@@ -165,6 +195,6 @@ def wavcaps_state(kind: str, vocabulary: int, seed: int = 3) -> dict[str, torch.
     state |= {f"text_encoder.text_encoder.{name}": value for name, value in text.state_dict().items()}
     for side, size in (("audio_proj", width), ("text_proj", 768)):
         for i, inputs in ((0, size), (2, 1024)):
-            state[f"{side}.{i}.weight"] = torch.randn(1024, inputs) * inputs ** -0.5
+            state[f"{side}.{i}.weight"] = torch.randn(1024, inputs) * inputs**-0.5
             state[f"{side}.{i}.bias"] = torch.randn(1024) * 0.02
     return state

@@ -17,8 +17,8 @@ from aaclib import clap
 from aaclib.clap import checkpoint, convert
 from aaclib.clap.base import BackendError
 
-TEXTS = [*convert.TEXTS, "water drips into a metal bowl, " * 40]      # the last one is cut at 77 tokens
-CLOSE = 1e-5                                                        # on unit embeddings
+TEXTS = [*convert.TEXTS, "water drips into a metal bowl, " * 40]  # the last one is cut at 77 tokens
+CLOSE = 1e-5  # on unit embeddings
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +62,14 @@ def sounds():
 @pytest.fixture(scope="module")
 def truth(original, sounds, tokenizer):
     """The package's own numbers, one recording at a time; long ones by our windows, since its crop is random."""
+
     def one(wave: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             return original.get_audio_embedding_from_data([wave])[0]
 
     rows = {name: one(wave) for name, wave in sounds.items() if name != "25 s"}
     long = sounds["25 s"]
-    mean = np.mean([one(long[start:start + 480000]) for start in (0, 480000, len(long) - 480000)], axis=0)
+    mean = np.mean([one(long[start : start + 480000]) for start in (0, 480000, len(long) - 480000)], axis=0)
     rows["25 s"] = mean / np.linalg.norm(mean)
     with torch.no_grad():
         return rows, original.get_text_embedding(TEXTS)
@@ -82,7 +83,7 @@ def test_equals_the_package(name, truth, sounds, request):
     assert np.abs(audio - wanted).max() < CLOSE
     assert np.abs(backend.embed_text(TEXTS) - truth[1]).max() < CLOSE
     np.testing.assert_allclose(np.linalg.norm(audio, axis=1), 1, atol=1e-6)
-    cosines = audio @ audio.T          # the comparison means something: these sounds differ
+    cosines = audio @ audio.T  # the comparison means something: these sounds differ
     assert cosines[0, 3] < 0.9 and cosines[0, 1] < 0.99
     with pytest.raises(ValueError, match="Caption 1 is empty"):
         backend.embed_text(["a dog", "  "])
@@ -110,11 +111,14 @@ def test_rows_do_not_depend_on_the_batch(hf, sounds):
     assert np.array_equal(together, hf.embed_audio(waves, 48000))
 
 
-@pytest.mark.parametrize(("position_ids", "wrapped", "protocol", "old"), [
-    (True, True, 2, False), (False, True, 4, False), (True, False, 2, True), (False, False, 4, True)])
+@pytest.mark.parametrize(
+    ("position_ids", "wrapped", "protocol", "old"),
+    [(True, True, 2, False), (False, True, 4, False), (True, False, 2, True), (False, False, 4, True)],
+)
 def test_checkpoint_layouts(original, source, position_ids, wrapped, protocol, old, tmp_path):
-    path = save_laion(original, tmp_path / "c.pt", position_ids=position_ids, wrapped=wrapped, protocol=protocol,
-                      old_layout=old)
+    path = save_laion(
+        original, tmp_path / "c.pt", position_ids=position_ids, wrapped=wrapped, protocol=protocol, old_layout=old
+    )
     state = checkpoint.state_dict(checkpoint.load(path), "state_dict")
     assert checkpoint.digest(state) == checkpoint.digest(checkpoint.state_dict(checkpoint.load(source), "state_dict"))
     own = original.model.state_dict()
@@ -218,15 +222,18 @@ def test_fusion(tokenizer, tmp_path):
     assert np.array_equal(rows, one.embed_audio(waves, 48000))
     mel = one.mel(torch.from_numpy(one.wave(np.tile(sounds["3 s"], 3), 48000))[None])
     from transformers import ClapFeatureExtractor
+
     extractor = ClapFeatureExtractor(frequency_min=50)
     wanted = extractor._np_extract_fbank_features(one.wave(np.tile(sounds["3 s"], 3), 48000), extractor.mel_filters)
-    assert np.abs(mel[0].numpy() - wanted).mean() < 1e-4          # dB; the HTK filters without norm
-    assert np.abs(mel[0].numpy() - wanted).max() < 0.05           # where a narrow low filter holds next to nothing
+    assert np.abs(mel[0].numpy() - wanted).mean() < 1e-4  # dB; the HTK filters without norm
+    assert np.abs(mel[0].numpy() - wanted).max() < 0.05  # where a narrow low filter holds next to nothing
     long = other.mel(torch.from_numpy(other.wave(sounds["25 s"], 48000))[None])[0]
     from unittest import mock
+
     with mock.patch("numpy.random.choice", lambda places: places[len(places) // 2]):
         wanted = extractor._random_mel_fusion(long.numpy(), len(long), 1001)
     from aaclib.clap.mel import fused
+
     assert np.abs(fused(long, 1001)[0].numpy() - wanted).max() < 1e-4
     windows = clap.load(f"hf:{tmp_path / 'hf'}", "cpu")
     assert np.abs(windows.embed_audio(waves, 48000)[1] - rows[1]).max() > 1e-3
@@ -252,6 +259,7 @@ def test_an_unfused_model_has_no_fusion(folder):
 
 
 def test_importing_loads_no_model():
-    code = ("import sys, aaclib.clap\n"
-            "assert not {'torch', 'laion_clap', 'clap_module', 'transformers'} & set(sys.modules)")
+    code = (
+        "import sys, aaclib.clap\nassert not {'torch', 'laion_clap', 'clap_module', 'transformers'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -41,21 +41,32 @@ def front(wave: np.ndarray) -> torch.Tensor:
 
 
 def norm(x: torch.Tensor, state: dict, name: str) -> torch.Tensor:
-    return F.batch_norm(x, state[f"{name}.running_mean"], state[f"{name}.running_var"], state[f"{name}.weight"],
-                        state[f"{name}.bias"])
+    return F.batch_norm(
+        x, state[f"{name}.running_mean"], state[f"{name}.running_var"], state[f"{name}.weight"], state[f"{name}.bias"]
+    )
 
 
 def tower(kind: str, state: dict, wave: np.ndarray) -> torch.Tensor:
     below = {name.removeprefix("audio_encoder.audio_enc."): value for name, value in state.items()}
     mel = front(wave)
-    if kind == "HTSAT":        # laion-clap's own class of the same network, with a front end of 32 kHz
+    if kind == "HTSAT":  # laion-clap's own class of the same network, with a front end of 32 kHz
         from types import SimpleNamespace
 
         from clap_module.htsat import create_htsat_model
 
-        model = create_htsat_model(SimpleNamespace(
-            sample_rate=32000, window_size=1024, hop_size=320, mel_bins=64, fmin=50, fmax=14000, class_num=527,
-            model_type="HTSAT", model_name="tiny")).eval()
+        model = create_htsat_model(
+            SimpleNamespace(
+                sample_rate=32000,
+                window_size=1024,
+                hop_size=320,
+                mel_bins=64,
+                fmin=50,
+                fmax=14000,
+                class_num=527,
+                model_type="HTSAT",
+                model_name="tiny",
+            )
+        ).eval()
         own = {name: below[name] for name in model.state_dict() if name in below}
         missing = model.load_state_dict(own, strict=False).missing_keys
         assert all(name.startswith(("head", "spectrogram_extractor", "logmel_extractor")) for name in missing)
@@ -79,21 +90,21 @@ def project(x: torch.Tensor, state: dict, side: str) -> np.ndarray:
 def test_audio(pair):
     kind, state, backend, _ = pair
     sounds = convert.signals(32000)
-    waves = [sounds["10 s"][:6 * 32000], sounds["3 s"], sounds["-60 dB"][:64000], sounds["silence"][:64000]]
+    waves = [sounds["10 s"][: 6 * 32000], sounds["3 s"], sounds["-60 dB"][:64000], sounds["silence"][:64000]]
     wanted = np.concatenate([project(tower(kind, state, wave), state, "audio_proj") for wave in waves])
     rows = backend.embed_audio(waves, 32000)
     assert rows.shape == (4, 1024) and np.abs(rows - wanted).max() < 1e-5
-    assert (rows @ rows.T)[0, 3] < 0.98                 # they differ, so that equality means something
+    assert (rows @ rows.T)[0, 3] < 0.98  # they differ, so that equality means something
 
 
 @torch.no_grad()
 def test_long_audio(pair):
     kind, state, backend, _ = pair
-    long = convert.signals(32000)["25 s"][:13 * 32000]
-    if kind == "Cnn14":        # up to 30 s in one piece, as in its training
+    long = convert.signals(32000)["25 s"][: 13 * 32000]
+    if kind == "Cnn14":  # up to 30 s in one piece, as in its training
         wanted = project(tower(kind, state, long), state, "audio_proj")[0]
     else:
-        parts = [long[start:start + 320000] for start in (0, len(long) - 320000)]
+        parts = [long[start : start + 320000] for start in (0, len(long) - 320000)]
         wanted = np.concatenate([project(tower(kind, state, part), state, "audio_proj") for part in parts]).mean(axis=0)
     assert np.abs(backend.embed_audio([long], 32000)[0] - wanted / np.linalg.norm(wanted)).max() < 1e-5
 
@@ -103,24 +114,28 @@ def test_text(pair, tokenizer):
     from transformers import AutoTokenizer, BertConfig, BertModel
 
     kind, state, backend, path = pair
-    below = {name.removeprefix("text_encoder.text_encoder."): value for name, value in state.items()
-             if name.startswith("text_encoder.") and "position_ids" not in name}
+    below = {
+        name.removeprefix("text_encoder.text_encoder."): value
+        for name, value in state.items()
+        if name.startswith("text_encoder.") and "position_ids" not in name
+    }
     words = AutoTokenizer.from_pretrained(str(tokenizer))
-    bert = BertModel(BertConfig(vocab_size=len(words), num_hidden_layers=1, intermediate_size=256),
-                     add_pooling_layer=False).eval()
+    bert = BertModel(
+        BertConfig(vocab_size=len(words), num_hidden_layers=1, intermediate_size=256), add_pooling_layer=False
+    ).eval()
     bert.load_state_dict(below)
     cleaned = ["a dog barks while rain falls on a tin roof", "birds sing", TEXTS[2]]
 
     def naive(texts):
         rows = []
-        for text in texts:     # one by one: no padding
+        for text in texts:  # one by one: no padding
             ids = torch.tensor([words(text)["input_ids"]])
             ids = torch.cat([ids[:, :29], ids[:, -1:]], dim=1) if ids.shape[1] > 30 else ids
             rows.append(project(bert(input_ids=ids).last_hidden_state[:, 0], state, "text_proj"))
         return np.concatenate(rows)
 
     assert np.abs(backend.embed_text(TEXTS) - naive(cleaned)).max() < 1e-5
-    raw = clap.load(f"wavcaps:{path}?tokenizer={tokenizer}&text=raw", "cpu")       # as the paper's code gives it
+    raw = clap.load(f"wavcaps:{path}?tokenizer={tokenizer}&text=raw", "cpu")  # as the paper's code gives it
     assert np.abs(raw.embed_text(TEXTS) - naive(TEXTS)).max() < 1e-5 and raw.digest != backend.digest
     assert np.abs(raw.embed_text(TEXTS[:1]) - backend.embed_text(TEXTS[:1])).max() > 1e-3
     with pytest.raises(BackendError, match="clean or raw"):

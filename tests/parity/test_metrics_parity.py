@@ -25,8 +25,11 @@ def oracle():
     if not ORACLE.exists():
         pytest.skip("../shared/data/metrics_oracle, the published values, is not here")
     rows = [json.loads(line) for line in ORACLE.read_text().splitlines()]
-    return ([row["candidate"] for row in rows], [row["references"] for row in rows],
-            {name: np.array([row["scores"][name] for row in rows]) for name in rows[0]["scores"]})
+    return (
+        [row["candidate"] for row in rows],
+        [row["references"] for row in rows],
+        {name: np.array([row["scores"][name] for row in rows]) for name in rows[0]["scores"]},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +56,13 @@ def test_any_path_any_locale_and_options_for_other_javas(installed_spice, tmp_pa
     script = f"from aaclib import metrics\nprint(metrics.evaluate(*{captions}, {names}, store=False).corpus)"
     path = os.pathsep.join([str(folder), str(Path(metrics.__file__).parents[2])])
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LC_") and name != "LANG"}
-    environment |= {"LC_ALL": "C", "PYTHONPATH": path, "AACLIB_CACHE": str(folder), "TMPDIR": str(folder),
-                    **dict.fromkeys(("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"), "-Xmx64m")}
+    environment |= {
+        "LC_ALL": "C",
+        "PYTHONPATH": path,
+        "AACLIB_CACHE": str(folder),
+        "TMPDIR": str(folder),
+        **dict.fromkeys(("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"), "-Xmx64m"),
+    }
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == str(expected), done.stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -71,7 +79,7 @@ def test_published_values_of_912_clips(oracle):
 
 def test_pycocoevalcaps_own_evaluation(oracle, monkeypatch):
     """Tokenised by both; per clip and for the corpus."""
-    monkeypatch.setenv("PATH", f"{java().executable.parent}{os.pathsep}{os.environ['PATH']}")    # it calls plain `java`
+    monkeypatch.setenv("PATH", f"{java().executable.parent}{os.pathsep}{os.environ['PATH']}")  # it calls plain `java`
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.meteor.meteor import Meteor
@@ -80,11 +88,13 @@ def test_pycocoevalcaps_own_evaluation(oracle, monkeypatch):
 
     candidates = [f"{c[0].upper()}{c[1:]}, really." if i % 3 else c for i, c in enumerate(oracle[0])]
     references = [[f"The man's dog: {r}!" if i % 7 == 0 else r for r in refs] for i, refs in enumerate(oracle[1])]
-    candidates[:40] = [refs[0] for refs in references[:40]]               # perfect matches count apart in corpus METEOR
+    candidates[:40] = [refs[0] for refs in references[:40]]  # perfect matches count apart in corpus METEOR
     gts = PTBTokenizer().tokenize({i: [{"caption": r} for r in refs] for i, refs in enumerate(references)})
     res = PTBTokenizer().tokenize({i: [{"caption": c}] for i, c in enumerate(candidates)})
-    theirs = {name: scorer.compute_score(gts, res) for name, scorer in
-              (("meteor", Meteor()), ("rouge_l", Rouge()), ("cider_d", Cider()))}
+    theirs = {
+        name: scorer.compute_score(gts, res)
+        for name, scorer in (("meteor", Meteor()), ("rouge_l", Rouge()), ("cider_d", Cider()))
+    }
     corpus, per_clip = Bleu(4).compute_score(gts, res, verbose=0)
     theirs |= {f"bleu_{k + 1}": (corpus[k], per_clip[k]) for k in range(4)}
     ours = metrics.evaluate(candidates, references, PLAIN, store=False)
@@ -108,7 +118,7 @@ def test_a_resampled_meteor_is_the_jars_own(oracle):
         jar.send(f"EVAL ||| {' ||| '.join(answers)}\n")
         values = [float(jar.answer(60)) for _ in range(len(lines) + 1)]
     assert aggregates.corpus("meteor", counts) == pytest.approx(values[-1], abs=1e-12)
-    assert abs(np.mean(values[:-1]) - values[-1]) > 1e-4           # which the mean of the clips is not
+    assert abs(np.mean(values[:-1]) - values[-1]) > 1e-4  # which the mean of the clips is not
 
 
 def test_odd_captions_go_through():
@@ -121,8 +131,11 @@ def test_odd_captions_go_through():
 def test_formulas_of_the_combined_metrics(oracle):
     _, _, published = oracle
     part = {name: means(values) for name, values in published.items()}
-    made = {**spider.combine(part["cider_d"], part["spice"]), **fense.combine(part["sbert_sim"], part["fer"]),
-            **spider_fl.combine(part["spider"], part["fer"])}
+    made = {
+        **spider.combine(part["cider_d"], part["spice"]),
+        **fense.combine(part["sbert_sim"], part["fer"]),
+        **spider_fl.combine(part["spider"], part["fer"]),
+    }
     for name, result in made.items():
         assert np.abs(result.per_clip - published[name]).max() < 1e-12, name
     assert published["fer"].sum() > 0

@@ -10,14 +10,30 @@ import numpy as np
 import soundfile
 
 BAD = {
-    "empty file": "0 bytes", "no samples": "holds no samples", "truncated wav": "truncated",
-    "truncated flac": "damaged or truncated", "truncated ogg": "truncated", "text as wav": "the file is text",
-    "html as mp3": "the file is text", "binary as flac": "not readable as audio", "nan": "3 of 16000 samples are NaN",
-    "infinite": "NaN or infinite", "one sample": "1 sample at", "5 ms": "at least 10 ms",
-    "zero channels": "hannel count is zero", "a folder": "folder", "missing": "no such file",
-    "dangling link": "no such file", "wav header only": "truncated", "zip as wav": "not readable as audio",
-    "png as ogg": "not readable as audio", "cut header": "truncated", "aac as mp3": "AAC audio",
-    "16 bits as floats": "divide by 32768", "1 Hz": "sample rate of 1 Hz", "raw": "raw samples",
+    "empty file": "0 bytes",
+    "no samples": "holds no samples",
+    "truncated wav": "truncated",
+    "truncated flac": "damaged or truncated",
+    "truncated ogg": "truncated",
+    "text as wav": "the file is text",
+    "html as mp3": "the file is text",
+    "binary as flac": "not readable as audio",
+    "nan": "3 of 16000 samples are NaN",
+    "infinite": "NaN or infinite",
+    "one sample": "1 sample at",
+    "5 ms": "at least 10 ms",
+    "zero channels": "hannel count is zero",
+    "a folder": "folder",
+    "missing": "no such file",
+    "dangling link": "no such file",
+    "wav header only": "truncated",
+    "zip as wav": "not readable as audio",
+    "png as ogg": "not readable as audio",
+    "cut header": "truncated",
+    "aac as mp3": "AAC audio",
+    "16 bits as floats": "divide by 32768",
+    "1 Hz": "sample rate of 1 Hz",
+    "raw": "raw samples",
 }
 GOOD = ("8 kHz mu-law", "96 kHz 24-bit stereo", "six channels", "float wav")
 
@@ -33,10 +49,10 @@ def write_bad(folder: Path, kind: str) -> Path:
     if kind == "empty file":
         path.touch()
     elif kind in ("no samples", "one sample", "5 ms"):
-        soundfile.write(path, tone()[:{"no samples": 0, "one sample": 1, "5 ms": 80}[kind]], 16000)
+        soundfile.write(path, tone()[: {"no samples": 0, "one sample": 1, "5 ms": 80}[kind]], 16000)
     elif kind.startswith("truncated"):
         soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 16000), 16000)
-        path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     elif kind == "text as wav":
         path.write_text("file_name,caption\na.wav,a dog barks\n" * 20)
     elif kind == "html as mp3":
@@ -63,7 +79,7 @@ def write_bad(folder: Path, kind: str) -> Path:
         path.write_bytes(content)
     elif kind in ("wav header only", "cut header"):
         soundfile.write(path, tone(), 16000)
-        path.write_bytes(path.read_bytes()[:44 if kind == "wav header only" else 30])
+        path.write_bytes(path.read_bytes()[: 44 if kind == "wav header only" else 30])
     elif kind == "a folder":
         path.mkdir()
     elif kind == "dangling link":

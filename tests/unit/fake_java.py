@@ -7,7 +7,7 @@ does (the last word holds for all that follow); `starts(folder, "ptb")` counts t
 import sys
 from pathlib import Path
 
-SCRIPT = '''#!{python} -IS
+SCRIPT = """#!{python} -IS
 import os, sys, time
 arguments, folder = sys.argv[1:], {folder!r}
 if "-version" in arguments:
@@ -39,7 +39,7 @@ for number, line in enumerate(sys.stdin):
         sys.exit(0)
     counts = [str(float(len(line.split("|||")[-1].strip())))] * 23
     print(" ".join(counts) if program == "meteor" else line.strip().lower().rstrip("."), flush=True)
-'''
+"""
 
 
 def install(folder: Path) -> Path:

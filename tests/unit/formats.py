@@ -8,12 +8,28 @@ import numpy as np
 import soundfile
 import soxr
 
-KINDS = [(kind, subtype) for kind in soundfile.available_formats() if kind not in ("RAW", "SD2")
-         for subtype in soundfile.available_subtypes(kind)]
+KINDS = [
+    (kind, subtype)
+    for kind in soundfile.available_formats()
+    if kind not in ("RAW", "SD2")
+    for subtype in soundfile.available_subtypes(kind)
+]
 NEEDED_RATE = {"OPUS": 48000, "WVE": 8000}
-ROUGH_RATE = ("HTK", "SDS", "VOC")      # they keep the time from sample to sample, and give another rate back
-EXACT = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32", "DWVW_16",
-         "DWVW_24", "DPCM_16")          # for samples of 16 bits
+ROUGH_RATE = ("HTK", "SDS", "VOC")  # they keep the time from sample to sample, and give another rate back
+EXACT = (
+    "PCM_16",
+    "PCM_24",
+    "PCM_32",
+    "FLOAT",
+    "DOUBLE",
+    "ALAC_16",
+    "ALAC_20",
+    "ALAC_24",
+    "ALAC_32",
+    "DWVW_16",
+    "DWVW_24",
+    "DPCM_16",
+)  # for samples of 16 bits
 
 
 def lossless(kind: str, subtype: str) -> bool:

@@ -54,8 +54,9 @@ def make(folder, n=150, captions=2, seed=0):
         soundfile.write(audio / f"{i:03d}.wav", wave, RATE)
         text = [f"a {said[0]} {said[1]} in the {said[2]}", f"in the {said[2]} a {said[0]} {said[1]}"][:captions]
         split = ["train", "train", "train", "validation", "evaluation"][i % 5]
-        rows.append({"file_name": f"{i:03d}.wav", "split": split,
-                     **{f"caption_{k + 1}": c for k, c in enumerate(text)}})
+        rows.append(
+            {"file_name": f"{i:03d}.wav", "split": split, **{f"caption_{k + 1}": c for k, c in enumerate(text)}}
+        )
     pd.DataFrame(rows).to_csv(folder / "captions.csv", index=False)
 
 
@@ -72,13 +73,38 @@ def make_pairs(folder, n=12, seed=9):
 def settings_of(folder) -> dict:
     """The settings of an experiment on what `make` made."""
     return {
-        "data.audio": str(folder / "audio"), "data.captions": str(folder / "captions.csv"), "data.pretrain": "",
-        "data.pairs": "folder.train", "clap.backend": "made:MadeClap", "device": "cpu",
-        "decoder.width": 32, "decoder.layers": 1, "decoder.heads": 2,
-        "decoder.dropout": 0.0, "train.epochs": 25, "train.lr": 0.01, "train.warmup_steps": 10,
-        "train.batch_size": 16, "metrics.bootstrap": 50, "metrics.names": ["bleu_1", "bleu_4", "rouge_l", "cider_d"],
-        "data.targets": {"folder": ["supervised", "baseline", "noise", "shift", "c3", "nearest", "projection",
-                                    "noise+projection", "copy", "reconstruction", "shuffled", "human"]},
+        "data.audio": str(folder / "audio"),
+        "data.captions": str(folder / "captions.csv"),
+        "data.pretrain": "",
+        "data.pairs": "folder.train",
+        "clap.backend": "made:MadeClap",
+        "device": "cpu",
+        "decoder.width": 32,
+        "decoder.layers": 1,
+        "decoder.heads": 2,
+        "decoder.dropout": 0.0,
+        "train.epochs": 25,
+        "train.lr": 0.01,
+        "train.warmup_steps": 10,
+        "train.batch_size": 16,
+        "metrics.bootstrap": 50,
+        "metrics.names": ["bleu_1", "bleu_4", "rouge_l", "cider_d"],
+        "data.targets": {
+            "folder": [
+                "supervised",
+                "baseline",
+                "noise",
+                "shift",
+                "c3",
+                "nearest",
+                "projection",
+                "noise+projection",
+                "copy",
+                "reconstruction",
+                "shuffled",
+                "human",
+            ]
+        },
     }
 
 

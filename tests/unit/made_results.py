@@ -11,8 +11,14 @@ from aaclib import bridge, config
 from aaclib.datasets import Clip, Split
 from aaclib.gap import given
 
-VALUES = {"supervised": 0.60, "baseline": 0.30, "noise": 0.45, "projection": 0.4501, "noise+projection": 0.40,
-          "shuffled": 0.05}
+VALUES = {
+    "supervised": 0.60,
+    "baseline": 0.30,
+    "noise": 0.45,
+    "projection": 0.4501,
+    "noise+projection": 0.40,
+    "shuffled": 0.05,
+}
 
 
 def made(target="soundscapes-long", decoding="greedy", values=VALUES, missing=True):
@@ -20,31 +26,78 @@ def made(target="soundscapes-long", decoding="greedy", values=VALUES, missing=Tr
     for name, value in values.items():
         about = {"target": target, "strategy": name, "group": bridge.strategy(name).group, "decoding": decoding}
         for metric, factor in (("cider_d", 1.0), ("meteor", 0.5)):
-            lines.append({**about, "metric": metric, "value": value * factor, "low": (value - 0.04) * factor,
-                          "high": (value + 0.05) * factor, "n": 60, "seeds": 1, "note": ""})
+            lines.append(
+                {
+                    **about,
+                    "metric": metric,
+                    "value": value * factor,
+                    "low": (value - 0.04) * factor,
+                    "high": (value + 0.05) * factor,
+                    "n": 60,
+                    "seeds": 1,
+                    "note": "",
+                }
+            )
         if missing:
-            lines.append({**about, "metric": "spice", "value": math.nan, "low": math.nan, "high": math.nan, "n": 60,
-                          "seeds": 0, "note": "SPICE is not installed: run aaclib metrics install-spice"})
+            lines.append(
+                {
+                    **about,
+                    "metric": "spice",
+                    "value": math.nan,
+                    "low": math.nan,
+                    "high": math.nan,
+                    "n": 60,
+                    "seeds": 0,
+                    "note": "SPICE is not installed: run aaclib metrics install-spice",
+                }
+            )
     return pd.DataFrame(lines)
 
 
 def family(differences, p_values, seeds=1, p_seeds=math.nan):
     """A family of tests as `Experiment.tested` gives it: (a, b) -> difference, and p over clips."""
-    return pd.DataFrame([{"a": a, "b": b, "metric": "cider_d", "difference": d, "low": d - 0.02, "high": d + 0.02,
-                          "p": p_values[a, b], "p_holm": p_values[a, b], "p_seeds": p_seeds, "p_seeds_holm": p_seeds,
-                          "seeds": seeds} for (a, b), d in differences.items()])
+    return pd.DataFrame(
+        [
+            {
+                "a": a,
+                "b": b,
+                "metric": "cider_d",
+                "difference": d,
+                "low": d - 0.02,
+                "high": d + 0.02,
+                "p": p_values[a, b],
+                "p_holm": p_values[a, b],
+                "p_seeds": p_seeds,
+                "p_seeds_holm": p_seeds,
+                "seeds": seeds,
+            }
+            for (a, b), d in differences.items()
+        ]
+    )
 
 
 def against_best(best, p_values, values=VALUES, **over_seeds):
-    return family({(name, best): values[name] - values[best] for name in p_values},
-                  {(name, best): p for name, p in p_values.items()}, **over_seeds)
+    return family(
+        {(name, best): values[name] - values[best] for name in p_values},
+        {(name, best): p for name, p in p_values.items()},
+        **over_seeds,
+    )
 
 
 class Made:
     """An experiment of made numbers: what tables ask of aaclib.Experiment."""
 
-    def __init__(self, folder, targets=("soundscapes-long",), values=VALUES, p=0.001, captions=2, supervised=True,
-                 seeds=(0,), p_seeds=math.nan):
+    def __init__(
+        self,
+        folder,
+        targets=("soundscapes-long",),
+        values=VALUES,
+        p=0.001,
+        captions=2,
+        supervised=True,
+        seeds=(0,),
+        p_seeds=math.nan,
+    ):
         self.values = {k: v for k, v in values.items() if supervised or k != "supervised"}
         self.targets, self.seeds, self.p, self.p_seeds = targets, seeds, p, p_seeds
         self.synthetic, self.partial_judge = targets[0].startswith("soundscapes"), True
@@ -127,17 +180,28 @@ class Made:
 
     def comparisons(self, target, metric="cider_d", decoding="greedy", against="baseline"):
         names = [n for n in self.values if bridge.strategy(n).group != "control" and n != against]
-        return against_best(against, dict.fromkeys(names, self.p), self.values, seeds=len(self.seeds),
-                            p_seeds=self.p_seeds)
+        return against_best(
+            against, dict.fromkeys(names, self.p), self.values, seeds=len(self.seeds), p_seeds=self.p_seeds
+        )
 
     def told(self, target, metric="cider_d", decoding="greedy"):
         weak = [n for n in self.values if bridge.strategy(n).group not in ("control", "supervised")]
         pairs = [(n, "baseline") for n in weak if n != "baseline"] + [(max(weak, key=self.values.get), "shuffled")]
         pairs += [("supervised", "shuffled")] if self.supervised else []
-        return family({(a, b): self.values[a] - self.values[b] for a, b in pairs}, dict.fromkeys(pairs, self.p),
-                      len(self.seeds), self.p_seeds)
+        return family(
+            {(a, b): self.values[a] - self.values[b] for a, b in pairs},
+            dict.fromkeys(pairs, self.p),
+            len(self.seeds),
+            self.p_seeds,
+        )
 
     def per_clip(self, target, strategy, seed, decoding="greedy"):
         clips = [f"evaluation{i}" for i in range(4)]
-        return pd.DataFrame({"clip": clips, "candidate": self.captions(target, strategy, 0), "references":
-                             [["a dog barks", 'rain, "falls"']] * 4, "cider_d": [0.1, 0.4, 0.2, 0.3]})
+        return pd.DataFrame(
+            {
+                "clip": clips,
+                "candidate": self.captions(target, strategy, 0),
+                "references": [["a dog barks", 'rain, "falls"']] * 4,
+                "cider_d": [0.1, 0.4, 0.2, 0.3],
+            }
+        )

@@ -18,9 +18,19 @@ from aaclib import audio
 from aaclib.audio import AudioError
 
 
-@pytest.mark.parametrize(("suffix", "subtype", "close"), [
-    ("wav", "PCM_16", 1e-4), ("wav", "PCM_24", 1e-6), ("wav", "FLOAT", 1e-7), ("wav", "ULAW", 0.05),
-    ("flac", "PCM_16", 1e-4), ("ogg", "VORBIS", 0.2), ("mp3", None, 0.2), ("aiff", "PCM_16", 1e-4)])
+@pytest.mark.parametrize(
+    ("suffix", "subtype", "close"),
+    [
+        ("wav", "PCM_16", 1e-4),
+        ("wav", "PCM_24", 1e-6),
+        ("wav", "FLOAT", 1e-7),
+        ("wav", "ULAW", 0.05),
+        ("flac", "PCM_16", 1e-4),
+        ("ogg", "VORBIS", 0.2),
+        ("mp3", None, 0.2),
+        ("aiff", "PCM_16", 1e-4),
+    ],
+)
 def test_formats(tmp_path, suffix, subtype, close):
     rate = 16000
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
@@ -30,7 +40,7 @@ def test_formats(tmp_path, suffix, subtype, close):
     assert found == rate and wave.dtype == np.float32 and wave.ndim == 1
     assert abs(len(wave) - rate) < 1200 * (suffix == "mp3") + 1
     if suffix != "mp3":
-        np.testing.assert_allclose(wave, tone / 2, atol=close)          # the mean of both channels
+        np.testing.assert_allclose(wave, tone / 2, atol=close)  # the mean of both channels
     audio.check_readable(path)
 
 
@@ -41,8 +51,8 @@ def test_resampling_is_librosas(tmp_path):
     rng = np.random.default_rng(0)
     soundfile.write(tmp_path / "a.wav", rng.uniform(-0.9, 0.9, (44100, 2)), 44100, subtype="FLOAT")
     ours, theirs = audio.load(tmp_path / "a.wav", 48000), librosa.load(tmp_path / "a.wav", sr=48000)[0]
-    np.testing.assert_allclose(ours, theirs[:len(ours)], atol=1e-7)
-    assert 0 <= len(theirs) - len(ours) <= 1          # librosa may add one zero through rounding
+    np.testing.assert_allclose(ours, theirs[: len(ours)], atol=1e-7)
+    assert 0 <= len(theirs) - len(ours) <= 1  # librosa may add one zero through rounding
     assert audio.load(tmp_path / "a.wav", 44100).size == 44100
 
 
@@ -60,16 +70,16 @@ def test_nothing_comes_from_memory(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.mp3", noise, 16000)
     content = (tmp_path / "a.mp3").read_bytes()
     place = max(content.find(b"Xing"), content.find(b"Info"))
-    frames = int.from_bytes(content[place + 8:place + 12], "big")
-    promising = content[:place + 8] + (3 * frames).to_bytes(4, "big") + content[place + 12:]
+    frames = int.from_bytes(content[place + 8 : place + 12], "big")
+    promising = content[: place + 8] + (3 * frames).to_bytes(4, "big") + content[place + 12 :]
     (tmp_path / "b.mp3").write_bytes(promising)
     found = []
-    for level in (0.1, 0.9):                            # other recordings before it, as large as its own blocks
+    for level in (0.1, 0.9):  # other recordings before it, as large as its own blocks
         soundfile.write(tmp_path / "before.wav", np.full(200000, level), 16000)
         audio.read(tmp_path / "before.wav")
         found.append(audio.read(tmp_path / "b.mp3")[0])
     np.testing.assert_array_equal(*found)
-    assert found[0].size <= 576 * (frames + 1)          # what decodes, and nothing that was only promised
+    assert found[0].size <= 576 * (frames + 1)  # what decodes, and nothing that was only promised
     soundfile.write(tmp_path / "c.flac", noise, 16000)
     content = bytearray((tmp_path / "c.flac").read_bytes())
     content[21:26] = (content[21] & 0xF0).to_bytes() + (60000).to_bytes(4, "big")
@@ -78,8 +88,12 @@ def test_nothing_comes_from_memory(tmp_path, monkeypatch):
         audio.read(tmp_path / "c.flac")
 
 
-@given(n=st.integers(1, 6000), rates=st.sampled_from([(16000, 48000), (44100, 16000), (8000, 44100), (22050, 22050)]),
-       block=st.integers(1, 7000), channels=st.integers(1, 3))
+@given(
+    n=st.integers(1, 6000),
+    rates=st.sampled_from([(16000, 48000), (44100, 16000), (8000, 44100), (22050, 22050)]),
+    block=st.integers(1, 7000),
+    channels=st.integers(1, 3),
+)
 @settings(max_examples=30, deadline=None)
 def test_the_stream_gives_the_bits_of_the_whole(tmp_path_factory, n, rates, block, channels):
     import soxr
@@ -155,7 +169,7 @@ def test_a_streamed_wav_without_a_length_is_read(tmp_path):
     soundfile.write(path, np.full(4000, 0.25), 8000)
     content = bytearray(path.read_bytes())
     place = content.index(b"data") + 4
-    content[place:place + 4] = struct.pack("<I", 0xFFFFFFFF)
+    content[place : place + 4] = struct.pack("<I", 0xFFFFFFFF)
     path.write_bytes(content)
     assert audio.read(path)[0].size == 4000
 
@@ -171,19 +185,22 @@ def test_arrays_are_checked():
         audio.check(np.zeros(1000), 0)
 
 
-@pytest.mark.parametrize(("wave", "reason"), [
-    (np.r_[np.zeros(999), 32768.0], "samples up to 32768: floats are expected in -1..1; divide by 32768"),
-    (np.r_[np.zeros(999), -101.0], "samples up to 101: floats are expected in -1..1; divide by 32768"),
-    (np.r_[np.zeros(999), 1e20], r"samples up to 1e\+20: floats are expected in -1..1$"),
-    (np.r_[np.zeros(999), 1e300], r"samples up to 1e\+300: floats are expected in -1..1$"),
-])
+@pytest.mark.parametrize(
+    ("wave", "reason"),
+    [
+        (np.r_[np.zeros(999), 32768.0], "samples up to 32768: floats are expected in -1..1; divide by 32768"),
+        (np.r_[np.zeros(999), -101.0], "samples up to 101: floats are expected in -1..1; divide by 32768"),
+        (np.r_[np.zeros(999), 1e20], r"samples up to 1e\+20: floats are expected in -1..1$"),
+        (np.r_[np.zeros(999), 1e300], r"samples up to 1e\+300: floats are expected in -1..1$"),
+    ],
+)
 def test_samples_at_another_scale(tmp_path, wave, reason):
     with pytest.raises(AudioError, match=reason):
         audio.check(wave, 8000)
     soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="DOUBLE")
     with pytest.raises(AudioError, match=reason if wave.max() < 1e30 else "NaN or infinite"):
         audio.load(tmp_path / "a.wav", 16000)
-    assert audio.check(wave.clip(-8, 8), 8000).size == 1000          # a loud mix of floats is one
+    assert audio.check(wave.clip(-8, 8), 8000).size == 1000  # a loud mix of floats is one
 
 
 # --- windows ----------------------------------------------------------------------------------------------------
@@ -192,9 +209,9 @@ def test_samples_at_another_scale(tmp_path, wave, reason):
 def naive_windows(wave, size):
     parts, start = [], 0
     while start + size < len(wave):
-        parts.append(wave[start:start + size])
+        parts.append(wave[start : start + size])
         start += size
-    return parts + [wave[len(wave) - size:]]
+    return parts + [wave[len(wave) - size :]]
 
 
 @given(n=st.integers(1, 400), size=st.integers(1, 90))
@@ -205,7 +222,7 @@ def test_windows_against_the_naive_way(n, size):
     assert result.shape[1] == size
     if n >= size:
         np.testing.assert_array_equal(result, naive_windows(wave, size))
-        assert set(result.ravel()) == set(wave)                         # no sample is left out
+        assert set(result.ravel()) == set(wave)  # no sample is left out
     else:
         repeated = np.concatenate([wave] * (size // n))
         np.testing.assert_array_equal(result[0], np.r_[repeated, np.zeros(size - len(repeated))])

@@ -10,8 +10,14 @@ from aaclib.datasets import DatasetError, load
 from aaclib.datasets.audiocaps import report
 from aaclib.text import WordTokenizer, normalise
 
-NAMINGS = ["{youtube_id}_{start_time}.flac", "{youtube_id}_{start_time}.mp3", "Y{youtube_id}.wav", "{youtube_id}.wav",
-           "{audiocap_id}.wav", "Y{youtube_id}_{start_time}.wav"]
+NAMINGS = [
+    "{youtube_id}_{start_time}.flac",
+    "{youtube_id}_{start_time}.mp3",
+    "Y{youtube_id}.wav",
+    "{youtube_id}.wav",
+    "{audiocap_id}.wav",
+    "Y{youtube_id}_{start_time}.wav",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +68,7 @@ def test_missing_tenth_is_reported(tmp_path):
     assert split.missing == coverage.missing and len(split.clips) == total - len(gone)
     assert f"n = {total - len(gone)}" in split.notes[0] and f"{len(gone)} of AudioCaps' {total}" in split.notes[0]
     assert gone[0] in report(coverage) and f"{total - len(gone)} of {total} clips found" in report(coverage)
-    assert len(audiocaps.split("evaluation").clips) == total       # the text alone is still whole
+    assert len(audiocaps.split("evaluation").clips) == total  # the text alone is still whole
 
 
 def test_versions(www, tmp_path):
@@ -72,11 +78,14 @@ def test_versions(www, tmp_path):
     assert second.remote("train").url.endswith("/dataset2.0/train.csv")
 
 
-@pytest.mark.parametrize("content,message", [
-    ("audiocap_id,youtube_id,caption\n1,abc,x\n", "no column 'start_time'"),
-    ("audiocap_id,youtube_id,start_time,caption\n1,abc,3,\n", "line 2: a clip without caption"),
-    ("", "has no rows"),
-])
+@pytest.mark.parametrize(
+    "content,message",
+    [
+        ("audiocap_id,youtube_id,caption\n1,abc,x\n", "no column 'start_time'"),
+        ("audiocap_id,youtube_id,start_time,caption\n1,abc,3,\n", "line 2: a clip without caption"),
+        ("", "has no rows"),
+    ],
+)
 def test_wrong_table(tmp_path, content, message):
     (tmp_path / "test.csv").write_text(content)
     with pytest.raises(DatasetError, match=message):

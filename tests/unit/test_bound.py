@@ -37,23 +37,29 @@ def test_the_supervised_decoders_may_have_settings_of_their_own(world, done):
     assert settings["supervised"][0].epochs == 3 * done.config.train.epochs
     how, decoder = settings["supervised+text"]
     assert (how.epochs, how.lr, how.weight_decay, decoder.dropout) == (7, 0.002, done.config.train.weight_decay, 0.3)
-    for name, row in rows.items():         # what the others have is in no key of those that learn from text
+    for name, row in rows.items():  # what the others have is in no key of those that learn from text
         same = longer.decoder_key("folder", row, 0) == done.decoder_key("folder", row, 0)
         assert same == (name == "noise")
     with pytest.raises(ConfigError, match="train.bound"):
         experiment(world, **{"train.bound": {"width": 3}})
 
 
-@pytest.mark.parametrize(("pairs", "sigma", "own"), [
-    ("wavcaps", "0.1", set()), ("folder.train", "rms", {"noise", "noise+projection", "shift", "c3"}),
-    ("folder", "0.1", {"shift", "c3"}), ("folder.validation", "caption", {"shift", "c3"}),
-])
+@pytest.mark.parametrize(
+    ("pairs", "sigma", "own"),
+    [
+        ("wavcaps", "0.1", set()),
+        ("folder.train", "rms", {"noise", "noise+projection", "shift", "c3"}),
+        ("folder", "0.1", {"shift", "c3"}),
+        ("folder.validation", "caption", {"shift", "c3"}),
+    ],
+)
 def test_rows_that_know_the_targets_own_recordings_do_not_compete(world, pairs, sigma, own):
     exp = experiment(world, **{"data.pairs": pairs, "gap.sigma": sigma})
-    exp.left_out = lambda target, name: ""             # without WavCaps there is no gap vector
+    exp.left_out = lambda target, name: ""  # without WavCaps there is no gap vector
     paired = {row.name for row in exp.strategies("folder") if row.group == "paired"}
     assert paired == own and {"supervised", "baseline", "projection", "copy"} <= {
-        row.name for row in exp.strategies("folder") if row.group == bridge.strategy(row.name).group}
+        row.name for row in exp.strategies("folder") if row.group == bridge.strategy(row.name).group
+    }
     note = facts.own_pairs_note(exp, "folder")
     assert bool(note) == bool(own) and all(name in note for name in own)
 
@@ -104,8 +110,9 @@ def test_the_bound_is_the_row_that_describes_validation_clips_better(world, monk
     assert alone.bound("folder") == "supervised" and np.isnan(alone.bounds("folder")["supervised"])
     none = experiment(world, **{"data.targets": {"folder": ["baseline"]}})
     assert none.bound("folder") is None and "no fully supervised row" in none.why_no_relative("folder")
-    alone = experiment(world, **{"data.targets": {"folder": ["supervised", "baseline"]},
-                                 "generate.beam_rows": ["baseline"]})
+    alone = experiment(
+        world, **{"data.targets": {"folder": ["supervised", "baseline"]}, "generate.beam_rows": ["baseline"]}
+    )
     assert "add it to generate.beam_rows" in alone.why_no_relative("folder", "beam")
 
 
@@ -113,8 +120,10 @@ def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monk
     exp = experiment(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
     assert exp.new("folder") is None and exp.by_content("folder", "rouge_l").empty
     whole = exp.audio
-    named = [replace(clip, content="bell" if i % 3 else "dog + rain")
-             for i, clip in enumerate(whole("folder", "evaluation", 0).clips)]
+    named = [
+        replace(clip, content="bell" if i % 3 else "dog + rain")
+        for i, clip in enumerate(whole("folder", "evaluation", 0).clips)
+    ]
     exp = experiment(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
     monkeypatch.setattr(exp, "clips", lambda target, part, seed: tuple(named))
     monkeypatch.setattr(exp, "training_clips", lambda target, part: (replace(named[1]),))
@@ -127,7 +136,7 @@ def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monk
 
 def test_a_clap_trained_anew_with_each_seed_is_judged_by_the_next_ones(world):
     exp = experiment(world, seeds=[3, 5, 8])
-    assert exp.partial_judge and exp._judging(5) == 5              # one CLAP for all seeds
+    assert exp.partial_judge and exp._judging(5) == 5  # one CLAP for all seeds
     tiny = Experiment(replace(exp.config, clap=replace(exp.config.clap, backend="tiny")), exp.store)
     assert not tiny.partial_judge and [tiny._judging(seed) for seed in (3, 5, 8)] == [5, 8, 3]
     one = Experiment(replace(tiny.config, seeds=(3,)), exp.store)
@@ -137,8 +146,11 @@ def test_a_clap_trained_anew_with_each_seed_is_judged_by_the_next_ones(world):
 def test_what_a_synthetic_clap_says_of_real_recordings_is_synthetic(world):
     exp = experiment(world)
     assert not exp.synthetic
-    settings = replace(exp.config, clap=replace(exp.config.clap, backend="tiny"),
-                       data=replace(exp.config.data, pretrain="soundscapes-pretrain"))
+    settings = replace(
+        exp.config,
+        clap=replace(exp.config.clap, backend="tiny"),
+        data=replace(exp.config.data, pretrain="soundscapes-pretrain"),
+    )
     assert Experiment(settings, exp.store).synthetic
     own = replace(settings, data=replace(settings.data, pretrain="folder"))
-    assert not Experiment(own, exp.store).synthetic                # a tiny CLAP of real recordings is none
+    assert not Experiment(own, exp.store).synthetic  # a tiny CLAP of real recordings is none

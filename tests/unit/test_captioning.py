@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aaclib
-from aaclib import captioning, cli, config
+from aaclib import captioning, config
 from aaclib.audio import AudioError
+from aaclib.suite import cli
 
 
 class Fake:
@@ -54,6 +55,7 @@ def ask(folder, monkeypatch):
             @staticmethod
             def from_run(*_, **__):
                 return fake
+
         monkeypatch.setitem(vars(aaclib), "Captioner", Source)
         code = cli.main(["caption", str(folder), "--out", str(out), "--batch", str(batch), *options])
         return code, list(csv.reader(out.open(encoding="utf-8", newline=""))) if out.exists() else None
@@ -61,13 +63,16 @@ def ask(folder, monkeypatch):
     return asking
 
 
-@pytest.mark.parametrize("error, says", [
-    (AudioError("c.wav", "truncated"), "c.wav: truncated"),
-    (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), "c.wav: UnicodeDecodeError: "),
-    (MemoryError(), "c.wav: MemoryError"),
-    (RuntimeError("mat1 and mat2"), "c.wav: RuntimeError: mat1 and mat2"),
-    (PermissionError(13, "Permission denied", "c.wav"), "c.wav: Permission denied"),
-])
+@pytest.mark.parametrize(
+    "error, says",
+    [
+        (AudioError("c.wav", "truncated"), "c.wav: truncated"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), "c.wav: UnicodeDecodeError: "),
+        (MemoryError(), "c.wav: MemoryError"),
+        (RuntimeError("mat1 and mat2"), "c.wav: RuntimeError: mat1 and mat2"),
+        (PermissionError(13, "Permission denied", "c.wav"), "c.wav: Permission denied"),
+    ],
+)
 def test_whatever_a_file_raises_is_told_of_that_file_alone(ask, error, says, capsys):
     code, rows = ask(Fake(raising={"c.wav": error}), batch=8)
     assert code == 1 and [Path(name).name[0] for name, _ in rows[1:]] == list("abdefgh")
@@ -92,7 +97,7 @@ def test_an_interrupt_says_what_is_kept_and_the_same_command_goes_on(ask, folder
     assert code == 0 and fake.done == ["e.wav", "f.wav", "g.wav", "h.wav"] and not part.exists()
     assert [row[1] for row in rows[1:]] == [f"sound {c}, beam 1" for c in "abcdefgh"]
     assert "8 captions written" in capsys.readouterr().out
-    assert ask(Fake(stop=0)) == (130, rows) and not part.exists()          # nothing to keep, and the table stays
+    assert ask(Fake(stop=0)) == (130, rows) and not part.exists()  # nothing to keep, and the table stays
     assert "captions are kept" not in capsys.readouterr().err
 
 
@@ -124,7 +129,7 @@ def test_kills_and_damage_never_change_the_table(tmp_path_factory, stops, cut, f
                 found = None
         part = folder / "out.csv.part"
         if stop is not None and part.exists():
-            content = bytearray(part.read_bytes()[:-cut or None])
+            content = bytearray(part.read_bytes()[: -cut or None])
             if content:
                 content[flip % len(content)] ^= 1
             part.write_bytes(content)
@@ -134,7 +139,7 @@ def test_kills_and_damage_never_change_the_table(tmp_path_factory, stops, cut, f
 KILLED = """
 import os, sys
 import aaclib
-from aaclib import cli
+from aaclib.suite import cli
 class Captioner:
     key, done, synthetic = "one", 0, False
     from_run = classmethod(lambda cls, *_, **__: cls())
@@ -164,11 +169,12 @@ def test_a_table_that_cannot_be_written_is_told_before_anything_long(ask, folder
         assert says in capsys.readouterr().err
     assert ask(fake, "--out", "")[0] == 2
     assert not fake.done
-    assert ask(fake, "--out", str(folder.parent / "new" / "deep" / "out.csv"))[0] == 0       # made, as ever
+    assert ask(fake, "--out", str(folder.parent / "new" / "deep" / "out.csv"))[0] == 0  # made, as ever
 
 
-@pytest.mark.parametrize("name", [
-    b"\xff\xfe.wav", "é 日本 {x} %s.wav".encode(), b"new\nline.wav", b"~birds.wav", b"-x.wav"])
+@pytest.mark.parametrize(
+    "name", [b"\xff\xfe.wav", "é 日本 {x} %s.wav".encode(), b"new\nline.wav", b"~birds.wav", b"-x.wav"]
+)
 def test_every_name_can_be_written_and_printed(ask, folder, name):
     try:
         Path(os.fsdecode(os.path.join(os.fsencode(folder), name))).write_text("odd")
@@ -190,7 +196,7 @@ def test_files_are_named_once_and_as_the_shell_gives_them(folder, monkeypatch):
     os.symlink("nowhere", "lost.wav")
     names = lambda *given: [str(path) for path in cli.recordings([Path(name) for name in given])]  # noqa: E731
     assert names("~birds.wav", "a.wav", "~birds.wav", "-x.wav") == ["~birds.wav", "a.wav", "-x.wav"]
-    assert names("._a.wav") == ["._a.wav"] and "._a.wav" not in names(".")          # by name always, in a folder never
+    assert names("._a.wav") == ["._a.wav"] and "._a.wav" not in names(".")  # by name always, in a folder never
     assert names("a.wav", ".").count("a.wav") == 1
     for missing, says in (("*.flac", "no such file"), ("lost.wav", "a link to nowhere")):
         with pytest.raises(FileNotFoundError, match=says):

@@ -42,17 +42,30 @@ class Scalar:
 
 def weights():
     base = torch.arange(24, dtype=torch.float32)
-    state = {"a": base.view(4, 6).T, "view": base[3:9], "parameter": torch.nn.Parameter(torch.ones(2)),
-             "half": torch.randn(3).half(), "bf": torch.randn(3).bfloat16(), "long": torch.arange(5),
-             "bool": torch.tensor([True, False]), "scalar": torch.tensor(2.5), "none": torch.empty(0),
-             "text.position_ids": torch.arange(4)[None]}
+    state = {
+        "a": base.view(4, 6).T,
+        "view": base[3:9],
+        "parameter": torch.nn.Parameter(torch.ones(2)),
+        "half": torch.randn(3).half(),
+        "bf": torch.randn(3).bfloat16(),
+        "long": torch.arange(5),
+        "bool": torch.tensor([True, False]),
+        "scalar": torch.tensor(2.5),
+        "none": torch.empty(0),
+        "text.position_ids": torch.arange(4)[None],
+    }
     return {f"module.{name}": value for name, value in state.items()}
 
 
 @pytest.mark.parametrize(("protocol", "new"), LAYOUTS)
 def test_every_layout(tmp_path, protocol, new):
-    content = {"epoch": np.int64(3), "loss": np.float64(0.25), "name": "x", "state_dict": weights(),
-               "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"betas": (0.9, 0.99)}]}}
+    content = {
+        "epoch": np.int64(3),
+        "loss": np.float64(0.25),
+        "name": "x",
+        "state_dict": weights(),
+        "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"betas": (0.9, 0.99)}]},
+    }
     path = tmp_path / "c.pt"
     torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
     loaded = checkpoint.load(path)
@@ -71,8 +84,10 @@ def test_bare_weights_and_safetensors(tmp_path):
     state = {"a": torch.randn(2, 3), "b": torch.arange(3)}
     torch.save(state, tmp_path / "a.pt")
     safetensors.torch.save_file(state, tmp_path / "a.safetensors")
-    digests = {checkpoint.digest(checkpoint.state_dict(checkpoint.load(tmp_path / f"a.{suffix}"), "state_dict"))
-               for suffix in ("pt", "safetensors")}
+    digests = {
+        checkpoint.digest(checkpoint.state_dict(checkpoint.load(tmp_path / f"a.{suffix}"), "state_dict"))
+        for suffix in ("pt", "safetensors")
+    }
     assert len(digests) == 1
     assert checkpoint.digest({**state, "b": torch.tensor([0, 1, 3])}) not in digests
     assert checkpoint.digest(state, "another front end") not in digests
@@ -82,8 +97,12 @@ def test_bare_weights_and_safetensors(tmp_path):
 @pytest.mark.parametrize("kind", [Evil, Hidden])
 def test_malicious_files_are_refused(tmp_path, protocol, new, kind):
     mark = tmp_path / "it-ran"
-    torch.save({"state_dict": weights(), "x": kind(mark)}, tmp_path / "evil.pt", pickle_protocol=protocol,
-               _use_new_zipfile_serialization=new)
+    torch.save(
+        {"state_dict": weights(), "x": kind(mark)},
+        tmp_path / "evil.pt",
+        pickle_protocol=protocol,
+        _use_new_zipfile_serialization=new,
+    )
     with pytest.raises(CheckpointError, match=r"evil.pt was refused: it holds more than weights"):
         checkpoint.load(tmp_path / "evil.pt")
     assert not mark.exists()
@@ -115,10 +134,14 @@ def test_a_tensor_beyond_its_bytes_is_refused():
 def test_damaged_and_other_files(tmp_path):
     parts = {"empty.pt": b"", "text.pt": b"<html>404</html>"}
     for protocol, new in LAYOUTS:
-        torch.save({"a": torch.randn(1000)}, tmp_path / "whole.pt", pickle_protocol=protocol,
-                   _use_new_zipfile_serialization=new)
+        torch.save(
+            {"a": torch.randn(1000)},
+            tmp_path / "whole.pt",
+            pickle_protocol=protocol,
+            _use_new_zipfile_serialization=new,
+        )
         content = (tmp_path / "whole.pt").read_bytes()
-        parts[f"cut{protocol}{new}.pt"] = content[:len(content) // 2]
+        parts[f"cut{protocol}{new}.pt"] = content[: len(content) // 2]
     for name, part in parts.items():
         (tmp_path / name).write_bytes(part)
         with pytest.raises(CheckpointError, match=f"{name} is damaged or no PyTorch checkpoint"):
@@ -141,8 +164,11 @@ def test_load_strictly_names_what_does_not_fit():
     good = {"weight": torch.ones(3, 2), "bias": torch.zeros(3)}
     checkpoint.load_strictly(model, good, "x.pt")
     assert model.weight.sum() == 6
-    for change, message in (({"more": torch.ones(1)}, "has unknown more"), ({"bias": None}, "lacks bias"),
-                            ({"weight": torch.ones(2, 3)}, r"weight \(2, 3\) instead of \(3, 2\)")):
+    for change, message in (
+        ({"more": torch.ones(1)}, "has unknown more"),
+        ({"bias": None}, "lacks bias"),
+        ({"weight": torch.ones(2, 3)}, r"weight \(2, 3\) instead of \(3, 2\)"),
+    ):
         state = {name: value for name, value in {**good, **change}.items() if value is not None}
         with pytest.raises(CheckpointError, match=message):
             checkpoint.load_strictly(model, state, "x.pt")

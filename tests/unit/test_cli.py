@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import aaclib
-from aaclib import cli, config, paths, provenance, runner
+from aaclib import config, paths, provenance
 from aaclib.store import StoreError, write_record, write_text
+from aaclib.suite import cli, runner
 
 
 @pytest.fixture(autouse=True)
@@ -45,18 +46,21 @@ class FakeCaptioner:
 
 @pytest.fixture
 def captioner(monkeypatch):
-    monkeypatch.setitem(vars(aaclib), "Captioner", FakeCaptioner)      # setattr would import the real one
+    monkeypatch.setitem(vars(aaclib), "Captioner", FakeCaptioner)  # setattr would import the real one
 
 
-@pytest.mark.parametrize("arguments, says", [
-    (["run", "--profile", "quik"], "Did you mean 'quick'"),
-    (["run", "--set", "train.epoch=3"], "train.epochs"),
-    (["run", "--set", "train.epochs"], "key=value"),
-    (["run", "--set", "train.epochs=many"], "must be int"),
-    (["run", "--only", "99"], "There is no one stage '99'"),
-    (["run", "--from", "05", "--to", "01"], "nothing to run"),
-    (["caption", "no-such-file.wav"], "no-such-file.wav: no such file"),
-])
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["run", "--profile", "quik"], "Did you mean 'quick'"),
+        (["run", "--set", "train.epoch=3"], "train.epochs"),
+        (["run", "--set", "train.epochs"], "key=value"),
+        (["run", "--set", "train.epochs=many"], "must be int"),
+        (["run", "--only", "99"], "There is no one stage '99'"),
+        (["run", "--from", "05", "--to", "01"], "nothing to run"),
+        (["caption", "no-such-file.wav"], "no-such-file.wav: no such file"),
+    ],
+)
 def test_mistakes_get_one_message_and_exit_code_2(arguments, says, capsys):
     assert cli.main(arguments) == 2
     said = capsys.readouterr().err
@@ -67,10 +71,10 @@ def test_errors_that_are_ours_to_mend_keep_their_traceback(monkeypatch):
     def broken(*_, **__):
         raise KeyError("a bug")
 
-    monkeypatch.setattr(runner, "Run", broken)
+    monkeypatch.setattr(runner, "Runner", broken)
     with pytest.raises(KeyError):
         cli.main(["run"])
-    monkeypatch.setattr(runner, "Run", lambda *_, **__: (_ for _ in ()).throw(StoreError("x is damaged")))
+    monkeypatch.setattr(runner, "Runner", lambda *_, **__: (_ for _ in ()).throw(StoreError("x is damaged")))
     assert cli.main(["run"]) == 2
     monkeypatch.setenv("AACLIB_TRACEBACK", "1")
     with pytest.raises(StoreError):
@@ -94,28 +98,37 @@ def test_dry_run_asks_the_doctor(monkeypatch, capsys):
 def test_options_reach_the_run(monkeypatch):
     seen = {}
 
-    class Spy(runner.Run):
+    class Spy(runner.Runner):
         def run(self, stages=None, force=False):
-            seen.update(stages=[s.name for s in stages], force=force, overrides=self.overrides, offline=self.offline,
-                        names=self.config.metrics.names)
+            seen.update(
+                stages=[s.name for s in stages],
+                force=force,
+                overrides=self.overrides,
+                offline=self.offline,
+                names=self.config.metrics.names,
+            )
 
-    monkeypatch.setattr(runner, "Run", Spy)
+    monkeypatch.setattr(runner, "Runner", Spy)
     monkeypatch.setattr(cli, "_die_politely", lambda: None)
-    assert cli.main(["run", "--profile", "smoke", "--from", "05", "--force", "--offline", "--no-spice",
-                     "--set", "seeds=[1, 2]"]) == 0
+    assert (
+        cli.main(
+            ["run", "--profile", "smoke", "--from", "05", "--force", "--offline", "--no-spice", "--set", "seeds=[1, 2]"]
+        )
+        == 0
+    )
     assert seen["stages"] == ["05_decoding", "06_tables"] and seen["force"] and seen["offline"]
     assert seen["overrides"]["seeds"] == [1, 2] and seen["overrides"]["data.download"] is False
     assert "spice" not in seen["names"] and "spider" not in seen["names"] and "cider_d" in seen["names"]
 
 
 def test_a_failing_notebook_is_three_lines_and_exit_code_1(monkeypatch, capsys):
-    from aaclib.notebook import NotebookError
+    from aaclib.suite.notebook import NotebookError
 
-    class Broken(runner.Run):
+    class Broken(runner.Runner):
         def run(self, stages=None, force=False):
             raise NotebookError("03.ipynb, cell 2 of 5: f()", "ValueError: no", "Look there")
 
-    monkeypatch.setattr(runner, "Run", Broken)
+    monkeypatch.setattr(runner, "Runner", Broken)
     monkeypatch.setattr(cli, "_die_politely", lambda: None)
     assert cli.main(["run", "--profile", "smoke"]) == 1
     assert capsys.readouterr().err.splitlines() == ["03.ipynb, cell 2 of 5: f()", "ValueError: no", "Look there"]
@@ -184,15 +197,20 @@ def test_a_damaged_record_is_named_in_the_list_and_hides_nothing(capsys, content
     assert not said.err
 
 
-@pytest.mark.parametrize("error", [
-    OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EFBIG, "File too large"),
-    StoreError("rows.npy: Disk quota exceeded"), RuntimeError("Error opening 'a.wav': System error."),
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EFBIG, "File too large"),
+        StoreError("rows.npy: Disk quota exceeded"),
+        RuntimeError("Error opening 'a.wav': System error."),
+    ],
+)
 def test_a_full_disk_is_one_message_that_says_what_is_kept(monkeypatch, capsys, error):
     def full(*_, **__):
         raise error
 
-    monkeypatch.setattr(runner, "Run", full)
+    monkeypatch.setattr(runner, "Runner", full)
     assert cli.main(["run"]) == 1
     said = capsys.readouterr().err
     assert str(paths.runs_dir()) in said and "AACLIB_CACHE" in said and "kept" in said and said.count("\n") == 1

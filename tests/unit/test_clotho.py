@@ -92,12 +92,15 @@ def test_names_that_an_unpacker_changed(server, tmp_path):
     assert len(clotho.split("train", audio=True).clips) == 30
 
 
-@pytest.mark.parametrize("change,message", [
-    (lambda text: text.replace("caption_4", "caption_four"), "no column 'caption_4'; it has 'file_name'"),
-    (lambda text: text + text.splitlines()[0] + "\n", "is the header once more"),
-    (lambda text: text + text.splitlines()[1] + "\n", "is there twice"),
-    (lambda text: text.splitlines()[0] + "\nlonely.wav,,,,,\n", "line 2: no caption"),
-])
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        (lambda text: text.replace("caption_4", "caption_four"), "no column 'caption_4'; it has 'file_name'"),
+        (lambda text: text + text.splitlines()[0] + "\n", "is the header once more"),
+        (lambda text: text + text.splitlines()[1] + "\n", "is there twice"),
+        (lambda text: text.splitlines()[0] + "\nlonely.wav,,,,,\n", "line 2: no caption"),
+    ],
+)
 def test_wrong_captions_file(www, tmp_path, change, message):
     (tmp_path / "clotho_csv_files").mkdir()
     text = (www / "zenodo" / "clotho_captions_evaluation.csv").read_text()
@@ -135,7 +138,7 @@ def test_real_captions(tmp_path):
     assert not [c for c in train.captions if "caption_" in c or ".wav" in c or c == "file_name"]
     words = normalise(train.captions, "lower-nopunct")
     lengths = sorted(len(caption.split()) for caption in words)
-    assert (lengths[0], lengths[-1]) == (8, 20)      # as published
+    assert (lengths[0], lengths[-1]) == (8, 20)  # as published
     assert len(set(words)) > 19000
     tokenizer = WordTokenizer.train(words, 5000)
     assert 4300 < tokenizer.vocabulary_size < 4500

@@ -34,7 +34,7 @@ def test_with_three_seeds_a_sentence_about_methods_needs_the_test_over_seeds(tmp
     lucky, found = said(seeds=(0, 1, 2), p_seeds=0.3), said(seeds=(0, 1, 2), p_seeds=0.02)
     assert "plain swap (30.0 [26.0, 35.0]): none; worse: none. noise, projection, noise+projection differ" in lucky
     assert "is better in these trainings, which does not say that it is with other seeds" in lucky
-    assert "projection cannot be told from" in lucky            # of the methods, over seeds
+    assert "projection cannot be told from" in lucky  # of the methods, over seeds
     assert "): noise, projection, noise+projection; worse: none." in found and "these trainings" not in found
     assert "p over clips 0.001, over seeds 0.020" in found and "fewer than three seeds" not in found
 
@@ -54,12 +54,18 @@ def test_conclusions_tell_likelier_sentences_from_better_hearing(tmp_path):
     exp = Made(tmp_path, values={**VALUES, "baseline": 0.30})
     whole = exp.told
     exp.told = lambda target, metric="cider_d", decoding="greedy": (
-        whole(target) if metric == "cider_d" else family(
+        whole(target)
+        if metric == "cider_d"
+        else family(
             {("noise", "baseline"): -0.04, ("projection", "baseline"): 0.02, ("noise+projection", "baseline"): 0.03},
-            {("noise", "baseline"): 0.01, ("projection", "baseline"): 0.5, ("noise+projection", "baseline"): 0.01}))
+            {("noise", "baseline"): 0.01, ("projection", "baseline"): 0.5, ("noise+projection", "baseline"): 0.01},
+        )
+    )
     said = str(conclusions.conclusions(exp))
-    assert ("label recall falls with noise (+15.0 and -4.0); label recall rises with noise+projection (+10.0 and +3.0)"
-            "; label recall is not known to change with projection (+15.0 and +2.0)") in said
+    assert (
+        "label recall falls with noise (+15.0 and -4.0); label recall rises with noise+projection (+10.0 and +3.0)"
+        "; label recall is not known to change with projection (+15.0 and +2.0)"
+    ) in said
 
 
 def test_conclusions_part_new_content_from_known(tmp_path):
@@ -107,5 +113,6 @@ def test_with_several_seeds_the_conclusion_says_in_how_many_the_best_row_wins(tm
     best = tables.best_row(exp.results("soundscapes-long"), "cider_d")
     values = {best: (0.5, 0.1, 0.6)}
     exp.scores = lambda target, name, seed, decoding="greedy": SimpleNamespace(
-        corpus={"cider_d": values.get(name, (0.2, 0.2, 0.2))[seed]})
+        corpus={"cider_d": values.get(name, (0.2, 0.2, 0.2))[seed]}
+    )
     assert f"{best} is the highest in 2 of 3 seeds" in "\n".join(conclusions.conclusions(exp))

@@ -35,12 +35,20 @@ def test_overrides_as_text_and_as_a_mapping():
     assert config.load("quick", ["seeds=3"]).seeds == (3,)
 
 
-@pytest.mark.parametrize(("override", "message"), [
-    ("train.epoch=3", r"'train\.epoch'.*'train\.epochs'"), ("epochs=3", r"train\.epochs|clap\.epochs"),
-    ("train.epochs=many", "must be int"), ("train.epochs=true", "must be int"), ("data.download=7", "must be bool"),
-    ("train.lr=fast", "must be float"), ("data.targets=3", "must be a mapping"), ("train", "key=value"),
-    ("train.epochs.x=1", "single setting"),
-])
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epoch=3", r"'train\.epoch'.*'train\.epochs'"),
+        ("epochs=3", r"train\.epochs|clap\.epochs"),
+        ("train.epochs=many", "must be int"),
+        ("train.epochs=true", "must be int"),
+        ("data.download=7", "must be bool"),
+        ("train.lr=fast", "must be float"),
+        ("data.targets=3", "must be a mapping"),
+        ("train", "key=value"),
+        ("train.epochs.x=1", "single setting"),
+    ],
+)
 def test_a_wrong_setting_is_named_with_what_would_fit(override, message):
     with pytest.raises(config.ConfigError, match=message):
         config.load("quick", [override])
@@ -62,15 +70,46 @@ def test_settings_are_frozen():
         config.load("quick").name = "other"
 
 
-TEXTS = ["rec #2", "001", "no", "yes", "12:30", "1e5", "~", "null", "a: b", "{x}", "[x", "[x]", "x ", " x", "a=b", "",
-         "- x", "*x", "&x", "!x", "%x", "@x", "`x`", "'x'", '"x"', "0x10", "1_000", "2024-01-01", "=", "<<", "x\ty"]
+TEXTS = [
+    "rec #2",
+    "001",
+    "no",
+    "yes",
+    "12:30",
+    "1e5",
+    "~",
+    "null",
+    "a: b",
+    "{x}",
+    "[x",
+    "[x]",
+    "x ",
+    " x",
+    "a=b",
+    "",
+    "- x",
+    "*x",
+    "&x",
+    "!x",
+    "%x",
+    "@x",
+    "`x`",
+    "'x'",
+    '"x"',
+    "0x10",
+    "1_000",
+    "2024-01-01",
+    "=",
+    "<<",
+    "x\ty",
+]
 
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("key", ["data.audio", "data.text", "captioner", "decoder.tokenizer", "data.columns.caption"])
 def test_a_text_setting_is_the_text_that_was_given(key, text):
     assert value_of(config.load("quick", [f"{key}={text}"]), key) == text
-    kept = dict(config.pairs_of([f"{key}={text}"]))                 # as a run's record keeps it
+    kept = dict(config.pairs_of([f"{key}={text}"]))  # as a run's record keeps it
     assert value_of(config.load("quick", json.loads(json.dumps(kept))), key) == text
 
 
@@ -81,9 +120,11 @@ def value_of(settings, key):
 
 
 def test_text_in_a_profile_file_and_in_lists_is_as_it_stands(tmp_path):
-    (tmp_path / "p.yaml").write_text("title: no\ncaptioner: 12:30\ndata:\n  audio: 001\n  text: ~\n  captions:\n"
-                                     "  columns: {caption: no, split: 1e5}\n  targets: {on: [yes, 'no', 007]}\n"
-                                     "gap: {sigma: 0.1140}\ntrain: {lr: 1e-5, epochs: 0_3}\n")
+    (tmp_path / "p.yaml").write_text(
+        "title: no\ncaptioner: 12:30\ndata:\n  audio: 001\n  text: ~\n  captions:\n"
+        "  columns: {caption: no, split: 1e5}\n  targets: {on: [yes, 'no', 007]}\n"
+        "gap: {sigma: 0.1140}\ntrain: {lr: 1e-5, epochs: 0_3}\n"
+    )
     settings = config.load(str(tmp_path / "p.yaml"))
     assert (settings.title, settings.captioner, settings.gap.sigma) == ("no", "12:30", "0.1140")
     assert (settings.data.audio, settings.data.text, settings.data.captions) == ("001", "~", "")
@@ -96,9 +137,20 @@ def test_text_in_a_profile_file_and_in_lists_is_as_it_stands(tmp_path):
 
 
 def test_values_from_python_are_taken_as_they_are(tmp_path):
-    settings = config.load("quick", {"train.epochs": np.int64(3), "train.lr": np.float32(0.5), "data.audio": tmp_path,
-                                     "gap.sigma": 0.114, "data.download": False, "data.pairs": None, "seeds": (1, 2),
-                                     "train": {"batch_size": 7}, "clap.workers": 2})
+    settings = config.load(
+        "quick",
+        {
+            "train.epochs": np.int64(3),
+            "train.lr": np.float32(0.5),
+            "data.audio": tmp_path,
+            "gap.sigma": 0.114,
+            "data.download": False,
+            "data.pairs": None,
+            "seeds": (1, 2),
+            "train": {"batch_size": 7},
+            "clap.workers": 2,
+        },
+    )
     assert (settings.train.epochs, settings.train.lr, settings.train.batch_size) == (3, 0.5, 7)
     assert (settings.data.audio, settings.gap.sigma, settings.data.pairs) == (str(tmp_path), "0.114", "")
     assert settings.data.download is False and settings.seeds == (1, 2) and type(settings.train.epochs) is int
@@ -114,38 +166,87 @@ def test_a_group_given_whole_changes_what_it_names_and_a_free_dictionary_is_repl
     assert config.load("quick", ["data.targets={x: [human]}"]).data.targets == {"x": ("human",)}
 
 
-@pytest.mark.parametrize(("override", "message"), [
-    ("train.schedule=linaer", "'train.schedule' must be one of linear, cosine.*'linaer'.*mean 'linear'"),
-    ("train.keep=bets", "mean 'best'"), ("clap.long_audio=window", "mean 'windows'"), ("clap.on_error=skp", "'skip'"),
-    ("data.normalise=upper", "lower-nopunct"), ("gap.sigma=rsm", "mean 'rms'"), ("gap.sigma=nan", "finite"),
-    ("gap.sigma=-1", "finite"), ("gap.sigma=inf", "finite"), ("metrics.names=[cidre]", "mean 'cider_d'"),
-    ("metrics.names=[]", "must name a metric"), ("metrics.headline=fence", "mean 'fense'"),
-    ("clap.backend=hff:laion/clap", "hf:ID"), ("clap.backend=hf:", "tiny, hf:ID"), ("clap.backend=", "hf:ID"),
-    ("metrics.judge=tiny", "a CLAP"), ("device=gpu", "cpu, cuda"), ("device=cuda:x", "cuda:N"),
-    ("train.epochs=-1", "at least 1"), ("train.epochs=0", "at least 1"), ("train.epochs=1e3", "must be int"),
-    ("train.epochs=3.0", "must be int"), ("train.lr=0", "above 0"), ("train.lr=nan", "float"),
-    ("train.lr=-inf", "float"),
-    ("train.weight_decay=-1", "at least 0"), ("train.batch_size=0", "at least 1"), ("train.warmup_steps=-1", "least 0"),
-    ("train.supervised_factor=0", "least 1"), ("seeds=[]", "'seeds'"), ("seeds=[1, 1]", "different"),
-    ("seeds=[-1]", "at least 0"), ("seeds=[1, 2", "'seeds', line 1"), ("seeds=1.5", "int"),
-    ("generate.beam=0", "least 1"),
-    ("generate.batch_size=0", "least 1"), ("generate.max_tokens=0", "least 1"), ("generate.max_tokens=129", "128"),
-    ("decoder.prefix_tokens=120", "128 positions"), ("decoder.prefix_tokens=0", "at least 1"),
-    ("decoder.heads=3", "must divide"), ("decoder.heads=0", "least 1"), ("decoder.dropout=1", "below 1"),
-    ("decoder.dropout=-0.1", "at least 0"), ("decoder.layers=0", "least 1"), ("decoder.vocabulary=4", "least 5"),
-    ("decoder.max_tokens=500", "128 positions"), ("gap.tau=0", "above 0"), ("gap.n_pairs=-1", "least 0"),
-    ("data.pairs=soundscapes-long.evaluation", "data.pairs.*must not be the evaluation clips of a target"),
-    ("gap.n_pairs=0", "'gap.n_pairs' is 0"),
-    ("gap.memory=-1", "least 0"), ("clap.width=130", "multiple of 4"), ("clap.temperature=0", "above 0"),
-    ("clap.train_batch=0", "least 1"), ("clap.workers=-1", "least 0"), ("clap.batch_size=-1", "least 0"),
-    ("clap.learn_temperature=1", "true or false"), ("threads=-1", "least 0"), ("metrics.bootstrap=0", "least 1"),
-    ("data.audiocaps_version=3", "one of 1, 2"), ("data.sizes.x.y=0", "'data.sizes.x.y' must be at least 1"),
-    ("data.sizes.=3", "Unknown setting"), ("data.sizes=x", "a mapping"), ("train=3", "a mapping"),
-    ("train={epochs: many}", "'train.epochs' must be int"), ("train={epohcs: 3}", "mean 'train.epochs'"),
-    ("name=../../x", "plain name"), ("name=.x", "plain name"), ("name=", "plain name"), ("name=a/b", "plain name"),
-    ("name=a b", "plain name"), ("name=..", "plain name"), ("data.targets={../x: [human]}", "plain names"),
-    ("data.targets.a/b=[human]", "plain names"), ("data.targets={a: {b: c}}", "data.targets.a.*text"),
-])
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.schedule=linaer", "'train.schedule' must be one of linear, cosine.*'linaer'.*mean 'linear'"),
+        ("train.keep=bets", "mean 'best'"),
+        ("clap.long_audio=window", "mean 'windows'"),
+        ("clap.on_error=skp", "'skip'"),
+        ("data.normalise=upper", "lower-nopunct"),
+        ("gap.sigma=rsm", "mean 'rms'"),
+        ("gap.sigma=nan", "finite"),
+        ("gap.sigma=-1", "finite"),
+        ("gap.sigma=inf", "finite"),
+        ("metrics.names=[cidre]", "mean 'cider_d'"),
+        ("metrics.names=[]", "must name a metric"),
+        ("metrics.headline=fence", "mean 'fense'"),
+        ("clap.backend=hff:laion/clap", "hf:ID"),
+        ("clap.backend=hf:", "tiny, hf:ID"),
+        ("clap.backend=", "hf:ID"),
+        ("metrics.judge=tiny", "a CLAP"),
+        ("device=gpu", "cpu, cuda"),
+        ("device=cuda:x", "cuda:N"),
+        ("train.epochs=-1", "at least 1"),
+        ("train.epochs=0", "at least 1"),
+        ("train.epochs=1e3", "must be int"),
+        ("train.epochs=3.0", "must be int"),
+        ("train.lr=0", "above 0"),
+        ("train.lr=nan", "float"),
+        ("train.lr=-inf", "float"),
+        ("train.weight_decay=-1", "at least 0"),
+        ("train.batch_size=0", "at least 1"),
+        ("train.warmup_steps=-1", "least 0"),
+        ("train.supervised_factor=0", "least 1"),
+        ("seeds=[]", "'seeds'"),
+        ("seeds=[1, 1]", "different"),
+        ("seeds=[-1]", "at least 0"),
+        ("seeds=[1, 2", "'seeds', line 1"),
+        ("seeds=1.5", "int"),
+        ("generate.beam=0", "least 1"),
+        ("generate.batch_size=0", "least 1"),
+        ("generate.max_tokens=0", "least 1"),
+        ("generate.max_tokens=129", "128"),
+        ("decoder.prefix_tokens=120", "128 positions"),
+        ("decoder.prefix_tokens=0", "at least 1"),
+        ("decoder.heads=3", "must divide"),
+        ("decoder.heads=0", "least 1"),
+        ("decoder.dropout=1", "below 1"),
+        ("decoder.dropout=-0.1", "at least 0"),
+        ("decoder.layers=0", "least 1"),
+        ("decoder.vocabulary=4", "least 5"),
+        ("decoder.max_tokens=500", "128 positions"),
+        ("gap.tau=0", "above 0"),
+        ("gap.n_pairs=-1", "least 0"),
+        ("data.pairs=soundscapes-long.evaluation", "data.pairs.*must not be the evaluation clips of a target"),
+        ("gap.n_pairs=0", "'gap.n_pairs' is 0"),
+        ("gap.memory=-1", "least 0"),
+        ("clap.width=130", "multiple of 4"),
+        ("clap.temperature=0", "above 0"),
+        ("clap.train_batch=0", "least 1"),
+        ("clap.workers=-1", "least 0"),
+        ("clap.batch_size=-1", "least 0"),
+        ("clap.learn_temperature=1", "true or false"),
+        ("threads=-1", "least 0"),
+        ("metrics.bootstrap=0", "least 1"),
+        ("data.audiocaps_version=3", "one of 1, 2"),
+        ("data.sizes.x.y=0", "'data.sizes.x.y' must be at least 1"),
+        ("data.sizes.=3", "Unknown setting"),
+        ("data.sizes=x", "a mapping"),
+        ("train=3", "a mapping"),
+        ("train={epochs: many}", "'train.epochs' must be int"),
+        ("train={epohcs: 3}", "mean 'train.epochs'"),
+        ("name=../../x", "plain name"),
+        ("name=.x", "plain name"),
+        ("name=", "plain name"),
+        ("name=a/b", "plain name"),
+        ("name=a b", "plain name"),
+        ("name=..", "plain name"),
+        ("data.targets={../x: [human]}", "plain names"),
+        ("data.targets.a/b=[human]", "plain names"),
+        ("data.targets={a: {b: c}}", "data.targets.a.*text"),
+    ],
+)
 def test_choices_ranges_and_names_are_checked_when_settings_are_loaded(override, message):
     with pytest.raises(config.ConfigError, match=message):
         config.load("quick", [override])
@@ -154,15 +255,31 @@ def test_choices_ranges_and_names_are_checked_when_settings_are_loaded(override,
 @pytest.mark.parametrize("name", ["quick", "größe-2", "a.b_c-1", "0"])
 def test_plain_names_and_the_forms_of_claps_are_taken(name):
     assert config.load("quick", [f"name={name}"]).name == name
-    for spec in ("tiny", "tiny:some folder", "hf:laion/clap", "laion:a.pt", "wavcaps:x.pt?tokenizer=y", "my_mod.a:Clap",
-                 "embeddings:/x"):
+    for spec in (
+        "tiny",
+        "tiny:some folder",
+        "hf:laion/clap",
+        "laion:a.pt",
+        "wavcaps:x.pt?tokenizer=y",
+        "my_mod.a:Clap",
+        "embeddings:/x",
+    ):
         assert config.load("quick", [f"clap.backend={spec}"]).clap.backend == spec
     for device in ("", "cpu", "cuda", "cuda:1", "mps"):
         assert config.load("quick", [f"device={device}"]).device == device
 
 
-JUNK = st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.binary(), st.lists(st.text()),
-                 st.dictionaries(st.text(), st.integers()), st.sampled_from([*TEXTS, "[[]]", "{a: [b]}", "9" * 5000]))
+JUNK = st.one_of(
+    st.text(),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.none(),
+    st.binary(),
+    st.lists(st.text()),
+    st.dictionaries(st.text(), st.integers()),
+    st.sampled_from([*TEXTS, "[[]]", "{a: [b]}", "9" * 5000]),
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -176,7 +293,7 @@ def test_junk_is_refused_or_becomes_a_value_of_the_right_type(key, junk):
             continue
         value, (hint, _) = value_of(loaded, key), fitting.settings(config.Config)[key]
         assert isinstance(value, typing.get_origin(hint) or hint)
-        assert config.load("quick", dict(config.pairs_of(overrides))) == loaded       # as its record keeps it
+        assert config.load("quick", dict(config.pairs_of(overrides))) == loaded  # as its record keeps it
 
 
 def test_the_lists_that_settings_choose_from_are_those_of_the_modules_that_know():
@@ -187,20 +304,26 @@ def test_the_lists_that_settings_choose_from_are_those_of_the_modules_that_know(
 
 
 WRONG_FILES = {
-    "syntax": (b"train:\n  epochs: [1\n", "p.yaml, line 3"), "tab": (b"train:\n\tepochs: 1\n", "p.yaml, line 2"),
+    "syntax": (b"train:\n  epochs: [1\n", "p.yaml, line 3"),
+    "tab": (b"train:\n\tepochs: 1\n", "p.yaml, line 2"),
     "twice": (b"seeds: [1]\ntitle: x\nseeds: [2]\n", "p.yaml, line 3: 'seeds' is there twice"),
     "twice within": (b"train:\n  lr: 1\n  lr: 2\n", "line 3: 'lr' is there twice"),
-    "latin-1": ("title: gr\u00f6\u00dfe\n".encode("latin-1"), "p.yaml is not in UTF-8"), "nul": (b"a: \0", "p.yaml"),
+    "latin-1": ("title: gr\u00f6\u00dfe\n".encode("latin-1"), "p.yaml is not in UTF-8"),
+    "nul": (b"a: \0", "p.yaml"),
     "unknown": (b"train: {epohcs: 3}\n", "p.yaml: Unknown setting 'train.epohcs'.*'train.epochs'"),
     "range": (b"train: {epochs: 0}\n", "p.yaml: 'train.epochs' must be at least 1"),
-    "object": (b"title: !!python/name:os.system\n", "p.yaml, line 1"), "tag": (b"seeds: !!int x\n", "p.yaml"),
-    "alias": (b"title: *x\n", "p.yaml, line 1"), "deep": (b"[" * 5000, "p.yaml"),
+    "object": (b"title: !!python/name:os.system\n", "p.yaml, line 1"),
+    "tag": (b"seeds: !!int x\n", "p.yaml"),
+    "alias": (b"title: *x\n", "p.yaml, line 1"),
+    "deep": (b"[" * 5000, "p.yaml"),
     "itself": (b"data: &d {targets: *d}\n", "p.yaml"),
-    "mapping for text": (b"data: {audio: {x: 1}}\n", "data.audio' must be text"), "list": (b"- a\n", "a mapping"),
+    "mapping for text": (b"data: {audio: {x: 1}}\n", "data.audio' must be text"),
+    "list": (b"- a\n", "a mapping"),
     "its own base": (b"base: p.yaml\n", "circle: p.yaml -> p.yaml"),
     "loop": (b"base: q.yaml\n", "p.yaml -> q.yaml -> p.yaml"),
     "no base": (b"base: quik\n", "p.yaml: There is no profile 'quik'. Did you mean 'quick'"),
-    "a list for base": (b"base: [a]\n", "'base' must be text"), "a folder": (b"base: folder.yaml\n", "is a folder"),
+    "a list for base": (b"base: [a]\n", "'base' must be text"),
+    "a folder": (b"base: folder.yaml\n", "is a folder"),
 }
 
 

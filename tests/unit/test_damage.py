@@ -17,13 +17,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_clap import ToyClap
 
-from aaclib import cache, cli, config, embed, paths, resume, store
+from aaclib import cache, config, embeddings, paths, resume, store
 from aaclib.captioner import Captioner
 from aaclib.clap import files
 from aaclib.experiment import Experiment
+from aaclib.suite import cli
 
-SMALL = {"train.epochs": 1, "train.keep": "best", "metrics.names": ["bleu_1", "rouge_l"],
-         "data.targets": {"folder": ["projection", "shuffled"]}}
+SMALL = {
+    "train.epochs": 1,
+    "train.keep": "best",
+    "metrics.names": ["bleu_1", "rouge_l"],
+    "data.targets": {"folder": ["projection", "shuffled"]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +38,13 @@ def ground(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("RUNS", "CACHE"):
             patch.setenv(f"AACLIB_{name}", str(folder / "here" / name.lower()))
-        patch.setattr("aaclib.metrics._Run._tokens", lambda run, _: (run.candidates, run.references))     # needs Java
+        patch.setattr("aaclib.metrics._Run._tokens", lambda run, _: (run.candidates, run.references))  # needs Java
         made.make(folder / "world", n=40)
         settings = {**made.settings_of(folder / "world"), **SMALL}
-        store.write_record(paths.runs_dir() / "mine" / "run.json",
-                           {"profile": "quick", "overrides": settings, "stages": {}, "written": "2026-01-02T03:04"})
+        store.write_record(
+            paths.runs_dir() / "mine" / "run.json",
+            {"profile": "quick", "overrides": settings, "stages": {}, "written": "2026-01-02T03:04"},
+        )
         results(settings)
         shutil.copytree(folder / "here", folder / "whole")
         yield folder, settings
@@ -46,8 +53,12 @@ def ground(tmp_path_factory):
 def results(settings) -> list:
     done = Experiment(config.load("quick", settings))
     rows = [done.captions("folder", "projection", 0), done.scores("folder", "projection", 0).corpus]
-    return [done.retrieval("folder", 0), *rows, Captioner.from_run("mine").caption([done.clips(
-        "folder", "evaluation", 0)[0].audio]), cli.main(["list"])]
+    return [
+        done.retrieval("folder", 0),
+        *rows,
+        Captioner.from_run("mine").caption([done.clips("folder", "evaluation", 0)[0].audio]),
+        cli.main(["list"]),
+    ]
 
 
 def kinds(folder) -> list:
@@ -64,8 +75,19 @@ def test_every_kind_of_damage_to_every_kind_of_file(ground):
     damage.fresh()
     expected, seen = results(settings), {}
     names = {path.name for path in kinds(folder)}
-    assert {"rows.npy", "index.npy", "errors.json", "plan.json", "decoder.safetensors", "tokenizer.json",
-            "captions.json", "artefact.json", "run.json", "v1.sqlite", "file-digests.sqlite"} <= names
+    assert {
+        "rows.npy",
+        "index.npy",
+        "errors.json",
+        "plan.json",
+        "decoder.safetensors",
+        "tokenizer.json",
+        "captions.json",
+        "artefact.json",
+        "run.json",
+        "v1.sqlite",
+        "file-digests.sqlite",
+    } <= names
     for path in kinds(folder):
         for how in damage.HOW:
             damage.fresh()
@@ -113,8 +135,10 @@ def halves(tmp_path_factory):
 
     def extract(root: Path, backend: ToyClap) -> list:
         kept = store.Store(root)
-        return [embed.embed_audio(backend, recordings, kept, "key", shard=2, batch_size=2),
-                embed.embed_text(backend, texts, kept, shard=2, batch_size=2)]
+        return [
+            embeddings.embed_audio(backend, recordings, kept, "key", shard=2, batch_size=2),
+            embeddings.embed_text(backend, texts, kept, shard=2, batch_size=2),
+        ]
 
     class Stops(ToyClap):
         def stop(self, *batch):
@@ -168,7 +192,7 @@ def test_a_state_that_was_damaged_begins_anew(tmp_path, how, which, capsys):
     damage.damage(paths[which], how)
     again = net()
     assert resume.restore(paths["state"], again, needs=[paths["best"]]) == {}
-    assert torch.equal(again[0].weight, net()[0].weight)           # untouched
+    assert torch.equal(again[0].weight, net()[0].weight)  # untouched
     assert (which, how) == ("state", "deleted") or f"{paths[which]} is damaged" in capsys.readouterr().err
 
 
@@ -184,11 +208,11 @@ def test_no_damaged_entry_is_used(tmp_path_factory, place, length):
     assert kept.get(entries) == entries
     content = bytearray(kept.path.read_bytes())
     start = int(place * len(content))
-    content[start:start + length] = bytes(b ^ 0x55 for b in content[start:start + length])
+    content[start : start + length] = bytes(b ^ 0x55 for b in content[start : start + length])
     kept.path.write_bytes(content)
     assert kept.get(entries).items() <= entries.items()
     kept.put(entries)
-    kept.put(entries)                                              # the first may find out that it is damaged
+    kept.put(entries)  # the first may find out that it is damaged
     assert kept.get(entries).items() <= entries.items()
 
 

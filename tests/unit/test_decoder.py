@@ -40,8 +40,17 @@ def new(tokenizer, settings=SETTINGS):
 
 def run(model, z, tokens, folder, settings=TRAIN, half="noise", callback=None):
     examples = train.Examples(z, tokens)
-    return train.train(model, bridge.train_half(half), bridge.Context(sigma=0.05), examples, examples, settings, 1,
-                       folder, callback=callback)
+    return train.train(
+        model,
+        bridge.train_half(half),
+        bridge.Context(sigma=0.05),
+        examples,
+        examples,
+        settings,
+        1,
+        folder,
+        callback=callback,
+    )
 
 
 def test_loss_equals_the_naive_one(tokenizer, z):
@@ -66,7 +75,8 @@ def test_padding_never_matters(tokenizer, z):
     wider = torch.nn.functional.pad(tokens, (0, 7), value=IGNORE)
     with torch.inference_mode():
         assert model(torch.from_numpy(z[:2]), tokens).item() == pytest.approx(
-            model(torch.from_numpy(z[:2]), wider).item(), abs=1e-6)
+            model(torch.from_numpy(z[:2]), wider).item(), abs=1e-6
+        )
 
 
 def test_it_learns_to_invert_the_embeddings(tokenizer, z, tmp_path):
@@ -135,17 +145,17 @@ def test_a_killed_training_goes_on_to_the_same_weights(tokenizer, z, tmp_path, k
     assert [h["train_loss"] for h in resumed] == [h["train_loss"] for h in history]
     for (name, x), y in zip(whole.state_dict().items(), again.state_dict().values(), strict=True):
         assert torch.equal(x, y), name
-    assert not list((tmp_path / "cut").glob("[!.]*.safetensors"))        # the state is hidden, no part of an artefact
+    assert not list((tmp_path / "cut").glob("[!.]*.safetensors"))  # the state is hidden, no part of an artefact
 
 
 def test_best_keeps_the_epoch_with_the_lowest_validation_loss(tokenizer, z, tmp_path):
     tokens = tokenizer.encode(CAPTIONS)
     model, half, context = new(tokenizer), bridge.train_half("baseline"), bridge.Context()
-    other = train.Examples(z, tokens[::-1])                    # learning the one unlearns the other
+    other = train.Examples(z, tokens[::-1])  # learning the one unlearns the other
     settings = dataclasses.replace(TRAIN, epochs=25, lr=2e-2)
     history = train.train(model, half, context, train.Examples(z, tokens), other, settings, 0, tmp_path)
     losses = [h["validation_loss"] for h in history]
-    assert losses.index(min(losses)) < 24                      # else the test shows nothing
+    assert losses.index(min(losses)) < 24  # else the test shows nothing
     assert train.evaluate(model, half, context, other, 8, 0) == pytest.approx(min(losses), abs=1e-6)
 
 

@@ -38,9 +38,17 @@ def test_renewing_takes_the_tables_and_the_figures_of_a_run(tmp_path, monkeypatc
         (run / name).write_text(f"content of {name}")
     for name in ("06_bars", "other"):
         Image.new("RGB", (1500, 600), "white").save(run / "figures" / f"{name}.png")
-    record = {"run": "quick", "profile": "quick", "overrides": {}, "seeds": [0], "machine": {"cores": 2},
-              "seconds": 1.0, "peak_memory_mib": 2.0, "versions": {},
-              "config": {"data": {"targets": {"soundscapes-long": []}}}}
+    record = {
+        "run": "quick",
+        "profile": "quick",
+        "overrides": {},
+        "seeds": [0],
+        "machine": {"cores": 2},
+        "seconds": 1.0,
+        "peak_memory_mib": 2.0,
+        "versions": {},
+        "config": {"data": {"targets": {"soundscapes-long": []}}},
+    }
     store.write_record(run / "run.json", record)
     (tmp_path / "README.md").write_text(f"before\n{renew.START}\nold\n{renew.END}\nafter\n")
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))

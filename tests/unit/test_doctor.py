@@ -5,11 +5,12 @@ import pytest
 import soundfile
 from rehearsal import audiocaps_audio, audiocaps_rows, fsd50k, published, serving, settings, sound
 
-from aaclib import config, doctor
-from aaclib.doctor import checks
+from aaclib import config
 from aaclib.metrics import install_spice, java
 from aaclib.metrics.result import Unavailable
 from aaclib.store import write_record
+from aaclib.suite import doctor
+from aaclib.suite.doctor import checks
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +26,12 @@ def machine(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def www(tmp_path_factory):
-    return published(tmp_path_factory.mktemp("www"), {"development": 8, "validation": 2, "evaluation": 3},
-                     {"train": 8, "val": 2, "test": 4}, wavcaps=4)
+    return published(
+        tmp_path_factory.mktemp("www"),
+        {"development": 8, "validation": 2, "evaluation": 3},
+        {"train": 8, "val": 2, "test": 4},
+        wavcaps=4,
+    )
 
 
 DEAD = {f"data.urls.{name}": "http://127.0.0.1:9" for name in ("clotho", "audiocaps", "wavcaps")}
@@ -39,11 +44,16 @@ def of(found, what):
 def test_paper_on_a_bare_machine_without_network():
     found = doctor.findings(config.load("paper", DEAD))
     whats = {f.what for f in found.errors}
-    assert {"Clotho's development captions", "Clotho's evaluation captions", "Clotho's evaluation audio",
-            "CLAP weights and tokenizer", "the decoder's tokenizer"} <= whats
-    assert all(f.mend for f in (*found.errors, *found.warnings))            # each with what mends it
+    assert {
+        "Clotho's development captions",
+        "Clotho's evaluation captions",
+        "Clotho's evaluation audio",
+        "CLAP weights and tokenizer",
+        "the decoder's tokenizer",
+    } <= whats
+    assert all(f.mend for f in (*found.errors, *found.warnings))  # each with what mends it
     assert "hf download laion/clap-htsat-unfused" in of(found, "CLAP weights")[0].mend
-    assert {f.level for f in of(found, "WavCaps")} == {"warning"}            # the run has the published sigma instead
+    assert {f.level for f in of(found, "WavCaps")} == {"warning"}  # the run has the published sigma instead
     assert of(found, "AudioCaps' audio")[0].level == "warning" and "left out" in of(found, "AudioCaps' audio")[0].detail
     assert [f.level for f in found] == sorted((f.level for f in found), key=checks.LEVELS.index)
     assert "would stop the run" in str(found) and "<table" in found._repr_html_()
@@ -55,13 +65,15 @@ def test_paper_where_everything_can_be_fetched(www, tmp_path, monkeypatch):
         for file in ("config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json"):
             (tmp_path / name / file).write_text("{}")
     with serving(www) as server:
-        overrides = settings(server) | {"clap.backend": f"hf:{tmp_path / 'clap'}",
-                                        "decoder.tokenizer": str(tmp_path / "bert")}
+        overrides = settings(server) | {
+            "clap.backend": f"hf:{tmp_path / 'clap'}",
+            "decoder.tokenizer": str(tmp_path / "bert"),
+        }
         found = doctor.findings(config.load("paper", overrides))
         assert not found.errors, str(found)
         assert "will be fetched from 127.0.0.1" in of(found, "Clotho's evaluation audio")[0].detail
         assert of(found, "the decoder's tokenizer")[0].detail.startswith("here")
-        assert not server.log                                                # a HEAD at most: nothing was fetched
+        assert not server.log  # a HEAD at most: nothing was fetched
         offline = doctor.findings(config.load("paper", overrides | {"data.download": False}))
         assert "downloads are switched off" in of(offline, "Clotho's evaluation audio")[0].detail
         assert of(offline, "Clotho's evaluation audio")[0].level == "error"
@@ -72,7 +84,7 @@ def test_paper_where_everything_can_be_fetched(www, tmp_path, monkeypatch):
 
 def test_sigma_without_pairs_and_wavcaps_needed():
     found = doctor.findings(config.load("paper", DEAD | {"gap.sigma": "rms"}))
-    assert {f.level for f in of(found, "WavCaps' SoundBible")} == {"error"}   # nothing else could give sigma
+    assert {f.level for f in of(found, "WavCaps' SoundBible")} == {"error"}  # nothing else could give sigma
     found = doctor.findings(config.load("paper", DEAD | {"gap.sigma": "rms", "data.pairs": ""}))
     assert "gap.sigma=0.114" in of(found, "sigma")[0].mend
 
@@ -107,6 +119,7 @@ def test_missing_tenth_of_audiocaps(www, tmp_path):
     folder = tmp_path / "mine"
     audiocaps_audio(folder, audiocaps_rows("test", 40), leave_out=0.1, seconds=0.05)
     from rehearsal import publish_audiocaps
+
     publish_audiocaps(folder, {"train": 8, "val": 2, "test": 40})
     found = of(doctor.findings(config.load("paper", DEAD | {"data.audiocaps": str(folder)})), "AudioCaps' audio")
     assert found[0].level == "warning" and "36 of 40 clips found (90.0%" in found[0].detail
@@ -167,14 +180,18 @@ def test_plan(www, tmp_path):
     three = doctor.plan(config.load("paper", DEAD | {"device": "cuda", "seeds": [0, 1, 2]}))
     assert 2 * plan.seconds < three.seconds < 3.2 * plan.seconds
     bound = doctor.plan(config.load("paper", DEAD | {"data.targets": {"clotho": ["supervised", "baseline"]}}))
-    assert bound.to_fetch_gb > plan.to_fetch_gb + 4                           # the development audio
+    assert bound.to_fetch_gb > plan.to_fetch_gb + 4  # the development audio
     folder = tmp_path / "mine"
     audiocaps_audio(folder, audiocaps_rows("test", 4), seconds=0.05)
     both = doctor.plan(config.load("paper", DEAD | {"device": "cuda", "data.audiocaps": str(folder)}))
     assert "12 decoders" in str(both) and "audiocaps is left out" not in str(both)
-    three = doctor.plan(config.load("paper", DEAD | {"device": "cuda", "data.audiocaps": str(folder),
-                                                     "data.fsd50k": str(fsd50k(tmp_path / "fsd50k"))}))
-    assert "14 decoders" in str(three) and "left out" not in str(three)           # text and noise, on both's captions
+    three = doctor.plan(
+        config.load(
+            "paper",
+            DEAD | {"device": "cuda", "data.audiocaps": str(folder), "data.fsd50k": str(fsd50k(tmp_path / "fsd50k"))},
+        )
+    )
+    assert "14 decoders" in str(three) and "left out" not in str(three)  # text and noise, on both's captions
 
 
 def test_a_tiny_clap_with_too_few_steps_gets_advice_that_suffices():

@@ -41,7 +41,7 @@ def test_whole_file_once(server, tmp_path):
     path = get(server, tmp_path / "raw" / "file.bin")
     assert path.read_bytes() == CONTENT and left(tmp_path / "raw") == ["file.bin"]
     get(server, path)
-    assert len(server.log) == 1                                # the second call asks nobody
+    assert len(server.log) == 1  # the second call asks nobody
 
 
 def test_cut_download_goes_on_in_the_same_call(server, tmp_path):
@@ -95,7 +95,7 @@ def test_404_names_the_way_out(server, tmp_path):
     with pytest.raises(DownloadError, match=r"404 Not Found.*--set data.urls.gone.7z=URL"):
         get(server, tmp_path / "raw" / "gone.7z", name="gone.7z")
     assert not [n for n in left(tmp_path / "raw") if "lock" not in n]
-    assert len(server.log) == 1                                # no use in trying again
+    assert len(server.log) == 1  # no use in trying again
 
 
 def test_busy_server_is_asked_again_and_given_up(server, tmp_path):
@@ -122,7 +122,7 @@ def test_disk_that_fills_up_meanwhile(server, tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(download.Progress, "step", full)       # in the middle of writing
+    monkeypatch.setattr(download.Progress, "step", full)  # in the middle of writing
     with pytest.raises(DownloadError, match="The disk is full"):
         get(server, tmp_path / "raw" / "file.bin")
     assert not [n for n in left(tmp_path / "raw") if "lock" not in n]
@@ -188,7 +188,7 @@ def test_malicious_member_of_a_7z(tmp_path, monkeypatch):
     with py7zr.SevenZipFile(tmp_path / "a.7z", "w") as handle:
         handle.writestr(b"1", "good.wav")
         handle.writestr(b"2", "AA/AA/x.wav")
-        for info in handle.header.files_info.files:            # py7zr itself refuses to write such a name
+        for info in handle.header.files_info.files:  # py7zr itself refuses to write such a name
             info["filename"] = info["filename"].replace("AA", "..")
     with pytest.raises(DownloadError, match="outside its folder"):
         archives.extract(tmp_path / "a.7z", tmp_path / "deep" / "out")

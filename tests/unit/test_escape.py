@@ -17,19 +17,39 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aaclib import cli, escape, plots, tables
+from aaclib import escape, plots, tables
 from aaclib.datasets.files import read_table
-from aaclib.doctor.checks import Finding
-from aaclib.doctor.checks import Findings as Checked
-from aaclib.doctor.plan import Plan
 from aaclib.metrics import command
 from aaclib.metrics.io import read_predictions
+from aaclib.suite import cli
+from aaclib.suite.doctor.checks import Finding
+from aaclib.suite.doctor.checks import Findings as Checked
+from aaclib.suite.doctor.plan import Plan
 from aaclib.tables.findings import Findings
 from aaclib.tables.table import Cell, Row, Table
 
 ROOT = Path(__file__).resolve().parents[2]
-HOSTILE = ["<script>alert(1)</script>", "a < b", "</td><td>", "&lt;", "$x$ and \\(y\\)", "**a** *b* `c` | d", "_a_ a_b",
-           "[x](javascript:y)", "# x", "1. x", "- x", "=1+1", "@x", "'-x", '"', "a\nb", "日本 🐕", "\\[x\\]", "{}%~^"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "a < b",
+    "</td><td>",
+    "&lt;",
+    "$x$ and \\(y\\)",
+    "**a** *b* `c` | d",
+    "_a_ a_b",
+    "[x](javascript:y)",
+    "# x",
+    "1. x",
+    "- x",
+    "=1+1",
+    "@x",
+    "'-x",
+    '"',
+    "a\nb",
+    "日本 🐕",
+    "\\[x\\]",
+    "{}%~^",
+]
 PIECES = [*HOSTILE, *"*_`|$\\<>&[]()#-+=~!:{}%^ \n\t", "**", "__", "$$", "a", "1.", "http://x.y", "é"]
 hostile = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
 quick = settings(max_examples=40, deadline=None)
@@ -83,8 +103,11 @@ def test_all_that_shows_itself_as_html_shows_text(text):
     row = Row(text, "external", {"cider_d": Cell(1.0)})
     stages = pd.DataFrame([(text, 1.0, text)], columns=["stage", "seconds", "what"])
     downloads = pd.DataFrame([(text, text, "here", 0.0)], columns=["what", "where", "state", "gb"])
-    shown = [Table(text, ("cider_d",), (row,), notes=(text,)), Checked([Finding("ok", text, text, text)]),
-             Plan(text, "cpu", stages, downloads, 0.0, (text,))]
+    shown = [
+        Table(text, ("cider_d",), (row,), notes=(text,)),
+        Checked([Finding("ok", text, text, text)]),
+        Plan(text, "cpu", stages, downloads, 0.0, (text,)),
+    ]
     for thing in shown:
         page = Page(thing._repr_html_())
         assert page.tags <= {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "em", "pre"}
@@ -95,13 +118,25 @@ def test_all_that_shows_itself_as_html_shows_text(text):
 def test_nothing_else_makes_html_or_markdown():
     """Whoever adds a way from data to a notebook takes `tables.text_table` or escapes, tests it above, and names it."""
     makers = {"tables/listing.py", "tables/table.py", "tables/findings.py", "doctor/checks.py", "doctor/plan.py"}
-    words = {"style", "to_html", "to_markdown", "_repr_html_", "_repr_markdown_", "_repr_latex_", "HTML", "Markdown",
-             "Latex", "Javascript", "SVG", "IFrame"}
+    words = {
+        "style",
+        "to_html",
+        "to_markdown",
+        "_repr_html_",
+        "_repr_markdown_",
+        "_repr_latex_",
+        "HTML",
+        "Markdown",
+        "Latex",
+        "Javascript",
+        "SVG",
+        "IFrame",
+    }
     for path in sorted((ROOT / "aaclib").rglob("*.py")):
         found = used(path.read_text()) & words
         name = path.relative_to(ROOT / "aaclib").as_posix()
         allowed = {"tables/export.py": {"_repr_markdown_"}, "plots/training.py": {"Markdown", "style"}}.get(name, set())
-        if not name.startswith("datasets/soundscapes/"):           # whose worlds have a style of writing
+        if not name.startswith("datasets/soundscapes/"):  # whose worlds have a style of writing
             assert found <= allowed or name in makers, f"{name}: {found}"
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         for cell in json.loads(path.read_text())["cells"]:
@@ -112,8 +147,11 @@ def test_nothing_else_makes_html_or_markdown():
 def used(code: str) -> set[str]:
     """The names and attributes in code, those that it defines included."""
     nodes = list(ast.walk(ast.parse(code)))
-    return ({n.attr for n in nodes if isinstance(n, ast.Attribute)} | {n.id for n in nodes if isinstance(n, ast.Name)}
-            | {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.alias))})
+    return (
+        {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+        | {n.id for n in nodes if isinstance(n, ast.Name)}
+        | {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.alias))}
+    )
 
 
 # ---- Markdown --------------------------------------------------------------------------------------------------------
@@ -188,7 +226,10 @@ def test_no_text_in_a_csv_is_a_formula_and_the_readers_get_it_back(rows):
 
 def test_numbers_stay_numbers_and_paths_are_text():
     assert cells(escape.csv_frame(pd.DataFrame({"x": [-0.5, 2.0], "n": [-1, 1]}))) == [
-        ["x", "n"], ["-0.5", "-1"], ["2.0", "1"]]
+        ["x", "n"],
+        ["-0.5", "-1"],
+        ["2.0", "1"],
+    ]
     assert escape.csv_text([(Path("=a.wav"), -1.5, "-1.5")]) == "'=a.wav,-1.5,'-1.5\n"
 
 
@@ -197,8 +238,9 @@ def test_what_the_commands_write_is_safe_and_scored_again_with_its_own_names(tmp
     for name in names:
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
-    captioner = SimpleNamespace(key="", synthetic=False,
-                                caption=lambda files, beam: [said[names.index(str(file))] for file in files])
+    captioner = SimpleNamespace(
+        key="", synthetic=False, caption=lambda files, beam: [said[names.index(str(file))] for file in files]
+    )
     monkeypatch.setattr(cli.aaclib, "Captioner", SimpleNamespace(from_run=lambda *a, **k: captioner))
     assert cli.main(["caption", "--out", "out.csv", "--", *names]) == 0
     assert read_predictions("out.csv") == dict(zip(names, said, strict=True))
@@ -206,8 +248,25 @@ def test_what_the_commands_write_is_safe_and_scored_again_with_its_own_names(tmp
     Path("refs.json").write_text(json.dumps({name: ["a dog", "=birds"] for name in names}))
     parser = command.argparse.ArgumentParser()
     command.add_arguments(parser)
-    assert command.run(parser.parse_args(["out.csv", "refs.json", "--metrics", "rouge_l", "--tokenized", "--no-cache",
-                                          "--bootstrap", "0", "--per-clip", "scores.csv"])) == 0
+    assert (
+        command.run(
+            parser.parse_args(
+                [
+                    "out.csv",
+                    "refs.json",
+                    "--metrics",
+                    "rouge_l",
+                    "--tokenized",
+                    "--no-cache",
+                    "--bootstrap",
+                    "0",
+                    "--per-clip",
+                    "scores.csv",
+                ]
+            )
+        )
+        == 0
+    )
     for path in ("out.csv", "scores.csv"):
         for row in cells(Path(path).read_text()):
             assert not any(re.match(r"[+@=]|-\D", cell) for cell in row), row
@@ -216,8 +275,31 @@ def test_what_the_commands_write_is_safe_and_scored_again_with_its_own_names(tmp
 
 # ---- figures ---------------------------------------------------------------------------------------------------------
 
-DRAWN = ["$\\frac$", "$x$", "\udcff.wav", "a\ufeffb", "x" * 3000, "word " * 500, "$", "\\", "_^{", "$$", "\\$", "שלום",
-         "\u202eabc", "🐕", "a\nb", "", " ", "\x00", "हिन्दी", "e\u0301" * 20, "%d", "\u2028", "-5"]
+DRAWN = [
+    "$\\frac$",
+    "$x$",
+    "\udcff.wav",
+    "a\ufeffb",
+    "x" * 3000,
+    "word " * 500,
+    "$",
+    "\\",
+    "_^{",
+    "$$",
+    "\\$",
+    "שלום",
+    "\u202eabc",
+    "🐕",
+    "a\nb",
+    "",
+    " ",
+    "\x00",
+    "हिन्दी",
+    "e\u0301" * 20,
+    "%d",
+    "\u2028",
+    "-5",
+]
 
 
 @pytest.mark.filterwarnings("ignore:Glyph", "ignore:Matplotlib currently does not support")

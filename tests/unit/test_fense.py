@@ -24,8 +24,14 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fense")
     (folder / "vocab.txt").write_text("\n".join(WORDS))
     torch.manual_seed(0)
-    config = BertConfig(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-                        intermediate_size=16, max_position_embeddings=128)
+    config = BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=128,
+    )
     model, tokenizer = BertModel(config).eval(), BertTokenizerFast(str(folder / "vocab.txt"))
     model.save_pretrained(folder / "sbert")
     (folder / "sbert" / "1_Pooling").mkdir()
@@ -34,10 +40,14 @@ def models(tmp_path_factory):
         tokenizer.save_pretrained(folder / place)
         config.save_pretrained(folder / place)
     state = {f"encoder.{name}": value for name, value in model.state_dict().items()}
-    state |= {"encoder.embeddings.position_ids": torch.arange(128)[None], "clf.weight": torch.zeros(6, 16),
-              "clf.bias": torch.tensor([-9.0] * 5 + [9.0])}
-    torch.save({"model_type": "bert-base-uncased", "num_classes": 6, "state_dict": state},
-               folder / fense_models.ECHECKER)
+    state |= {
+        "encoder.embeddings.position_ids": torch.arange(128)[None],
+        "clf.weight": torch.zeros(6, 16),
+        "clf.bias": torch.tensor([-9.0] * 5 + [9.0]),
+    }
+    torch.save(
+        {"model_type": "bert-base-uncased", "num_classes": 6, "state_dict": state}, folder / fense_models.ECHECKER
+    )
     return folder
 
 

@@ -34,22 +34,26 @@ def names(data: Data, split: str, audio: bool = False) -> list[str]:
 
 @pytest.fixture
 def rows():
-    return [{"file_name": f"{i}.wav", "caption_1": f"sound {i}", "caption_2": "", "split": s}
-            for i, s in enumerate(["train", "train", "dev", "test", "test"])]
+    return [
+        {"file_name": f"{i}.wav", "caption_1": f"sound {i}", "caption_2": "", "split": s}
+        for i, s in enumerate(["train", "train", "dev", "test", "test"])
+    ]
 
 
 def test_numbered_captions_and_split_column(tmp_path, rows):
     data = Data(captions=str(table(tmp_path / "c.csv", rows)))
     split = load("folder", data).split("train")
     assert [c.id for c in split.clips] == ["0.wav", "1.wav"]
-    assert split.clips[0].captions == ("sound 0",)           # the empty second cell is no caption
+    assert split.clips[0].captions == ("sound 0",)  # the empty second cell is no caption
     assert names(data, "validation") == ["2.wav"] and names(data, "evaluation") == ["3.wav", "4.wav"]
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "json", "json-data", "jsonl"])
 def test_every_form_gives_the_same(tmp_path, form):
-    items = [{"file": "a.wav", "caption": "rain, and wind", "split": "train"},
-             {"file": "b.wav", "caption": "a “dog” barks — twice", "split": "evaluation"}]
+    items = [
+        {"file": "a.wav", "caption": "rain, and wind", "split": "train"},
+        {"file": "b.wav", "caption": "a “dog” barks — twice", "split": "evaluation"},
+    ]
     path = tmp_path / f"c.{form.split('-')[0]}"
     if form == "csv":
         table(path, items)
@@ -73,25 +77,47 @@ def test_one_row_a_caption_and_lists(tmp_path):
 
 def test_labels_as_a_list_and_as_text(tmp_path):
     path = tmp_path / "c.json"
-    path.write_text(json.dumps([{"file_name": "a.wav", "caption": "a dog and rain", "labels": ["dog", "rain"]},
-                                {"file_name": "b.wav", "caption": "a cat and wind", "labels": "cat; wind"}]))
+    path.write_text(
+        json.dumps(
+            [
+                {"file_name": "a.wav", "caption": "a dog and rain", "labels": ["dog", "rain"]},
+                {"file_name": "b.wav", "caption": "a cat and wind", "labels": "cat; wind"},
+            ]
+        )
+    )
     split = load("folder", Data(captions=str(path), splits={"train": "100%", "validation": "0%", "evaluation": "0%"}))
     assert {clip.id: clip.labels for clip in split.split("train").clips} == {
-        "a.wav": ("dog", "rain"), "b.wav": ("cat", "wind")}
+        "a.wav": ("dog", "rain"),
+        "b.wav": ("cat", "wind"),
+    }
 
 
 def test_column_mapping_and_audio(tmp_path):
     wav(tmp_path / "audio" / "deep" / "x 1.wav"), wav(tmp_path / "beside.wav"), wav(tmp_path / "audio" / "y.flac")
     wav(tmp_path / "audio" / "._y.wav")
-    path = table(tmp_path / "c.csv", [{"Datei": "x 1.wav", "Satz": "eins"}, {"Datei": "beside.wav", "Satz": "zwei"},
-                                      {"Datei": "y", "Satz": "drei"}, {"Datei": "gone.wav", "Satz": "vier"}])
-    data = Data(captions=str(path), audio=str(tmp_path / "audio"), splits={"evaluation": "100%"},
-                columns={"file_name": "Datei", "caption": "Satz"})
+    path = table(
+        tmp_path / "c.csv",
+        [
+            {"Datei": "x 1.wav", "Satz": "eins"},
+            {"Datei": "beside.wav", "Satz": "zwei"},
+            {"Datei": "y", "Satz": "drei"},
+            {"Datei": "gone.wav", "Satz": "vier"},
+        ],
+    )
+    data = Data(
+        captions=str(path),
+        audio=str(tmp_path / "audio"),
+        splits={"evaluation": "100%"},
+        columns={"file_name": "Datei", "caption": "Satz"},
+    )
     split = load("folder", data).split("evaluation", audio=True)
-    assert {clip.id: clip.audio.name for clip in split.clips} == {"x 1.wav": "x 1.wav", "beside.wav": "beside.wav",
-                                                                  "y": "y.flac"}
+    assert {clip.id: clip.audio.name for clip in split.clips} == {
+        "x 1.wav": "x 1.wav",
+        "beside.wav": "beside.wav",
+        "y": "y.flac",
+    }
     assert split.missing == ("gone.wav",) and any("1 of 4" in note for note in split.notes)
-    assert len(load("folder", data).split("evaluation").clips) == 4        # text alone looks for no file
+    assert len(load("folder", data).split("evaluation").clips) == 4  # text alone looks for no file
 
 
 def test_hash_splits_are_stable_disjoint_and_near_their_shares(tmp_path):
@@ -101,7 +127,7 @@ def test_hash_splits_are_stable_disjoint_and_near_their_shares(tmp_path):
     parts = {s: set(names(large, s)) for s in ("train", "validation", "evaluation")}
     assert sum(map(len, parts.values())) == len(set.union(*parts.values())) == 2000
     assert abs(len(parts["evaluation"]) / 2000 - 0.2) < 0.04 and abs(len(parts["validation"]) / 2000 - 0.1) < 0.03
-    assert all(set(names(small, s)) <= parts[s] for s in parts)            # a clip never moves when the table grows
+    assert all(set(names(small, s)) <= parts[s] for s in parts)  # a clip never moves when the table grows
     grouped = Data(captions=small.captions, columns={"group": "place"})
     places = [{name.removesuffix(".wav")[:-1] for name in names(grouped, s)} for s in parts]
     assert not (places[0] & places[2]) and not (places[0] & places[1]) and len(places[2]) > 5
@@ -167,13 +193,17 @@ def test_wrong_encoding_and_json(tmp_path):
         load("folder", Data(captions=str(tmp_path / "c.jsonl")))
 
 
-@pytest.mark.parametrize("data,message", [
-    (Data(), "data.audio=DIR"),
-    (Data(audio="/nowhere"), "no folder /nowhere"),
-    (Data(captions="/nowhere.csv"), "no file /nowhere.csv"),
-    (Data(captions="x.csv", columns={"capion": "x"}), "unknown name 'capion'"),
-    (Data(captions="x.csv", splits={"test": "5"}), "unknown split 'test'"),
-], ids=str)
+@pytest.mark.parametrize(
+    "data,message",
+    [
+        (Data(), "data.audio=DIR"),
+        (Data(audio="/nowhere"), "no folder /nowhere"),
+        (Data(captions="/nowhere.csv"), "no file /nowhere.csv"),
+        (Data(captions="x.csv", columns={"capion": "x"}), "unknown name 'capion'"),
+        (Data(captions="x.csv", splits={"test": "5"}), "unknown split 'test'"),
+    ],
+    ids=str,
+)
 def test_wrong_settings(data, message):
     with pytest.raises(DatasetError, match=message):
         load("folder", data)
@@ -195,8 +225,12 @@ def test_wrong_shares(tmp_path, share):
 
 @pytest.mark.skipif(not ESC10.is_dir(), reason="the real recordings (../shared/data/esc10) are not here")
 def test_real_recordings():
-    data = Data(audio=str(ESC10 / "audio"), captions=str(ESC10 / "captions.csv"), columns={"split": "fold"},
-                splits={"validation": "4", "evaluation": "5"})
+    data = Data(
+        audio=str(ESC10 / "audio"),
+        captions=str(ESC10 / "captions.csv"),
+        columns={"split": "fold"},
+        splits={"validation": "4", "evaluation": "5"},
+    )
     folder = load("folder", data)
     assert len(folder.split("train").captions) == 1200
     split = folder.split("evaluation", audio=True)

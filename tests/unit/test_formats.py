@@ -9,8 +9,8 @@ import soundfile
 from toy_clap import ToyClap
 
 ESC10 = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "esc10" / "audio"
-HEARD = 0.99          # the least cosine that any lossy format may have; of linear 8 bits, whose noise at -48 dB is all
-HEARD_8 = 0.9         # that the toy finds in quiet windows, a little less (the tiny CLAP: 0.9999)
+HEARD = 0.99  # the least cosine that any lossy format may have; of linear 8 bits, whose noise at -48 dB is all
+HEARD_8 = 0.9  # that the toy finds in quiet windows, a little less (the tiny CLAP: 0.9999)
 
 
 def same_embeddings(masters: list[Path], folder: Path) -> int:
@@ -18,7 +18,7 @@ def same_embeddings(masters: list[Path], folder: Path) -> int:
     backend, compared = ToyClap("cpu"), 0
     rows = backend.embed_audio(masters)
     for i, (row, original) in enumerate(zip(rows, masters, strict=True)):
-        for kind, subtype in formats.KINDS[i::len(masters)]:
+        for kind, subtype in formats.KINDS[i :: len(masters)]:
             path = formats.convert(original, folder, kind, subtype)
             if path:
                 most, cosine = formats.distance(row, backend.embed_audio([path])[0])

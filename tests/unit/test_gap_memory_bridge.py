@@ -41,7 +41,7 @@ def test_projection_equals_the_full_softmax(shape, tau):
     naive = (weights / weights.sum(1, keepdims=True)) @ mem.astype(np.float64)
     length = np.linalg.norm(naive, axis=1, keepdims=True)
     found = memory.project(z, mem, tau, block)
-    clear = length[:, 0] > 1e-3                       # two opposite rows can cancel: then the direction is undefined
+    clear = length[:, 0] > 1e-3  # two opposite rows can cancel: then the direction is undefined
     assert np.allclose(found[clear], (naive / length)[clear], atol=2e-4)
     assert np.allclose(np.linalg.norm(found[clear], axis=1), 1, atol=1e-5)
 
@@ -62,8 +62,14 @@ def test_memory_refuses_what_does_not_fit():
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.integers(1, 9), st.integers(1, 30), st.integers(1, 8), st.sampled_from([np.nan, np.inf, -np.inf]),
-       st.booleans(), st.data())
+@given(
+    st.integers(1, 9),
+    st.integers(1, 30),
+    st.integers(1, 8),
+    st.sampled_from([np.nan, np.inf, -np.inf]),
+    st.booleans(),
+    st.data(),
+)
 def test_a_row_that_is_not_finite_is_refused_by_its_number(n, m, block, bad, in_memory, data):
     """Whatever block it is in: a NaN compares with nothing, so that every query would have gone to row 0."""
     z, mem = rows(n, 4, 0), rows(m, 4, 1)
@@ -116,14 +122,20 @@ def test_gap_statistics_equal_their_definitions():
 @pytest.fixture
 def context():
     z_a, z_t = rows(50, 16, 0, 3), rows(50, 16, 1, -3)
-    return bridge.Context(sigma=0.05, sigma_without_gap=0.03, gap=gap.gap_vector(z_a, z_t), audio_mean=z_a.mean(0),
-                          text_mean=z_t.mean(0), memory=z_t)
+    return bridge.Context(
+        sigma=0.05,
+        sigma_without_gap=0.03,
+        gap=gap.gap_vector(z_a, z_t),
+        audio_mean=z_a.mean(0),
+        text_mean=z_t.mean(0),
+        memory=z_t,
+    )
 
 
 def test_halves_are_the_paper_s_formulas(context):
     z = rows(7, 16, 3)
     normal = np.random.default_rng(5).standard_normal(z.shape, dtype=np.float32)
-    noise, residual = 0.05 * normal, 0.03 * normal         # rows that take the gap away need less of it
+    noise, residual = 0.05 * normal, 0.03 * normal  # rows that take the gap away need less of it
 
     def half(name):
         return bridge.train_half(name)(z, context, np.random.default_rng(5))
@@ -167,21 +179,39 @@ def test_renormalise_off_keeps_the_formula_of_the_paper(context):
     assert np.allclose(bridge.train_half("shift")(z, free), z + context.gap)
 
 
-@pytest.mark.parametrize(("name", "training", "inference", "group"), [
-    ("baseline", "text", "audio", "baseline"), ("noise", "noise", "audio", "training"),
-    ("shift+noise", "noise+shift", "audio", "training"), ("projection", "text", "projection", "inference"),
-    ("c3+nearest", "c3", "nearest", "both"), ("supervised", "supervised", "audio", "supervised"),
-    ("supervised+text", "supervised+text", "audio", "supervised"),
-    ("shift (published)+projection", "shift (published)", "projection", "both"),
-    ("copy", "text", "copy", "control"),
-])
+@pytest.mark.parametrize(
+    ("name", "training", "inference", "group"),
+    [
+        ("baseline", "text", "audio", "baseline"),
+        ("noise", "noise", "audio", "training"),
+        ("shift+noise", "noise+shift", "audio", "training"),
+        ("projection", "text", "projection", "inference"),
+        ("c3+nearest", "c3", "nearest", "both"),
+        ("supervised", "supervised", "audio", "supervised"),
+        ("supervised+text", "supervised+text", "audio", "supervised"),
+        ("shift (published)+projection", "shift (published)", "projection", "both"),
+        ("copy", "text", "copy", "control"),
+    ],
+)
 def test_names_of_strategies(name, training, inference, group):
     row = bridge.strategy(name)
     assert (row.training, row.inference, row.group) == (training, inference, group)
 
 
-@pytest.mark.parametrize("name", ["", "nois", "nearest+projection", "noise+noise", "c3+noise", "supervised+noise",
-                                  "text", "text+noise", "noise+copy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "nois",
+        "nearest+projection",
+        "noise+noise",
+        "c3+noise",
+        "supervised+noise",
+        "text",
+        "text+noise",
+        "noise+copy",
+    ],
+)
 def test_names_that_mean_nothing_are_refused(name):
     with pytest.raises(ValueError, match="There is no strategy"):
         bridge.strategy(name)

@@ -16,7 +16,7 @@ import torch
 from aaclib.clap import checkpoint
 from aaclib.clap.checkpoint import CheckpointError
 
-MEMORY = 150 << 20                     # bytes that reading one may take beyond what PyTorch takes itself
+MEMORY = 150 << 20  # bytes that reading one may take beyond what PyTorch takes itself
 READ = f"""
 import resource, sys
 from pathlib import Path
@@ -44,8 +44,15 @@ def tensor(name: str, length: int, size: tuple[int, ...], stride: tuple[int, ...
     """The pickle of `name: tensor`, whose storage claims `length` values."""
     storage = text("storage") + b"ctorch\nFloatStorage\n" + text(name) + text("cpu") + number(length)
     tuples = b"".join(b"(" + b"".join(map(number, values)) + b"t" for values in (size, stride))
-    return (text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n((" + storage + b"tQ" + number(0) + tuples
-            + b"\x89ccollections\nOrderedDict\n)RtR")
+    return (
+        text(name)
+        + b"ctorch._utils\n_rebuild_tensor_v2\n(("
+        + storage
+        + b"tQ"
+        + number(0)
+        + tuples
+        + b"\x89ccollections\nOrderedDict\n)RtR"
+    )
 
 
 def saved(path, pickled: bytes, data: dict[str, bytes] | None = None, protocol: int = 2, compressed: bool = False):
@@ -59,12 +66,16 @@ def saved(path, pickled: bytes, data: dict[str, bytes] | None = None, protocol: 
 
 def test_small_files_take_little_memory_whatever_they_claim(tmp_path):
     ten, n, large = {"a": bytes(40)}, 400, 2 * 10**8
-    shared = b")" + b"".join(b"q%ch%c\x86" % (k, k) for k in range(60))       # a pair of the pair before, 60 times
+    shared = b")" + b"".join(b"q%ch%c\x86" % (k, k) for k in range(60))  # a pair of the pair before, 60 times
     for p in (2, 4):
         saved(tmp_path / f"good{p}", b"}(" + tensor("a", 10, (10,), (1,)) + b"u", ten, p)
         saved(tmp_path / f"storage{p}", b"}(" + tensor("a", 10**12, (10,), (1,)) + b"u", ten, p)
-        saved(tmp_path / f"storages{p}", b"}(" + b"".join(tensor(f"{i}", 25 * n, (1,), (1,)) for i in range(n)) + b"u",
-              {f"{i}": bytes(40) for i in range(n)}, p)
+        saved(
+            tmp_path / f"storages{p}",
+            b"}(" + b"".join(tensor(f"{i}", 25 * n, (1,), (1,)) for i in range(n)) + b"u",
+            {f"{i}": bytes(40) for i in range(n)},
+            p,
+        )
         saved(tmp_path / f"repeated{p}", b"}(" + tensor("a", 10, (10**6, 10**6), (0, 0)) + b"u", ten, p)
         saved(tmp_path / f"dimensions{p}", b"}(" + tensor("a", 10, (2**62,) * 10**5, (0,) * 10**5) + b"u", ten, p)
         saved(tmp_path / f"deep key{p}", b"}()" + b"\x85" * 10**6 + b"Nu", {}, p)
@@ -100,8 +111,12 @@ def test_small_files_take_little_memory_whatever_they_claim(tmp_path):
 @pytest.mark.parametrize(("protocol", "new"), [(p, new) for p in (2, 4) for new in (True, False)])
 def test_whatever_byte_is_changed_it_is_read_or_refused(tmp_path, protocol, new):
     file, draw = io.BytesIO(), random.Random(protocol)
-    torch.save({"loss": np.float32(1), "state_dict": {"a": torch.randn(4, 3).T}}, file, pickle_protocol=protocol,
-               _use_new_zipfile_serialization=new)
+    torch.save(
+        {"loss": np.float32(1), "state_dict": {"a": torch.randn(4, 3).T}},
+        file,
+        pickle_protocol=protocol,
+        _use_new_zipfile_serialization=new,
+    )
     body = file.getvalue()
     for _ in range(150):
         changed = bytearray(body)
@@ -116,8 +131,13 @@ def test_whatever_byte_is_changed_it_is_read_or_refused(tmp_path, protocol, new)
 def test_what_else_pytorch_saves_beside_weights_is_read(tmp_path):
     odd, parameter = torch.ones(3), torch.nn.Parameter(torch.ones(2))
     odd.note = parameter.note = "tensors with attributes are written in another way"
-    state = {"odd": odd, "parameter": parameter, "complex": torch.ones(2, dtype=torch.complex64),
-             "u16": torch.arange(3).to(torch.uint16), "f8": torch.ones(4).to(torch.float8_e4m3fn)}
+    state = {
+        "odd": odd,
+        "parameter": parameter,
+        "complex": torch.ones(2, dtype=torch.complex64),
+        "u16": torch.arange(3).to(torch.uint16),
+        "f8": torch.ones(4).to(torch.float8_e4m3fn),
+    }
     more = {"set": {1}, "device": torch.device("cpu"), "dtype": torch.float16, "size": torch.Size([1, 2])}
     for protocol in (2, 4):
         torch.save({**more, "state_dict": state}, tmp_path / "c.pt", pickle_protocol=protocol)

@@ -66,15 +66,23 @@ def for_ever(start: bytes, piece: bytes, wait: float):
         while True:
             yield piece
             yield wait
+
     return answer
 
 
-@pytest.mark.parametrize("answer", [
-    for_ever(OK + b"\r\n", b"x", 0.05), for_ever(OK + b"Content-Length: 100000\r\n\r\n", b"x", 0.05),
-    for_ever(OK + b"X-", b"x", 0.05), for_ever(b"", b"H", 0.05),
-    for_ever(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0", 0.05),
-    for_ever(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 0.05), lambda request: [60.0],
-], ids=["body", "length", "header", "status", "chunk size", "chunks", "silent"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        for_ever(OK + b"\r\n", b"x", 0.05),
+        for_ever(OK + b"Content-Length: 100000\r\n\r\n", b"x", 0.05),
+        for_ever(OK + b"X-", b"x", 0.05),
+        for_ever(b"", b"H", 0.05),
+        for_ever(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0", 0.05),
+        for_ever(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 0.05),
+        lambda request: [60.0],
+    ],
+    ids=["body", "length", "header", "status", "chunk size", "chunks", "silent"],
+)
 def test_a_server_that_trickles_is_given_up_like_one_that_is_silent(tmp_path, monkeypatch, answer):
     monkeypatch.setattr(download, "ATTEMPTS", 2)
     with serving(answer) as (url, asked), pytest.raises(DownloadError, match="no answer after 2 attempts .fewer than"):
@@ -89,12 +97,16 @@ def test_what_came_before_a_stall_is_kept_and_a_given_up_attempt_writes_nothing_
     def answer(request):
         if b"Range: bytes=" in request:
             start = int(request.split(b"bytes=")[1].split(b"-")[0])
-            yield (head.replace(b"200 OK", b"206 Partial Content") + f"Content-Length: {len(CONTENT) - start}\r\n"
-                   f"Content-Range: bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}\r\n\r\n".encode() + CONTENT[start:])
+            yield (
+                head.replace(b"200 OK", b"206 Partial Content")
+                + f"Content-Length: {len(CONTENT) - start}\r\n"
+                f"Content-Range: bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}\r\n\r\n".encode()
+                + CONTENT[start:]
+            )
         else:
             yield head + f"Content-Length: {len(CONTENT)}\r\n\r\n".encode() + CONTENT[:50_000]
             yield 0.8
-            yield b"?" * 50_000                              # when nobody listens any more
+            yield b"?" * 50_000  # when nobody listens any more
 
     with serving(answer) as (url, asked):
         path = fetch(Remote("f.bin", url, SHA), tmp_path / "f.bin")
@@ -108,7 +120,7 @@ def test_a_slow_server_that_goes_on_is_waited_for(tmp_path, monkeypatch):
     def answer(request):
         yield OK + b"\r\n"
         for i in range(0, len(CONTENT), 10_000):
-            yield CONTENT[i:i + 10_000]
+            yield CONTENT[i : i + 10_000]
             yield 0.1
 
     with serving(answer) as (url, _):
@@ -120,8 +132,11 @@ def test_the_reserve_of_the_disk_is_looked_at_while_writing(tmp_path, monkeypatc
     room = [download.SPARE + 90_000]
     monkeypatch.setattr(download, "free_bytes", lambda folder: room[0])
     write = download._Watch.write
-    monkeypatch.setattr(download._Watch, "write", lambda self, handle, chunk: (
-        room.__setitem__(0, room[0] - 2 * len(chunk)), write(self, handle, chunk)))
+    monkeypatch.setattr(
+        download._Watch,
+        "write",
+        lambda self, handle, chunk: (room.__setitem__(0, room[0] - 2 * len(chunk)), write(self, handle, chunk)),
+    )
     with serving(for_ever(OK + start, bytes(10_000), 0)) as (url, asked):
         with pytest.raises(DownloadError, match=r"The disk is full: .* had no room for f.bin \(200 MB stay free\)"):
             fetch(Remote("f.bin", url), tmp_path / "f.bin")

@@ -40,9 +40,14 @@ def small(tmp_path, monkeypatch):
         monkeypatch.setattr(install_spice, "CLASSES", install_spice._classes_digest(jar))
     sums = {name: hashlib.sha256(name.encode()).hexdigest() for name in install_spice.MODELS}
     monkeypatch.setattr(install_spice, "MODELS", sums)
-    monkeypatch.setattr(install_spice, "MAVEN", {
-        None: install_spice.file_digest(folder / "stanford-corenlp-3.6.0.jar"),
-        "models": install_spice.file_digest(folder / "stanford-corenlp-3.6.0-models.jar")})
+    monkeypatch.setattr(
+        install_spice,
+        "MAVEN",
+        {
+            None: install_spice.file_digest(folder / "stanford-corenlp-3.6.0.jar"),
+            "models": install_spice.file_digest(folder / "stanford-corenlp-3.6.0-models.jar"),
+        },
+    )
     return folder
 
 

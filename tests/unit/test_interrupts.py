@@ -19,7 +19,7 @@ from aaclib.decoder import CaptionDecoder
 from aaclib.interrupts import Saves
 
 CAPTIONS = [f"a {thing} {verb}" for thing in ("dog", "cat", "bell") for verb in ("sings", "runs", "sleeps")] * 2
-TRAIN = config.Train(epochs=3, batch_size=4, lr=5e-3, warmup_steps=4, keep="best")         # five steps an epoch
+TRAIN = config.Train(epochs=3, batch_size=4, lr=5e-3, warmup_steps=4, keep="best")  # five steps an epoch
 STEPS = 15
 
 
@@ -52,7 +52,7 @@ def test_a_signal_behind_the_last_step_comes_at_the_end_and_an_ignored_one_ends_
     seen = []
     with pytest.raises(KeyboardInterrupt), Saves(lambda: seen.append("saved")):
         signal.raise_signal(signal.SIGINT)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)           # as under nohup
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
     try:
         with Saves(lambda: seen.append("saved")) as whole:
             for _ in range(2):
@@ -103,8 +103,16 @@ def train_here(folder: Path, keep: str = "best", dropout: float = 0.2) -> tuple[
     seeds.seed_all(0, "model")
     model = CaptionDecoder(config.Decoder(layers=1, heads=2, width=16, dropout=dropout), 8, tokenizer)
     examples = train.Examples(z, tokenizer.encode(CAPTIONS))
-    history = train.train(model, bridge.train_half("noise"), bridge.Context(sigma=0.05), examples, examples,
-                          dataclasses.replace(TRAIN, keep=keep), 1, folder)
+    history = train.train(
+        model,
+        bridge.train_half("noise"),
+        bridge.Context(sigma=0.05),
+        examples,
+        examples,
+        dataclasses.replace(TRAIN, keep=keep),
+        1,
+        folder,
+    )
     weights = b"".join(value.numpy().tobytes() for value in model.state_dict().values())
     return weights, [(h["epoch"], h["step"], h["train_loss"], h["validation_loss"]) for h in history]
 
@@ -148,7 +156,7 @@ def test_with_a_save_each_step_no_step_is_done_twice(uninterrupted, tmp_path, mo
     done = []
     for _ in range(STEPS - 1):
         with pytest.MonkeyPatch.context() as once:
-            killing(once, 2)                       # the second step of each process is lost, the first one is kept
+            killing(once, 2)  # the second step of each process is lost, the first one is kept
             with pytest.raises(Killed):
                 train_here(tmp_path)
     monkeypatch.setattr(progress.Progress, "step", lambda self, n=1, note="": done.append(note))
@@ -173,6 +181,5 @@ here.train_here(Path({str(tmp_path)!r}))
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM and (tmp_path / train.STATE).is_file()
-    assert json.loads((tmp_path / "history.json").read_text()) == []               # no epoch was finished
+    assert json.loads((tmp_path / "history.json").read_text()) == []  # no epoch was finished
     assert train_here(tmp_path) == uninterrupted["best"]
-

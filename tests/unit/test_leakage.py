@@ -29,7 +29,7 @@ def test_planted_leaks_are_found():
 def test_clean_splits_and_unknown_recordings():
     one, two = Split("d", "train", (Clip("a", ("x",)),)), Split("e", "train", (Clip("a", ("y",)),))
     table = leakage.report([one, two])
-    assert list(table.what) == ["same caption"] and table.n.iloc[0] == 0     # ids of two data sets mean nothing
+    assert list(table.what) == ["same caption"] and table.n.iloc[0] == 0  # ids of two data sets mean nothing
 
 
 def test_pairs_that_are_evaluation_clips_under_another_name_are_refused():
@@ -50,8 +50,11 @@ def test_clotho_recordings_and_wavcaps(tmp_path):
     folder = tmp_path / "clotho" / "clotho_csv_files"
     for split in ("development", "evaluation"):
         write_csv(folder / f"clotho_captions_{split}.csv", rows)
-        write_csv(folder / f"clotho_metadata_{split}.csv", metadata_rows(rows, 10 if split == "evaluation" else 12),
-                  "iso-8859-1")
+        write_csv(
+            folder / f"clotho_metadata_{split}.csv",
+            metadata_rows(rows, 10 if split == "evaluation" else 12),
+            "iso-8859-1",
+        )
     clotho = load("clotho", Data(clotho=str(tmp_path / "clotho"), download=False))
     found = leakage.recordings(clotho, "evaluation")
     assert found["0.wav"] == "freesound:10"
@@ -64,8 +67,13 @@ def test_clotho_recordings_and_wavcaps(tmp_path):
 
 
 def test_audiocaps_and_the_blacklist(tmp_path):
-    write_csv(tmp_path / "test.csv", [{"audiocap_id": str(i), "youtube_id": f"-vid{i}_x", "start_time": "30",
-                                       "caption": f"c {i}"} for i in range(4)])
+    write_csv(
+        tmp_path / "test.csv",
+        [
+            {"audiocap_id": str(i), "youtube_id": f"-vid{i}_x", "start_time": "30", "caption": f"c {i}"}
+            for i in range(4)
+        ],
+    )
     audiocaps = load("audiocaps", Data(audiocaps=str(tmp_path), download=False))
     found = leakage.recordings(audiocaps, "evaluation")
     assert found["-vid0_x_30"] == "youtube:-vid0_x"
@@ -74,7 +82,7 @@ def test_audiocaps_and_the_blacklist(tmp_path):
     path.write_text(json.dumps({"AudioSet": ["Y-vid1_x.wav", "Y-vid3_x.wav"], "FreeSound": [17, "18"]}))
     table = leakage.clap_training(found, "audiocaps.evaluation", tmp_path / "wc")
     assert pick(table, "left out of WavCaps", "blacklist, AudioSet", "audiocaps.evaluation").n == 2
-    freesound = {name: f"freesound:{i}" for i, name in enumerate("abc", 16)}        # Freesound's part of the same list
+    freesound = {name: f"freesound:{i}" for i, name in enumerate("abc", 16)}  # Freesound's part of the same list
     table = leakage.clap_training(freesound, "clotho.evaluation", tmp_path / "wc")
     assert pick(table, "left out of WavCaps", "blacklist, FreeSound", "clotho.evaluation").examples == "b, c"
     table = leakage.clap_training(found, "audiocaps.evaluation", tmp_path / "wc")

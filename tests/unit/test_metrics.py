@@ -28,7 +28,7 @@ def plain(candidates=CANDIDATES, references=REFERENCES, store=False, names=PLAIN
 
 @pytest.fixture
 def no_java(monkeypatch, tmp_path):
-    metrics.close()                    # a METEOR that an earlier test started would go on without Java
+    metrics.close()  # a METEOR that an earlier test started would go on without Java
     monkeypatch.setenv("AACLIB_JAVA", str(tmp_path / "no-java"))
     java.java.cache_clear()
     yield
@@ -46,15 +46,18 @@ def test_the_shape_of_scores():
     assert scores.corpus["rouge_l"] == scores.per_clip["rouge_l"].mean()
 
 
-@pytest.mark.parametrize(("candidates", "references", "says"), [
-    (["a"], [], "1 candidates but references of 0"),
-    ([], [], "nothing to score"),
-    (["a", "b"], [["x"], []], "Clip 1: no reference"),
-    (["a", "b"], [["x"], ["  "]], "Clip 1: no reference"),
-    (["a", "b"], [["x"], "y"], "Clip 1: the references must be a list"),
-    (["a", None], [["x"], ["y"]], "Clip 1: the candidate is None"),
-    (["a", "b"], [["x"], ["y", 3]], "Clip 1: the references"),
-])
+@pytest.mark.parametrize(
+    ("candidates", "references", "says"),
+    [
+        (["a"], [], "1 candidates but references of 0"),
+        ([], [], "nothing to score"),
+        (["a", "b"], [["x"], []], "Clip 1: no reference"),
+        (["a", "b"], [["x"], ["  "]], "Clip 1: no reference"),
+        (["a", "b"], [["x"], "y"], "Clip 1: the references must be a list"),
+        (["a", None], [["x"], ["y"]], "Clip 1: the candidate is None"),
+        (["a", "b"], [["x"], ["y", 3]], "Clip 1: the references"),
+    ],
+)
 def test_what_cannot_be_scored_is_refused_by_name(candidates, references, says):
     with pytest.raises(ValueError, match=says):
         plain(candidates, references)
@@ -125,8 +128,9 @@ def test_a_clip_without_a_score_leaves_no_corpus_value(monkeypatch):
 
 def fake_java(path, version):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho '    java.home = {path.parent}' >&2\n"
-                    f"echo '    java.specification.version = {version}' >&2\n")
+    path.write_text(
+        f"#!/bin/sh\necho '    java.home = {path.parent}' >&2\necho '    java.specification.version = {version}' >&2\n"
+    )
     path.chmod(0o755)
     return path
 
@@ -158,11 +162,14 @@ def test_paths_in_other_letters_under_any_locale(tmp_path, locale):
     folder.mkdir()
     (folder / "pycocoevalcap").symlink_to(ptb.pycocoevalcap())
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} | locale
-    environment |= {"PYTHONPATH": os.pathsep.join([str(folder), str(Path(metrics.__file__).parents[2])]),
-                    **dict.fromkeys(java.OPTIONS, "-Xmx1m -XX:NoSuchOption")}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join([str(folder), str(Path(metrics.__file__).parents[2])]),
+        **dict.fromkeys(java.OPTIONS, "-Xmx1m -XX:NoSuchOption"),
+    }
     script = "from aaclib.metrics import ptb\nprint(ptb.pycocoevalcap(), ptb.tokenise(['A dog, BARKING.']))"
-    done = subprocess.run([sys.executable, "-X", "utf8", "-c", script], env=environment, capture_output=True,
-                          encoding="utf-8", timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", script], env=environment, capture_output=True, encoding="utf-8", timeout=60
+    )
     assert done.stdout.strip() == f"{folder}/pycocoevalcap ['a dog barking']", done.stderr
 
 
@@ -170,8 +177,21 @@ def test_paths_in_other_letters_under_any_locale(tmp_path, locale):
 
 
 def test_odd_captions_keep_their_line():
-    odd = ["", "A dog, barking!", "two\nlines", "two\r\nlines \u2028 more\x0b", "\U0001f600 emoji", "|||", "nul\x00",
-           "x" * 10000, "\ud800 half", "..", "", "last one", ""]
+    odd = [
+        "",
+        "A dog, barking!",
+        "two\nlines",
+        "two\r\nlines \u2028 more\x0b",
+        "\U0001f600 emoji",
+        "|||",
+        "nul\x00",
+        "x" * 10000,
+        "\ud800 half",
+        "..",
+        "",
+        "last one",
+        "",
+    ]
     tokens = ptb.tokenise(odd)
     assert len(tokens) == len(odd)
     assert tokens[1] == "a dog barking" and tokens[2] == "two lines" and tokens[3] == "two lines more"
@@ -232,7 +252,7 @@ def test_a_caption_set_is_scored_once(tmp_path, monkeypatch):
         np.testing.assert_array_equal(again.statistics[name], first.statistics[name])
 
 
-KINDS = {"meteor": {"meteor"}, "spice": {"spice"}}           # module -> the kinds that it is made of, beside all scores
+KINDS = {"meteor": {"meteor"}, "spice": {"spice"}}  # module -> the kinds that it is made of, beside all scores
 
 
 @pytest.mark.parametrize("tokenize", [True, False])
@@ -308,8 +328,14 @@ def test_processes_write_the_cache_together(tmp_path):
 
 def test_diversity():
     found = diversity.diversity(["a dog barks", "a dog barks", "rain"], ["a dog barks", "wind"], tokenize=False)
-    assert found == {"vocabulary": 4, "distinct_1": 4 / 7, "distinct_2": 0.5, "mean_length": 7 / 3, "unique": 2 / 3,
-                     "copied": 2 / 3}
+    assert found == {
+        "vocabulary": 4,
+        "distinct_1": 4 / 7,
+        "distinct_2": 0.5,
+        "mean_length": 7 / 3,
+        "unique": 2 / 3,
+        "copied": 2 / 3,
+    }
     assert "copied" not in diversity.diversity(["a"], tokenize=False)
     with pytest.raises(ValueError, match="no captions"):
         diversity.diversity([], tokenize=False)
@@ -339,26 +365,30 @@ def test_among_few_clips_finding_ones_own_is_no_feat_and_not_told(n, ks):
     assert set(made) == {"clap_score", *(f"self_r@{k}" for k in ks)}
 
 
-@pytest.mark.parametrize(("label", "caption", "said"), [
-    ("Dog", "two dogs are barking", True),
-    ("Bark", "two dogs are barking", True),
-    ("Cat", "a category of birds", False),
-    ("Male speech and man speaking", "a man speaks to a crowd", True),
-    ("Male speech and man speaking", "a man coughs", False),
-    ("Vehicle horn and car horn and honking and toot", "somebody honks", True),
-    ("Fill (with liquid)", "a bottle is being filled", True),
-    ("Acoustic_guitar", "an acoustic guitar is strummed", True),
-    ("Acoustic_guitar", "a guitar is strummed", False),
-    ("Domestic sounds and home sounds", "a sound of a dog", False),
-    ("Sound", "a sound", True),
-])
+@pytest.mark.parametrize(
+    ("label", "caption", "said"),
+    [
+        ("Dog", "two dogs are barking", True),
+        ("Bark", "two dogs are barking", True),
+        ("Cat", "a category of birds", False),
+        ("Male speech and man speaking", "a man speaks to a crowd", True),
+        ("Male speech and man speaking", "a man coughs", False),
+        ("Vehicle horn and car horn and honking and toot", "somebody honks", True),
+        ("Fill (with liquid)", "a bottle is being filled", True),
+        ("Acoustic_guitar", "an acoustic guitar is strummed", True),
+        ("Acoustic_guitar", "a guitar is strummed", False),
+        ("Domestic sounds and home sounds", "a sound of a dog", False),
+        ("Sound", "a sound", True),
+    ],
+)
 def test_a_label_is_said_by_the_words_of_one_of_its_alternatives(label, caption, said):
     assert label_recall.label_recall([caption], [[label]])["label_recall"].per_clip.tolist() == [float(said)]
 
 
 def test_label_recall_counts_each_label_once_and_has_no_value_without_labels():
-    made = label_recall.label_recall(["a dog barks", "rain", "rain", ""],
-                                     [["Dog", "Dog", "Bark", "Animal"], ["Rain", "Thunder"], [], ["Rain"]])
+    made = label_recall.label_recall(
+        ["a dog barks", "rain", "rain", ""], [["Dog", "Dog", "Bark", "Animal"], ["Rain", "Thunder"], [], ["Rain"]]
+    )
     np.testing.assert_allclose(made["label_recall"].per_clip, [2 / 3, 1 / 2, np.nan, 0])
     np.testing.assert_array_equal(made["label_hit"].per_clip, [1, 1, np.nan, 0])
     assert made["label_recall"].failures == {2: "no labels"}

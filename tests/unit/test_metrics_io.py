@@ -28,42 +28,51 @@ def test_references_come_back_and_pycocotools_reads_them(tmp_path, capsys):
     assert [a["caption"] for a in COCO(str(tmp_path / "r.json")).imgToAnns["d.wav"]] == REFERENCES[2]
 
 
-@pytest.mark.parametrize(("name", "text"), [
-    ("clotho.csv", "file_name,caption_1,caption_2\nx.wav,one,two\n"),
-    ("ac.csv", "audiocap_id,youtube_id,start_time,caption\n1,x,30,one\n2,x,30,two\n"),
-    ("l.jsonl", '{"file_name": "x.wav", "references": ["one", "two"]}\n'),
-    ("d.json", '{"x.wav": ["one", "two"]}'),
-    ("cell.csv", 'fname,captions\nx.wav,"[""one"", ""two""]"\n'),
-    ("tabs.tsv", "file_name\tcaption_1\tcaption_2\nx.wav\tone\ttwo\n"),
-])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("clotho.csv", "file_name,caption_1,caption_2\nx.wav,one,two\n"),
+        ("ac.csv", "audiocap_id,youtube_id,start_time,caption\n1,x,30,one\n2,x,30,two\n"),
+        ("l.jsonl", '{"file_name": "x.wav", "references": ["one", "two"]}\n'),
+        ("d.json", '{"x.wav": ["one", "two"]}'),
+        ("cell.csv", 'fname,captions\nx.wav,"[""one"", ""two""]"\n'),
+        ("tabs.tsv", "file_name\tcaption_1\tcaption_2\nx.wav\tone\ttwo\n"),
+    ],
+)
 def test_the_usual_files_of_references(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     assert io.read_references(tmp_path / name) == {"x_30" if name == "ac.csv" else "x.wav": ["one", "two"]}
 
 
-@pytest.mark.parametrize(("name", "text"), [
-    ("p.csv", "file_name,caption_predicted\nx.wav,one\n"),
-    ("p.json", '[{"image_id": "x.wav", "caption": "one"}]'),
-    ("q.json", '{"x.wav": "one"}'),
-    ("o.jsonl", '{"file_name": "x.wav", "candidate": "one", "references": ["two"]}\n'),
-    ("r.csv", "\ufefffname,Prediction\nx.wav,one\n"),
-])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.csv", "file_name,caption_predicted\nx.wav,one\n"),
+        ("p.json", '[{"image_id": "x.wav", "caption": "one"}]'),
+        ("q.json", '{"x.wav": "one"}'),
+        ("o.jsonl", '{"file_name": "x.wav", "candidate": "one", "references": ["two"]}\n'),
+        ("r.csv", "\ufefffname,Prediction\nx.wav,one\n"),
+    ],
+)
 def test_the_usual_files_of_predictions(tmp_path, name, text):
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert io.read_predictions(tmp_path / name) == {"x.wav": "one"}
 
 
-@pytest.mark.parametrize(("name", "text", "says"), [
-    ("p.csv", "file_name,words\nx,y\n", "no column of predicted caption.*it has file_name, words"),
-    ("p.csv", "sound,caption\nx,y\n", "no column of clip names"),
-    ("p.csv", "file_name,caption\nx,y\nx,z\n", "'x' occurs twice"),
-    ("p.csv", "file_name,caption\nx,y,z\n", "p.csv, line 2: more cells than columns"),
-    ("p.csv", "file_name,caption\nx,\"y\n", "p.csv, line 2: a quote here is not closed"),
-    ("p.csv", "", "has no rows"),
-    ("p.json", "{", "no valid JSON"),
-    ("p.json", "[1]", "expected a list of objects"),
-    ("p.json", '[{"image_id": 1, "caption": 2}]', "the caption of '1' is 2"),
-])
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("p.csv", "file_name,words\nx,y\n", "no column of predicted caption.*it has file_name, words"),
+        ("p.csv", "sound,caption\nx,y\n", "no column of clip names"),
+        ("p.csv", "file_name,caption\nx,y\nx,z\n", "'x' occurs twice"),
+        ("p.csv", "file_name,caption\nx,y,z\n", "p.csv, line 2: more cells than columns"),
+        ("p.csv", 'file_name,caption\nx,"y\n', "p.csv, line 2: a quote here is not closed"),
+        ("p.csv", "", "has no rows"),
+        ("p.json", "{", "no valid JSON"),
+        ("p.json", "[1]", "expected a list of objects"),
+        ("p.json", '[{"image_id": 1, "caption": 2}]', "the caption of '1' is 2"),
+    ],
+)
 def test_files_that_are_not_captions_are_refused(tmp_path, name, text, says):
     (tmp_path / name).write_text(text)
     with pytest.raises(FormatError, match=says):
@@ -98,8 +107,23 @@ def run(*arguments):
 def test_the_command(tmp_path, capsys):
     io.write_dcase(tmp_path / "p.csv", CLIPS, ["a dog barks", "rain falls", "birds"])
     io.write_coco_annotations(tmp_path / "r.json", CLIPS, REFERENCES)
-    assert run(tmp_path / "p.csv", tmp_path / "r.json", "--metrics", "rouge_l,cider_d", "--tokenized", "--no-cache",
-               "--per-clip", tmp_path / "clips.csv", "--out", tmp_path / "out.json", "--bootstrap", 50) == 0
+    assert (
+        run(
+            tmp_path / "p.csv",
+            tmp_path / "r.json",
+            "--metrics",
+            "rouge_l,cider_d",
+            "--tokenized",
+            "--no-cache",
+            "--per-clip",
+            tmp_path / "clips.csv",
+            "--out",
+            tmp_path / "out.json",
+            "--bootstrap",
+            50,
+        )
+        == 0
+    )
     shown = capsys.readouterr().out
     assert "rouge_l" in shown and "3 clips." in shown
     table = pd.read_csv(tmp_path / "clips.csv")

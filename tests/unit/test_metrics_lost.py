@@ -6,10 +6,11 @@ import fake_java
 import numpy as np
 import pytest
 
-from aaclib import cli, lost, metrics, told
+from aaclib import lost, metrics, told
 from aaclib.metrics import child, java, meteor, ptb, spice
 from aaclib.metrics.result import Lost, Unavailable
 from aaclib.store import Store
+from aaclib.suite import cli
 
 CANDIDATES = ["A dog barks.", "Rain falls.", "A car passes.", "A bell rings."]
 REFERENCES = [["a dog is barking"], ["it rains", "rain on a roof"], ["a car drives by"], ["a bell"]]
@@ -43,9 +44,13 @@ def test_one_death_costs_nothing(fake, program, how):
     assert again.corpus == whole.corpus and not again.missing and fake_java.starts(fake, program) == 2
 
 
-@pytest.mark.parametrize(("program", "how"), [          # METEOR goes on from the middle: it would come to the end
-    *(("ptb", how) for how in ("kill", "middle", "half", "memory", "stall")),
-    *(("meteor", how) for how in ("kill", "half", "memory", "stall"))])
+@pytest.mark.parametrize(
+    ("program", "how"),
+    [  # METEOR goes on from the middle: it would come to the end
+        *(("ptb", how) for how in ("kill", "middle", "half", "memory", "stall")),
+        *(("meteor", how) for how in ("kill", "half", "memory", "stall")),
+    ],
+)
 def test_a_process_that_always_dies_is_a_loss_and_nothing_of_it_is_kept(fake, program, how, monkeypatch, capsys):
     monkeypatch.setattr(meteor, "TIMEOUT_S", 0.5)
     monkeypatch.setattr(ptb, "START_S", 0.5)
@@ -95,7 +100,7 @@ def test_the_command_line_says_by_its_exit_code_that_something_was_lost(fake, mo
     (fake / "p.csv").write_text("file_name,caption_predicted\na,a dog barks\nb,rain\n")
     (fake / "r.csv").write_text("file_name,caption_1\na,a dog\nb,it rains\n")
     monkeypatch.setenv("AACLIB_CACHE", str(fake / "store"))
-    monkeypatch.setattr(spice, "worker", spice.Worker)               # SPICE is not installed there: missing, not lost
+    monkeypatch.setattr(spice, "worker", spice.Worker)  # SPICE is not installed there: missing, not lost
     score = ["metrics", str(fake / "p.csv"), str(fake / "r.csv"), "--bootstrap", "0"]
     assert cli.main(score) == 1
     fake_java.plan(fake, "meteor", "ok")
@@ -155,8 +160,9 @@ def test_spice_that_dies_once_costs_nothing_and_always_is_a_loss_of_no_captions_
 
 def test_a_caption_that_spice_dies_of_is_named_and_no_loss(fake_spice):
     fake_spice("ok")
-    found = metrics.evaluate(["a dog", "lethal", "rain"], [["a dog"]] * 3, ["spice"], tokenize=False, store=False,
-                             strict=False)
+    found = metrics.evaluate(
+        ["a dog", "lethal", "rain"], [["a dog"]] * 3, ["spice"], tokenize=False, store=False, strict=False
+    )
     assert not found.lost and "'lethal'" in found.missing["spice"] and np.isnan(found.per_clip.spice[1])
 
 
@@ -178,11 +184,16 @@ def test_an_answer_that_nobody_waited_for_is_not_given_to_the_next_question(fake
 # ---- which Java, and how it is started
 
 
-@pytest.mark.parametrize(("script", "kind"), [
-    ("kill -9 $$", Lost), ("sleep 30", Lost),
-    ("echo 'Error occurred during initialization of VM'; exit 1", Lost),
-    ("echo 'No Java runtime present, requesting install.'; exit 1", Unavailable), ("exit 0", Unavailable),
-])
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        ("kill -9 $$", Lost),
+        ("sleep 30", Lost),
+        ("echo 'Error occurred during initialization of VM'; exit 1", Lost),
+        ("echo 'No Java runtime present, requesting install.'; exit 1", Unavailable),
+        ("exit 0", Unavailable),
+    ],
+)
 def test_a_java_that_did_not_start_this_time_is_told_from_one_that_is_none(tmp_path, monkeypatch, script, kind):
     stub = tmp_path / "java"
     stub.write_text(f"#!/bin/sh\n{script}\n")

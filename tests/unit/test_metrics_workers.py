@@ -159,7 +159,7 @@ def test_children_end_with_their_parent(how, tmp_path):
             os.kill(child, 0)
         except ProcessLookupError:
             return
-        if open(f"/proc/{child}/stat").read().split(")")[1].split()[0] == "Z":      # nobody reaps it in a container
+        if open(f"/proc/{child}/stat").read().split(")")[1].split()[0] == "Z":  # nobody reaps it in a container
             return
         time.sleep(0.1)
     pytest.fail(f"process {child} outlived its parent")

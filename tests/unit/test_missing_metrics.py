@@ -24,8 +24,13 @@ def world(tmp_path_factory):
     """The settings of a run of two seeds, and a store with its captions."""
     folder = tmp_path_factory.mktemp("world")
     made.make(folder)
-    settings = {**made.settings_of(folder), "train.epochs": 2, "seeds": [0, 1], "generate.beam_rows": ["baseline"],
-                "data.targets": {"folder": ROWS}}
+    settings = {
+        **made.settings_of(folder),
+        "train.epochs": 2,
+        "seeds": [0, 1],
+        "generate.beam_rows": ["baseline"],
+        "data.targets": {"folder": ROWS},
+    }
     return settings, Store(folder / "store")
 
 
@@ -41,8 +46,14 @@ def run(world, tmp_path, monkeypatch):
         scores, gone = whole(candidates, references, names, **options), found.lose(found.calls, names)
         found.calls += 1
         keep = lambda values: {name: value for name, value in values.items() if name not in gone}  # noqa: E731
-        return replace(scores, corpus=keep(scores.corpus), statistics=keep(scores.statistics), lost=tuple(gone),
-                       per_clip=scores.per_clip.drop(columns=list(gone)), missing=dict.fromkeys(gone, WHY))
+        return replace(
+            scores,
+            corpus=keep(scores.corpus),
+            statistics=keep(scores.statistics),
+            lost=tuple(gone),
+            per_clip=scores.per_clip.drop(columns=list(gone)),
+            missing=dict.fromkeys(gone, WHY),
+        )
 
     monkeypatch.setattr(experiment.metrics, "evaluate", evaluate)
     return found
@@ -57,8 +68,10 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize(("notebook", "what"), [
-    *(("06_tables", what) for what in LOSSES), ("05_decoding", "all"), ("05_decoding", "the headline in one seed")])
+@pytest.mark.parametrize(
+    ("notebook", "what"),
+    [*(("06_tables", what) for what in LOSSES), ("05_decoding", "all"), ("05_decoding", "the headline in one seed")],
+)
 def test_notebooks_get_to_their_end(run, notebook, what, monkeypatch, capsys):
     """Every code cell of the notebook, in order; IPython.display only prints outside of a kernel."""
     run.lose = LOSSES[what]

@@ -9,13 +9,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aaclib import cli
 from aaclib.audio import AudioError, check_readable
 from aaclib.config import Data
 from aaclib.datasets import DatasetError, load
 from aaclib.datasets.files import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, audio_files, by_stem, home_path
 from aaclib.metrics.io import FormatError, match
 from aaclib.names import match_names, name_key, told_apart
+from aaclib.suite import cli
 
 NFC, NFD = "caf\u00e9.wav", "cafe\u0301.wav"
 
@@ -56,7 +56,7 @@ def test_linked_folders_are_followed_once_and_loops_are_not(tmp_path):
     home = tmp_path / "home"
     wav(home / "a.wav"), wav(home / "real" / "b.wav"), wav(tmp_path / "disk" / "deep" / "c.wav")
     wav(tmp_path / "other.wav")
-    (home / "another name").symlink_to(home / "real")               # the real name counts
+    (home / "another name").symlink_to(home / "real")  # the real name counts
     (home / "disk").symlink_to(tmp_path / "disk")
     (home / "disk again").symlink_to(tmp_path / "disk")
     (home / "real" / "up").symlink_to(home)
@@ -88,16 +88,28 @@ def test_every_file_is_found_by_its_exact_name(names):
     assert found == {file.name: file for file in files} and not doubtful
 
 
-@given(LETTERS, st.sampled_from([str.upper, str.strip, lambda name: f" {name}", lambda name: f"{name} ",
-                                 lambda name: unicodedata.normalize("NFD", name), lambda name: name.replace(" ", "_")]))
+@given(
+    LETTERS,
+    st.sampled_from(
+        [
+            str.upper,
+            str.strip,
+            lambda name: f" {name}",
+            lambda name: f"{name} ",
+            lambda name: unicodedata.normalize("NFD", name),
+            lambda name: name.replace(" ", "_"),
+        ]
+    ),
+)
 @settings(max_examples=100, deadline=None)
 def test_a_changed_name_means_the_only_file_like_it(name, change):
     name, file = f"{name}.wav", Path("/x", change(f"{name}.wav"))
     assert name_key(name) == name_key(file.name)
     assert match_names([name], [file, Path("/x/other.wav")]) == ({name: file}, {})
-    twin = Path("/x", f"  {name.upper()} ")                   # one more like it: now nobody knows
-    assert match_names([name], [file, twin]) == (({name: file}, {}) if file.name == name else
-                                                ({}, {name: [file, twin]}))
+    twin = Path("/x", f"  {name.upper()} ")  # one more like it: now nobody knows
+    assert match_names([name], [file, twin]) == (
+        ({name: file}, {}) if file.name == name else ({}, {name: [file, twin]})
+    )
 
 
 def test_a_file_that_one_name_means_exactly_is_not_another_ones():
@@ -135,9 +147,19 @@ def test_two_files_that_look_alike_are_both_found(tmp_path, pair):
     assert {clip.id: clip.audio for clip in found.clips} == dict(zip(pair, files, strict=True)) and not found.notes[1:]
 
 
-@pytest.mark.parametrize(("named", "there"), [(NFC, NFD), (NFD, NFC), ("a.wav", " a.wav"), ("A.WAV", "a.wav"),
-                                              ("a b.wav", "a_b.wav"), (" a.wav ", "a.wav"), ("a", " a.flac"),
-                                              ("caf\u00e9/x.wav", "cafe\u0301/x.wav")])
+@pytest.mark.parametrize(
+    ("named", "there"),
+    [
+        (NFC, NFD),
+        (NFD, NFC),
+        ("a.wav", " a.wav"),
+        ("A.WAV", "a.wav"),
+        ("a b.wav", "a_b.wav"),
+        (" a.wav ", "a.wav"),
+        ("a", " a.flac"),
+        ("caf\u00e9/x.wav", "cafe\u0301/x.wav"),
+    ],
+)
 def test_a_file_whose_name_was_changed_is_found(tmp_path, named, there):
     file = wav(tmp_path / "audio" / there)
     assert [clip.audio for clip in split(tmp_path, named).clips] == [file]

@@ -14,9 +14,10 @@ import pytest
 import test_runner
 from test_runner import STAGES, book, make
 
-from aaclib import notebook, paths
+from aaclib import paths
+from aaclib.suite import notebook
 
-home = test_runner.home                # the fixture
+home = test_runner.home  # the fixture
 
 
 def test_a_kernel_needs_no_home_and_nobodys_settings(home, tmp_path, monkeypatch):
@@ -26,8 +27,12 @@ def test_a_kernel_needs_no_home_and_nobodys_settings(home, tmp_path, monkeypatch
     (tmp_path / "no folder").touch()
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("HOME", str(tmp_path / "no folder"))
-    book(home / "notebooks", "00_first", "import os, matplotlib\nprint(matplotlib.get_cachedir(), os.getcwd())",
-         "print(os.environ['AACLIB_RUNS'], __import__('pathlib').Path('é').exists())")
+    book(
+        home / "notebooks",
+        "00_first",
+        "import os, matplotlib\nprint(matplotlib.get_cachedir(), os.getcwd())",
+        "print(os.environ['AACLIB_RUNS'], __import__('pathlib').Path('é').exists())",
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AACLIB_RUNS", "runs {x} é")
     make().run(STAGES[:1])
@@ -66,7 +71,7 @@ def test_an_interrupt_before_the_kernel_starts_ends_it_too(monkeypatch):
 
     def call():
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        time.sleep(0.5)                      # as long as papermill takes to start a kernel
+        time.sleep(0.5)  # as long as papermill takes to start a kernel
         ended.append(subprocess.run([sys.executable, "-c", "import time; time.sleep(20)"], stderr=subprocess.DEVNULL))
 
     with pytest.raises(KeyboardInterrupt):

@@ -16,14 +16,24 @@ from aaclib.captioner import Captioner
 from aaclib.config import ConfigError
 from aaclib.datasets import leakage
 from aaclib.decoder import CaptionDecoder
-from aaclib.embed import ExtractionError
+from aaclib.embeddings import ExtractionError
 from aaclib.experiment import Experiment
 from aaclib.pipeline import derangement
 from aaclib.store import Store, write_record
 
 ALL = {"baseline", "noise", "shift", "c3", "supervised"}
-WEAK = ["baseline", "noise", "shift", "noise+shift", "c3", "nearest", "projection", "noise+projection",
-        "shift+projection", "copy"]
+WEAK = [
+    "baseline",
+    "noise",
+    "shift",
+    "noise+shift",
+    "c3",
+    "nearest",
+    "projection",
+    "noise+projection",
+    "shift+projection",
+    "copy",
+]
 
 
 def experiment(folder, store, **overrides):
@@ -57,8 +67,19 @@ def test_the_bridges_bridge(done):
 
 def test_results_carry_n_seeds_and_an_interval(done):
     found = done.results("folder")
-    assert list(found.columns) == ["target", "strategy", "group", "decoding", "metric", "value", "low", "high", "n",
-                                   "seeds", "note"]
+    assert list(found.columns) == [
+        "target",
+        "strategy",
+        "group",
+        "decoding",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "n",
+        "seeds",
+        "note",
+    ]
     assert list(dict.fromkeys(found.strategy)) == [row.name for row in done.strategies("folder")]
     assert (found.n == 30).all()
     assert (found.low <= found.value + 1e-9).all() and (found.value <= found.high + 1e-9).all()
@@ -66,8 +87,15 @@ def test_results_carry_n_seeds_and_an_interval(done):
     assert relative.loc[("supervised", "cider_d"), "value"] == 1
     cider = [done.scores("folder", row, 0).corpus["cider_d"] for row in ("baseline", "supervised")]
     assert relative.loc[("baseline", "cider_d"), "value"] == pytest.approx(cider[0] / cider[1])
-    assert set(done.comparisons("folder").a) == {"supervised", "noise", "shift", "c3", "nearest", "projection",
-                                                 "noise+projection"}
+    assert set(done.comparisons("folder").a) == {
+        "supervised",
+        "noise",
+        "shift",
+        "c3",
+        "nearest",
+        "projection",
+        "noise+projection",
+    }
 
 
 def test_captions_are_judged_without_references(done):
@@ -76,7 +104,7 @@ def test_captions_are_judged_without_references(done):
     assert set(found.index.get_level_values("metric")) == {"clap_score", "self_r@1", "self_r@5", "self_r@10"}
     r10 = {row: found.loc[(row, "self_r@10"), "value"] for row in ("human", "projection", "shuffled")}
     assert r10["human"] > r10["shuffled"] and r10["projection"] > r10["shuffled"]
-    shown = found[found.value.notna()]               # an empty caption leaves its row without a CLAP score
+    shown = found[found.value.notna()]  # an empty caption leaves its row without a CLAP score
     assert (found.n == 30).all() and (shown.low <= shown.value + 1e-9).all()
 
 
@@ -98,11 +126,15 @@ def test_a_caption_that_a_metric_cannot_score_costs_its_row_that_metric_and_noth
     broken, whole = experiment(world, done.store.root), done.all_scores
 
     def all_scores(target, strategy, decoding="greedy", metric=""):
-        scores = [*whole(target, strategy, decoding), *whole(target, strategy, decoding)]          # two seeds
+        scores = [*whole(target, strategy, decoding), *whole(target, strategy, decoding)]  # two seeds
         if strategy == "noise":
             last = scores[1]
-            scores[1] = replace(last, corpus={}, missing={"cider_d": "clip 3: no parse"},
-                                statistics={k: v for k, v in last.statistics.items() if k != "cider_d"})
+            scores[1] = replace(
+                last,
+                corpus={},
+                missing={"cider_d": "clip 3: no parse"},
+                statistics={k: v for k, v in last.statistics.items() if k != "cider_d"},
+            )
         return scores
 
     monkeypatch.setattr(broken, "all_scores", all_scores)
@@ -110,8 +142,14 @@ def test_a_caption_that_a_metric_cannot_score_costs_its_row_that_metric_and_noth
     assert np.isnan(lines.loc[("noise", "cider_d"), "value"]) and "no parse" in lines.loc[("noise", "cider_d"), "note"]
     assert lines.loc[("c3", "cider_d"), "seeds"] == 2
     assert "noise" not in set(broken.relative("folder").query("metric == 'cider_d'").strategy)
-    assert set(broken.comparisons("folder").a) == {"supervised", "shift", "c3", "nearest", "projection",
-                                                   "noise+projection"}
+    assert set(broken.comparisons("folder").a) == {
+        "supervised",
+        "shift",
+        "c3",
+        "nearest",
+        "projection",
+        "noise+projection",
+    }
     assert broken.comparisons("folder", against="noise").empty
 
 
@@ -125,13 +163,20 @@ def test_weakly_supervised_rows_never_saw_audio_of_the_target(world, tmp_path, d
     """Delete the target's training and validation audio: every weakly-supervised model and caption stays the same,
     also of the rows that read audio statistics: sigma, gap vector and audio mean are those of another set's pairs."""
     made.make_pairs(tmp_path / "external")
-    other = {"data.pairs": "wavcaps", "data.wavcaps": str(tmp_path / "external"), "gap.sigma": "rms",
-             "data.targets": {"folder": ["supervised", *WEAK]}, "train.epochs": 3}
+    other = {
+        "data.pairs": "wavcaps",
+        "data.wavcaps": str(tmp_path / "external"),
+        "gap.sigma": "rms",
+        "data.targets": {"folder": ["supervised", *WEAK]},
+        "train.epochs": 3,
+    }
     before = experiment(world, tmp_path / "a", **other)
     assert {row.name for row in before.strategies("folder")} == {"supervised", *WEAK} and before.gap(0).n == 12
     kept = {row: (before.captions("folder", row, 0)) for row in WEAK}
-    weights = {row: made.content(before.decoder("folder", row, 0).artefact / "decoder.safetensors") for row in
-               ("baseline", "noise", "shift", "noise+shift", "c3")}
+    weights = {
+        row: made.content(before.decoder("folder", row, 0).artefact / "decoder.safetensors")
+        for row in ("baseline", "noise", "shift", "noise+shift", "c3")
+    }
 
     bare = tmp_path / "bare"
     made.make(bare)
@@ -143,8 +188,8 @@ def test_weakly_supervised_rows_never_saw_audio_of_the_target(world, tmp_path, d
     for row, digest in weights.items():
         assert made.content(after.decoder("folder", row, 0).artefact / "decoder.safetensors") == digest
     with pytest.raises((datasets.DatasetError, ExtractionError, ValueError)):
-        after.captions("folder", "supervised", 0)           # and this one row really needs it
-    with pytest.raises((datasets.DatasetError, ExtractionError, ValueError)):           # so does shift by own pairs
+        after.captions("folder", "supervised", 0)  # and this one row really needs it
+    with pytest.raises((datasets.DatasetError, ExtractionError, ValueError)):  # so does shift by own pairs
         experiment(bare, tmp_path / "b", **{**other, "data.pairs": "folder.train"}).captions("folder", "shift", 0)
 
 
@@ -152,10 +197,12 @@ def test_same_seed_same_captions_and_another_seed_another_decoder(world, tmp_pat
     again = experiment(world, tmp_path)
     assert again.captions("folder", "noise", 0) == done.captions("folder", "noise", 0)
     assert made.content(again.decoder("folder", "noise", 0).artefact / "decoder.safetensors") == made.content(
-        done.decoder("folder", "noise", 0).artefact / "decoder.safetensors")
+        done.decoder("folder", "noise", 0).artefact / "decoder.safetensors"
+    )
     row = bridge.strategy("noise")
     assert again.store.id("decoder", again.decoder_key("folder", row, 0)) != again.store.id(
-        "decoder", again.decoder_key("folder", row, 1))
+        "decoder", again.decoder_key("folder", row, 1)
+    )
 
 
 def test_a_second_run_makes_nothing_again(world, done, monkeypatch):
@@ -175,7 +222,8 @@ def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done, monke
     assert set(histories["folder", 0]) == {"supervised", "text", "noise", "shift", "c3"}
     for name in ("baseline", "noise", "supervised"):
         assert made.content(apart.decoder("folder", name, 0).artefact / "decoder.safetensors") == made.content(
-            done.decoder("folder", name, 0).artefact / "decoder.safetensors")
+            done.decoder("folder", name, 0).artefact / "decoder.safetensors"
+        )
 
 
 def test_workers_end_with_a_parent_that_was_killed(tmp_path):
@@ -201,7 +249,7 @@ if __name__ == "__main__":
     parent.kill()
     parent.communicate()
     worker.wait(timeout=30)
-    assert (tmp_path / "saved").exists()           # what it was training is kept
+    assert (tmp_path / "saved").exists()  # what it was training is kept
 
 
 def test_decoders_that_train_side_by_side_are_saved_when_they_are_stopped(world, tmp_path, monkeypatch):
@@ -209,7 +257,7 @@ def test_decoders_that_train_side_by_side_are_saved_when_they_are_stopped(world,
     found = experiment(world, tmp_path, **{"train.epochs": 5000, "data.targets": {"folder": ["baseline", "noise"]}})
 
     def stop(histories):
-        if len(histories.get(("folder", 0), {})) == 2:             # both have finished an epoch
+        if len(histories.get(("folder", 0), {})) == 2:  # both have finished an epoch
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -222,7 +270,8 @@ def step(factor):
 
 
 def test_a_training_half_that_was_registered_by_hand_and_then_changed_asks_for_another_decoder(
-        world, done, tmp_path, monkeypatch):
+    world, done, tmp_path, monkeypatch
+):
     found = experiment(world, tmp_path, threads=1, **{"train.epochs": 1})
     found.config.data.targets["folder"] = ("echo", "baseline", "noise")
     ids = []
@@ -233,7 +282,7 @@ def test_a_training_half_that_was_registered_by_hand_and_then_changed_asks_for_a
     assert len(set(ids)) == 2
     assert len([path for path in (tmp_path / "decoder").iterdir() if path.is_dir()]) == 4
     before = found.decoder_key("folder", bridge.strategy("echo"), 0)
-    monkeypatch.setattr(bridge, "unit", lambda z: z)              # no entry and no step changed, but what they do
+    monkeypatch.setattr(bridge, "unit", lambda z: z)  # no entry and no step changed, but what they do
     assert found.decoder_key("folder", bridge.strategy("echo"), 0) != before
 
 
@@ -245,17 +294,26 @@ def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_pr
     assert not (tmp_path / "decoder").exists()
 
 
-@pytest.mark.parametrize(("setting", "asking"), [
-    ({"gap.sigma": "0.3"}, {"noise"}), ({"gap.sigma_without_gap": "0.3"}, {"c3"}),
-    ({"gap.n_pairs": 40}, {"noise", "shift", "c3"}),
-    ({"gap.tau": 0.5}, set()), ({"gap.memory": 10}, set()), ({"threads": 3}, set()),
-    ({"gap.renormalise": False}, ALL), ({"train.lr": 0.02}, ALL), ({"train.threads": 2}, ALL),
-])
+@pytest.mark.parametrize(
+    ("setting", "asking"),
+    [
+        ({"gap.sigma": "0.3"}, {"noise"}),
+        ({"gap.sigma_without_gap": "0.3"}, {"c3"}),
+        ({"gap.n_pairs": 40}, {"noise", "shift", "c3"}),
+        ({"gap.tau": 0.5}, set()),
+        ({"gap.memory": 10}, set()),
+        ({"threads": 3}, set()),
+        ({"gap.renormalise": False}, ALL),
+        ({"train.lr": 0.02}, ALL),
+        ({"train.threads": 2}, ALL),
+    ],
+)
 def test_which_settings_ask_for_another_decoder(world, done, setting, asking):
     other = experiment(world, done.store.root, **setting)
     rows = [bridge.strategy(name) for name in sorted(ALL)]
-    assert {row.name for row in rows if other.decoder_key("folder", row, 0) != done.decoder_key("folder", row, 0)} \
-        == asking
+    assert {
+        row.name for row in rows if other.decoder_key("folder", row, 0) != done.decoder_key("folder", row, 0)
+    } == asking
 
 
 def test_nothing_of_an_unfinished_training_stays_in_a_finished_decoder(world, done, tmp_path, monkeypatch):
@@ -275,9 +333,11 @@ def test_nothing_of_an_unfinished_training_stays_in_a_finished_decoder(world, do
     monkeypatch.setattr(train, "_loss", lambda *a: pytest.fail("trained again"))
     finished = found.decoder("folder", "noise", 0).artefact
     assert {path.name for path in finished.path.iterdir()} == {
-        path.name for path in done.decoder("folder", "noise", 0).artefact.path.iterdir()}
+        path.name for path in done.decoder("folder", "noise", 0).artefact.path.iterdir()
+    }
     assert made.content(finished / "decoder.safetensors") == made.content(
-        done.decoder("folder", "noise", 0).artefact / "decoder.safetensors")
+        done.decoder("folder", "noise", 0).artefact / "decoder.safetensors"
+    )
 
 
 def test_a_control_row_is_what_it_says(done):
@@ -346,14 +406,19 @@ def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
     clips = done.clips("folder", "evaluation", 0)
     assert captioner.caption([clip.audio for clip in clips]) == done.captions("folder", "projection", 0)
     assert len(captioner.caption([np.random.default_rng(0).standard_normal(4000)], sample_rate=8000, beam=2)) == 1
-    for wrong, message in (({"run": "other"}, "Finished: mine"), ({"strategy": "copy"}, "control row"),
-                           ({"target": "clotho"}, "It has: folder"),
-                           ({"strategy": "noise+shift"}, "trained no decoder")):
+    for wrong, message in (
+        ({"run": "other"}, "Finished: mine"),
+        ({"strategy": "copy"}, "control row"),
+        ({"target": "clotho"}, "It has: folder"),
+        ({"strategy": "noise+shift"}, "trained no decoder"),
+    ):
         with pytest.raises(ConfigError, match=message):
             Captioner.from_run(**{"run": "mine", **wrong})
     assert json.loads((tmp_path / "mine" / "run.json").read_text())["profile"] == "quick"
-    write_record(tmp_path / "far" / "run.json", {"profile": "quick", "overrides": made.settings_of(world),
-                                                 "machine": {"device": "tpu"}})
+    write_record(
+        tmp_path / "far" / "run.json",
+        {"profile": "quick", "overrides": made.settings_of(world), "machine": {"device": "tpu"}},
+    )
     with pytest.raises(ConfigError, match="was made on tpu"):
         Captioner.from_run("far")
 
@@ -373,18 +438,26 @@ def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeyp
     settings = {**made.settings_of(world), "data.captions": "", "data.pairs": "", "captioner": "mine"}
     bare = Experiment(config.load("quick", settings), Store(tmp_path / "store"))
     clips = bare.clips("folder", "evaluation", 0)
-    assert len(clips) == 150                          # without a table every recording is there to be captioned
+    assert len(clips) == 150  # without a table every recording is there to be captioned
     made_here = dict(zip([c.id for c in clips], bare.captions("folder", "projection", 0), strict=True))
-    there = dict(zip([c.id for c in done.clips("folder", "evaluation", 0)], done.captions("folder", "projection", 0),
-                     strict=True))
+    there = dict(
+        zip(
+            [c.id for c in done.clips("folder", "evaluation", 0)], done.captions("folder", "projection", 0), strict=True
+        )
+    )
     assert {name: made_here[name] for name in there} == there
     assert not {"human", "reconstruction"} & {row.name for row in bare.strategies("folder")}
 
 
 def test_text_too_small_for_a_validation_part_keeps_the_last_epoch(world, tmp_path):
     (tmp_path / "three.txt").write_text("a dog sings\na cat runs\na bell sleeps\n")
-    text = {"data.captions": "", "data.text": str(tmp_path / "three.txt"), "data.pairs": "", "gap.sigma": "0.1",
-            "train.epochs": 2}
+    text = {
+        "data.captions": "",
+        "data.text": str(tmp_path / "three.txt"),
+        "data.pairs": "",
+        "gap.sigma": "0.1",
+        "train.epochs": 2,
+    }
     small = experiment(world, tmp_path / "store", **text)
     assert not any(clip.captions for clip in small.training_clips("folder", "validation"))
     assert len(small.captions("folder", "noise", 0)) == 150

@@ -30,19 +30,43 @@ def pair():
 
 
 def results(targets=("soundscapes-long", "soundscapes-short"), decoding="greedy"):
-    groups = {"supervised": "supervised", "baseline": "baseline", "noise": "training", "projection": "inference",
-              "noise+shift+projection": "both", "shuffled": "control"}
-    return pd.DataFrame([
-        {"target": t, "strategy": s, "group": g, "decoding": decoding, "metric": m, "value": 0.5 - 0.05 * i,
-         "low": 0.45 - 0.05 * i, "high": 0.56 - 0.05 * i, "n": 60, "seeds": 1, "note": ""}
-        for t in targets for i, (s, g) in enumerate(groups.items()) for m in ("cider_d", "meteor")])
+    groups = {
+        "supervised": "supervised",
+        "baseline": "baseline",
+        "noise": "training",
+        "projection": "inference",
+        "noise+shift+projection": "both",
+        "shuffled": "control",
+    }
+    return pd.DataFrame(
+        [
+            {
+                "target": t,
+                "strategy": s,
+                "group": g,
+                "decoding": decoding,
+                "metric": m,
+                "value": 0.5 - 0.05 * i,
+                "low": 0.45 - 0.05 * i,
+                "high": 0.56 - 0.05 * i,
+                "n": 60,
+                "seeds": 1,
+                "note": "",
+            }
+            for t in targets
+            for i, (s, g) in enumerate(groups.items())
+            for m in ("cider_d", "meteor")
+        ]
+    )
 
 
 def figures(pair):
     z_a, z_t = pair
     rng = np.random.default_rng(1)
-    wave, recalls = rng.standard_normal(8000), {f"{w}_r@{k}": 0.1 * k for w in ("text_to_audio", "audio_to_text")
-                                                for k in (1, 5, 10)}
+    wave, recalls = (
+        rng.standard_normal(8000),
+        {f"{w}_r@{k}": 0.1 * k for w in ("text_to_audio", "audio_to_text") for k in (1, 5, 10)},
+    )
     history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.5], "validation_loss": [3.1, 2.4, 2.5]})
     frame = results()
     relative = {t: f[f.group != "control"] for t, f in frame.groupby("target")}
@@ -51,17 +75,23 @@ def figures(pair):
         "lengths": plots.caption_lengths({"train": ["a dog barks", "rain"], "evaluation": ["a bell rings far away"]}),
         "overlap": plots.overlap({"soundscapes-long": 0.031}),
         "retrieval": plots.retrieval({"soundscapes-long": recalls}, {"soundscapes-long": recalls}),
-        "retrieval of few": plots.retrieval({"many": recalls, "few": {
-            "text_to_audio_r@1": 0.4, "audio_to_text_r@1": 0.5, "text_to_audio_median_rank": 2.0}}),
+        "retrieval of few": plots.retrieval(
+            {
+                "many": recalls,
+                "few": {"text_to_audio_r@1": 0.4, "audio_to_text_r@1": 0.5, "text_to_audio_median_rank": 2.0},
+            }
+        ),
         "retrieval of none": plots.retrieval({"one": {"text_to_audio_median_rank": 1.0}}, {"one": {}}),
         "cosines": plots.cosines(z_a, z_t),
         "direction": plots.gap_direction(z_a, z_t),
         "sigma": plots.sigma_curve(plots.sigma_by_pairs(z_a, z_t, repeats=3), 32, 0.1),
         "tsne": plots.tsne({"baseline": (z_a[:30], z_t[:30]), "shift": (z_a[:30], z_t[:30])}),
-        "bridged": plots.bridged_cosines(pd.DataFrame(
-            {"strategy": ["baseline", "noise"], "matched": [0.2, 0.4], "mismatched": [0.0, 0.1]})),
+        "bridged": plots.bridged_cosines(
+            pd.DataFrame({"strategy": ["baseline", "noise"], "matched": [0.2, 0.4], "mismatched": [0.0, 0.1]})
+        ),
         "losses": plots.losses({"text": history, "noise": history.drop(columns="validation_loss")}),
-        "bars": plots.bars(frame), "bars, one target": plots.bars(results(("clotho",)), ("cider_d", "meteor")),
+        "bars": plots.bars(frame),
+        "bars, one target": plots.bars(results(("clotho",)), ("cider_d", "meteor")),
         "bars, one panel": plots.bars(results(("clotho",))),
         "relative": plots.relative(relative, ("cider_d", "meteor")),
         "seeds": plots.seeds(pd.concat([frame.assign(seed=s) for s in (0, 1)]), "cider_d"),
@@ -77,7 +107,7 @@ def test_every_figure_has_column_width_readable_text_and_nothing_outside_the_pag
             fig.draw_without_rendering()
             canvas = FigureCanvasAgg(fig)
             canvas.draw()
-            drawn = fig.get_tightbbox(canvas.get_renderer())         # inches, of everything visible
+            drawn = fig.get_tightbbox(canvas.get_renderer())  # inches, of everything visible
         assert drawn.x0 > -0.01 and drawn.y0 > -0.01, f"{name} leaves the page: {drawn}"
         assert drawn.x1 < fig.get_figwidth() + 0.01 and drawn.y1 < fig.get_figheight() + 0.01, f"{name}: {drawn}"
         for text in fig.findobj(Text):
@@ -126,8 +156,10 @@ def test_no_style_leaks_into_a_users_own_figures():
 
 def test_colours_stay_apart_for_colour_blind_readers():
     colours = [style.AUDIO, style.TEXT]
-    lightness = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in
-                 (tuple(int(c[i:i + 2], 16) / 255 for i in (1, 3, 5)) for c in colours)]
+    lightness = [
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+        for r, g, b in (tuple(int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)) for c in colours)
+    ]
     assert len(set(style.CYCLE)) == len(style.CYCLE) and abs(lightness[0] - lightness[1]) > 0.05
 
 

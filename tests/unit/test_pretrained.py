@@ -34,12 +34,18 @@ def planted(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('x')\nclass T: pass\n")
-    automatic = {"AutoConfig": "evil.T", "AutoModel": "evil.T", "AutoTokenizer": ["evil.T", "evil.T"],
-                 "AutoFeatureExtractor": "evil.T", "AutoProcessor": "evil.T"}
+    automatic = {
+        "AutoConfig": "evil.T",
+        "AutoModel": "evil.T",
+        "AutoTokenizer": ["evil.T", "evil.T"],
+        "AutoFeatureExtractor": "evil.T",
+        "AutoProcessor": "evil.T",
+    }
     (folder / "config.json").write_text(json.dumps({"model_type": "evil", "auto_map": automatic}))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Evil", "auto_map": automatic}))
     (folder / "preprocessor_config.json").write_text(
-        json.dumps({"feature_extractor_type": "Evil", "auto_map": automatic}))
+        json.dumps({"feature_extractor_type": "Evil", "auto_map": automatic})
+    )
     return folder
 
 
@@ -49,11 +55,19 @@ def echecker(folder):
     return fense_models.echecker(str(folder / "checker.ckpt"), str(folder))
 
 
-@pytest.mark.parametrize("load", [
-    text.pretrained, lambda folder: text.make_tokenizer(str(folder), []), lambda folder: hub.tokenizer(str(folder), 99),
-    lambda folder: clap.load(f"hf:{folder}", "cpu"), lambda folder: fense_models.sbert(str(folder)), echecker,
-    lambda folder: pretrained.load("AutoModel", folder),
-], ids=["decoder", "make", "clap", "hf", "sbert", "echecker", "model"])
+@pytest.mark.parametrize(
+    "load",
+    [
+        text.pretrained,
+        lambda folder: text.make_tokenizer(str(folder), []),
+        lambda folder: hub.tokenizer(str(folder), 99),
+        lambda folder: clap.load(f"hf:{folder}", "cpu"),
+        lambda folder: fense_models.sbert(str(folder)),
+        echecker,
+        lambda folder: pretrained.load("AutoModel", folder),
+    ],
+    ids=["decoder", "make", "clap", "hf", "sbert", "echecker", "model"],
+)
 def test_code_beside_a_model_is_not_run_whatever_is_answered(planted, load):
     with pytest.raises(ForeignCode, match=f"'{planted}' wants to run code of its own, which is never done here"):
         load(planted)
@@ -64,8 +78,9 @@ def test_code_beside_a_model_is_not_run_whatever_is_answered(planted, load):
 def test_a_tokenizer_that_transformers_knows_is_read_though_code_lies_beside_it(planted):
     known = bert_folder(planted.parent / "bert", [f"w{i}" for i in range(40)])
     settings = json.loads((known / "tokenizer_config.json").read_text())
-    (known / "tokenizer_config.json").write_text(json.dumps(
-        {**settings, "auto_map": {"AutoTokenizer": ["evil.T", "evil.T"]}}))
+    (known / "tokenizer_config.json").write_text(
+        json.dumps({**settings, "auto_map": {"AutoTokenizer": ["evil.T", "evil.T"]}})
+    )
     (known / "evil.py").write_text((planted / "evil.py").read_text())
     assert text.pretrained(known).vocabulary_size == 45
     assert not (planted.parent / "ran").exists()

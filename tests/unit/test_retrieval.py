@@ -23,8 +23,10 @@ def naive_text_to_audio(audio, text, clip):
 def naive_audio_to_text(audio, text, clip):
     ranks = []
     for row, z in enumerate(audio):
-        scored = sorted(((float(np.dot(z.astype(np.float64), t)), c) for t, c in
-                         zip(text.astype(np.float64), clip, strict=True)), reverse=True)
+        scored = sorted(
+            ((float(np.dot(z.astype(np.float64), t)), c) for t, c in zip(text.astype(np.float64), clip, strict=True)),
+            reverse=True,
+        )
         ranks.append([c for _, c in scored].index(row) + 1)
     return ranks
 
@@ -58,7 +60,7 @@ def test_recall_is_the_share_of_ranks_within_k_and_grows_with_k(world):
         assert scores[f"{way}_median_rank"] == np.median(ranks)
         found = [scores[f"{way}_r@{k}"] for k in range(1, n // 3 + 1)]
         assert found == [np.mean(ranks <= k) for k in range(1, n // 3 + 1)] == sorted(found)
-        assert f"{way}_r@{n // 3 + 1}" not in scores             # chance is above a third there
+        assert f"{way}_r@{n // 3 + 1}" not in scores  # chance is above a third there
 
 
 def test_perfect_embeddings_are_found_and_shuffled_ones_are_not():
@@ -77,8 +79,10 @@ def test_collapsed_embeddings_are_not_called_perfect():
 def test_chance_agrees_with_random_embeddings():
     rng = np.random.default_rng(0)
     clip = np.repeat(np.arange(40), 5)
-    drawn = [retrieval.recall_at_k(unit(rng.normal(size=(40, 16))), unit(rng.normal(size=(200, 16))), clip)
-             for _ in range(40)]
+    drawn = [
+        retrieval.recall_at_k(unit(rng.normal(size=(40, 16))), unit(rng.normal(size=(200, 16))), clip)
+        for _ in range(40)
+    ]
     expected = retrieval.chance(40, 5, 10)
     for way in ("text_to_audio", "audio_to_text"):
         assert np.mean([d[f"{way}_r@10"] for d in drawn]) == pytest.approx(expected[way], abs=0.03)
@@ -86,11 +90,11 @@ def test_chance_agrees_with_random_embeddings():
 
 def test_recall_is_left_out_where_chance_is_above_a_third():
     found = {n: retrieval.telling(n) for n in (1, 2, 3, 7, 14, 15, 29, 30, 1000)}
-    assert found == {1: (), 2: (), 3: (1,), 7: (1,), 14: (1,), 15: (1, 5), 29: (1, 5), 30: (1, 5, 10),
-                     1000: (1, 5, 10)}
+    assert found == {1: (), 2: (), 3: (1,), 7: (1,), 14: (1,), 15: (1, 5), 29: (1, 5), 30: (1, 5, 10), 1000: (1, 5, 10)}
     audio = np.eye(7, dtype=np.float32)
     assert set(retrieval.recall_at_k(audio, audio, np.arange(7))) == {
-        f"{way}_{what}" for way in ("text_to_audio", "audio_to_text") for what in ("r@1", "median_rank")}
+        f"{way}_{what}" for way in ("text_to_audio", "audio_to_text") for what in ("r@1", "median_rank")
+    }
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -111,13 +115,16 @@ def test_zero_shot_picks_the_nearest_class():
     np.testing.assert_array_equal(per_class, [1.0, 0.5, np.nan])
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ((np.eye(3), np.eye(4), np.arange(4)), "found"),
-    ((np.eye(3), np.eye(3), np.arange(2)), "one whole number"),
-    ((np.eye(3), np.eye(3), np.array([0, 1, 3])), "rows of audio"),
-    ((np.eye(3), np.eye(3), np.array([0.0, 1, 2])), "whole number"),
-    ((np.full((3, 3), np.nan), np.eye(3), np.arange(3)), "not finite"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((np.eye(3), np.eye(4), np.arange(4)), "found"),
+        ((np.eye(3), np.eye(3), np.arange(2)), "one whole number"),
+        ((np.eye(3), np.eye(3), np.array([0, 1, 3])), "rows of audio"),
+        ((np.eye(3), np.eye(3), np.array([0.0, 1, 2])), "whole number"),
+        ((np.full((3, 3), np.nan), np.eye(3), np.arange(3)), "not finite"),
+    ],
+)
 def test_wrong_shapes_say_what_was_expected(arguments, words):
     with pytest.raises(ValueError, match=words):
         retrieval.text_to_audio_ranks(*arguments)

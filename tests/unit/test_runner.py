@@ -15,7 +15,8 @@ import nbformat
 import psutil
 import pytest
 
-from aaclib import cli, config, lost, notebook, paths, provenance, runner, store
+from aaclib import config, lost, paths, provenance, store
+from aaclib.suite import cli, notebook, runner
 
 PARAMETERS = 'profile = "quick"\noverrides = {}'
 STAGES = (
@@ -41,15 +42,17 @@ def home(tmp_path, monkeypatch):
         monkeypatch.setenv(f"AACLIB_{name}", str(tmp_path / name.lower()))
     monkeypatch.setattr(provenance, "machine", lambda: {"device": "cpu"})
     monkeypatch.setattr(provenance, "package_digest", lambda leave_out=(): "code")
-    write = "import os, pathlib\nout = pathlib.Path(os.environ['AACLIB_RUNS'], profile, '{}')\n" \
-            "out.mkdir(parents=True, exist_ok=True)\n(out / '{}').write_text('made')"
+    write = (
+        "import os, pathlib\nout = pathlib.Path(os.environ['AACLIB_RUNS'], profile, '{}')\n"
+        "out.mkdir(parents=True, exist_ok=True)\n(out / '{}').write_text('made')"
+    )
     for stage in STAGES:
         book(tmp_path / "home" / "notebooks", stage.name, write.format("tables", f"{stage.name}.csv"))
     return tmp_path / "home"
 
 
-def make(**options) -> runner.Run:
-    return runner.Run("smoke", options.pop("overrides", ()), stages=STAGES, **options)
+def make(**options) -> runner.Runner:
+    return runner.Runner("smoke", options.pop("overrides", ()), stages=STAGES, **options)
 
 
 def ran(capsys) -> list[str]:
@@ -89,16 +92,23 @@ def test_a_second_run_does_nothing_and_changes_reach_what_depends_on_them(home, 
 
 
 def test_files_and_artefacts_of_a_stage_that_were_damaged_make_it_due(home, capsys):
-    book(home / "notebooks", "02_aside", "from aaclib import store", "store.Store().get('captions', {'a': 1}, lambda "
-         "folder: store.write_text(folder / 'x', 'made'))")
+    book(
+        home / "notebooks",
+        "02_aside",
+        "from aaclib import store",
+        "store.Store().get('captions', {'a': 1}, lambda folder: store.write_text(folder / 'x', 'made'))",
+    )
     record = make().run()
     folder, made = paths.runs_dir() / "smoke", paths.cache_dir() / record["stages"]["02_aside"]["artefacts"][0]
     assert record["stages"]["00_first"]["artefacts"] == [] and not list((folder / "logs").glob("*.told"))
-    for path, says, times in ((folder / "tables" / "00_first.csv", "tables/00_first.csv", 4),
-                              (folder / "notebooks" / "01_second.ipynb", "notebooks/01_second.ipynb", 4),
-                              (made / "x", f"captions/{made.name}", 3), (made / "artefact.json", "captions/", 4)):
+    for path, says, times in (
+        (folder / "tables" / "00_first.csv", "tables/00_first.csv", 4),
+        (folder / "notebooks" / "01_second.ipynb", "notebooks/01_second.ipynb", 4),
+        (made / "x", f"captions/{made.name}", 3),
+        (made / "artefact.json", "captions/", 4),
+    ):
         content = path.read_bytes()
-        for how in damage.HOW[-times:]:      # of an artefact's files only the sizes are looked at before it is opened
+        for how in damage.HOW[-times:]:  # of an artefact's files only the sizes are looked at before it is opened
             damage.damage(path, how)
             (due,) = [line for line in runner.plan(make(), STAGES) if "up to date" not in line]
             assert f"run: {says}" in due and re.search("is gone|was changed|is damaged", due)
@@ -154,14 +164,18 @@ def test_a_broken_cell_stops_the_run_in_three_lines(home, capsys):
 
 def test_a_stage_that_lost_a_metric_stays_due_and_ends_the_run_with_an_error(home, capsys, monkeypatch):
     """The next run is of that notebook alone; once nothing is lost it is up to date."""
-    book(home / "notebooks", "00_first", "import pathlib\nfrom aaclib import lost\n"
-         "if not pathlib.Path('healed').exists():\n    lost.note({'meteor': 'METEOR was killed'})\n"
-         "    lost.note({'spice': 'no memory', 'spider': 'no memory'})")
-    monkeypatch.setitem(runner.Run.__init__.__kwdefaults__, "stages", STAGES[:2])
+    book(
+        home / "notebooks",
+        "00_first",
+        "import pathlib\nfrom aaclib import lost\n"
+        "if not pathlib.Path('healed').exists():\n    lost.note({'meteor': 'METEOR was killed'})\n"
+        "    lost.note({'spice': 'no memory', 'spider': 'no memory'})",
+    )
+    monkeypatch.setitem(runner.Runner.__init__.__kwdefaults__, "stages", STAGES[:2])
     monkeypatch.setattr(cli, "_die_politely", lambda: None)
     assert cli.main(["run", "--profile", "smoke"]) == 1
     said = capsys.readouterr()
-    assert "meteor lost to a crash: METEOR was killed" in said.err.splitlines()            # at once, from the kernel
+    assert "meteor lost to a crash: METEOR was killed" in said.err.splitlines()  # at once, from the kernel
     assert "00_first: meteor lost to a crash: METEOR was killed" in said.err.splitlines()  # and at the end
     assert "00_first: spice, spider lost to a crash: no memory" in said.err and lost.ADVICE in said.err
     plan = runner.plan(make(), STAGES[:2])
@@ -178,13 +192,17 @@ def test_a_dying_kernel_is_named(home):
 
 
 def test_kernels_are_this_python_in_the_project_with_the_settings_asked_for(home):
-    book(home / "notebooks", "00_first", "import os, sys\nprint(sys.executable, os.getcwd())",
-         "print(*(os.environ.get(n) for n in ('OMP_NUM_THREADS', 'HF_HUB_OFFLINE', 'AACLIB_REFRESH')))")
+    book(
+        home / "notebooks",
+        "00_first",
+        "import os, sys\nprint(sys.executable, os.getcwd())",
+        "print(*(os.environ.get(n) for n in ('OMP_NUM_THREADS', 'HF_HUB_OFFLINE', 'AACLIB_REFRESH')))",
+    )
     make(overrides=["threads=1"], offline=True).run(STAGES[:1], force=True)
     log = (paths.runs_dir() / "smoke" / "logs" / "00_first.log").read_text().splitlines()
     assert log[0] == f"{sys.executable} {home}"
     threads, offline, refresh = log[1].split()
-    assert threads == str(os.environ.get("OMP_NUM_THREADS"))            # `threads` never decides what comes out
+    assert threads == str(os.environ.get("OMP_NUM_THREADS"))  # `threads` never decides what comes out
     assert offline == "1" and abs(float(refresh) - time.time()) < 300
 
 
@@ -233,21 +251,29 @@ def test_a_damaged_record_and_a_missing_notebook_are_named(home, capsys):
 RUN = """
 import sys
 from pathlib import Path
-from aaclib import cli, provenance, runner
+from aaclib import provenance
+from aaclib.suite import cli, runner
 provenance.package_digest = lambda leave_out=(): "code"
 stages = (runner.Stage("00_first", (), "first"), runner.Stage("01_second", ("00_first",), "second"))
-runner.Run.__init__.__kwdefaults__["stages"] = stages
+runner.Runner.__init__.__kwdefaults__["stages"] = stages
 sys.exit(cli.main(["run", "--profile", "smoke"]))
 """
 
 
-@pytest.mark.parametrize("number", [
-    signal.SIGTERM, *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGINT, signal.SIGKILL)),
-])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGINT, signal.SIGKILL)),
+    ],
+)
 def test_a_kill_in_the_middle_leaves_no_half_notebook_and_no_kernel(home, number, capsys):
     started = home / "started"
-    book(home / "notebooks", "01_second", f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text("
-         "str(os.getpid()))\ntime.sleep(60)")
+    book(
+        home / "notebooks",
+        "01_second",
+        f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))\ntime.sleep(60)",
+    )
     process = subprocess.Popen([sys.executable, "-c", RUN], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for(lambda: started.exists() and started.read_text(), 60)
     process.send_signal(number)
@@ -327,17 +353,31 @@ def test_nothing_slow_stands_between_a_finished_stage_and_its_record(home, quick
     assert quickly[:3] == ["machine", "00_first", "record"]
     quickly.clear()
     make().run(STAGES[:1])
-    assert not quickly                       # and nothing is asked where nothing runs
+    assert not quickly  # and nothing is asked where nothing runs
 
 
 def test_left_overs_of_a_kill_are_not_counted_and_go_at_the_next_start(home, quickly, capsys):
     make().run(STAGES[:1])
     folder = paths.runs_dir() / "smoke"
-    left = [folder / name for name in ("figures/.a.pdf.abcd_123.pdf", "tables/per_clip/.b+c.csv.zzzzzzz0.csv",
-                                       ".run.json.01234567.json", "notebooks/01_second.part.ipynb",
-                                       "notebooks/.kernel/connection.json")]
-    own = [folder / name for name in ("figures/.mine.pdf", "figures/.a.settings.pdf", "notebooks/00_first.failed.ipynb",
-                                      "notebooks/.ipynb_checkpoints/00_first-checkpoint.ipynb")]
+    left = [
+        folder / name
+        for name in (
+            "figures/.a.pdf.abcd_123.pdf",
+            "tables/per_clip/.b+c.csv.zzzzzzz0.csv",
+            ".run.json.01234567.json",
+            "notebooks/01_second.part.ipynb",
+            "notebooks/.kernel/connection.json",
+        )
+    ]
+    own = [
+        folder / name
+        for name in (
+            "figures/.mine.pdf",
+            "figures/.a.settings.pdf",
+            "notebooks/00_first.failed.ipynb",
+            "notebooks/.ipynb_checkpoints/00_first-checkpoint.ipynb",
+        )
+    ]
     for path in (*left, *own):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")

@@ -22,7 +22,7 @@ def run(folder, store, captions):
     if not (folder / "captions.csv").exists():
         made.make(folder, 60, captions=2)
     table = pd.read_csv(folder / "captions.csv")
-    judged = table[table.split == "evaluation"].iloc[:len(captions)].copy()
+    judged = table[table.split == "evaluation"].iloc[: len(captions)].copy()
     judged["caption_3"] = "a bell rings"
     for row, count in zip(judged.index, captions, strict=True):
         judged.loc[row, [f"caption_{k + 1}" for k in range(count, 3)]] = None
@@ -37,8 +37,10 @@ def folders(tmp_path_factory):
     return tmp_path_factory.mktemp("world"), tmp_path_factory.mktemp("store")
 
 
-@pytest.mark.parametrize(("captions", "k", "n"), [
-    ([2, 2, 2, 2], 2, 4), ([2] * 9 + [3], 2, 10), ([1, 3, 3, 1], 3, 2), ([1, 2, 3], 2, 2), ([3, 3, 3], 3, 3)])
+@pytest.mark.parametrize(
+    ("captions", "k", "n"),
+    [([2, 2, 2, 2], 2, 4), ([2] * 9 + [3], 2, 10), ([1, 3, 3, 1], 3, 2), ([1, 2, 3], 2, 2), ([3, 3, 3], 3, 3)],
+)
 def test_the_human_row_uses_every_clip_that_has_two_captions(folders, captions, k, n):
     exp = run(*folders, captions)
     human = exp.human("folder")
@@ -56,16 +58,36 @@ def test_the_human_row_uses_every_clip_that_has_two_captions(folders, captions, 
 
 def everything(exp):
     """What the notebooks 01 to 06 ask of a run, as text."""
-    said = [frames.splits(exp), frames.leaks(exp), frames.extraction(exp, 0), frames.variety(exp, "folder", 0),
-            frames.neighbours(exp, "folder", 0), frames.sigmas(exp.gap(0)), frames.by_seed(exp, "folder", "cider_d"),
-            *(find(exp) for find in (findings.data, findings.embeddings, findings.modality_gap, findings.trained,
-                                     findings.decoded, conclusions.conclusions, conclusions.judged))]
+    said = [
+        frames.splits(exp),
+        frames.leaks(exp),
+        frames.extraction(exp, 0),
+        frames.variety(exp, "folder", 0),
+        frames.neighbours(exp, "folder", 0),
+        frames.sigmas(exp.gap(0)),
+        frames.by_seed(exp, "folder", "cider_d"),
+        *(
+            find(exp)
+            for find in (
+                findings.data,
+                findings.embeddings,
+                findings.modality_gap,
+                findings.trained,
+                findings.decoded,
+                conclusions.conclusions,
+                conclusions.judged,
+            )
+        ),
+    ]
     recalls, chance = frames.recalls(exp, 0)
     said += [frames.recall_table(recalls)]
-    figures = [plots.retrieval(recalls, chance), plots.cosines(*tables.paired(exp, "folder", "evaluation", 0)),
-               plots.gap_direction(*tables.paired(exp, "folder", "evaluation", 0)),
-               plots.tsne(frames.bridged(exp, "folder", 0)[0]),
-               plots.bridged_cosines(frames.bridged(exp, "folder", 0)[1])]
+    figures = [
+        plots.retrieval(recalls, chance),
+        plots.cosines(*tables.paired(exp, "folder", "evaluation", 0)),
+        plots.gap_direction(*tables.paired(exp, "folder", "evaluation", 0)),
+        plots.tsne(frames.bridged(exp, "folder", 0)[0]),
+        plots.bridged_cosines(frames.bridged(exp, "folder", 0)[1]),
+    ]
     for index in tables.examples(exp, "folder", 0):
         said.append(tables.side_by_side(exp, "folder", index, 0))
     results = exp.results("folder")
@@ -91,7 +113,7 @@ def test_a_run_of_one_clip_says_what_one_clip_cannot_tell(folders):
     assert judged.columns == ("clap_score",) and "too few" in judged.notes[-1]
     assert "too few clips (n = 1) for a retrieval check" in text and "nan" not in text.replace("NaN", "")
     relative = exp.relative("folder").set_index(["strategy", "metric"])
-    assert np.isfinite(relative.loc[("baseline", "bleu_1"), "value"])          # a value, and nothing to resample
+    assert np.isfinite(relative.loc[("baseline", "bleu_1"), "value"])  # a value, and nothing to resample
     assert relative[["low", "high"]].isna().all(axis=None) and set(relative.index.get_level_values(1)) == {"bleu_1"}
 
 
@@ -106,13 +128,18 @@ def test_a_run_of_few_clips_shows_no_recall_that_chance_has_as_well(folders, n):
 
 def test_leaks_count_what_is_in_wavcaps_and_what_its_authors_left_out(tmp_path):
     """Where its lists are; where not the line says that nothing was checked."""
+
     def leaks(wavcaps):
         recordings = datasets.Clip("a.wav", ("rain",)), datasets.Clip("b.wav", ("wind",))
-        clotho = SimpleNamespace(name="clotho", metadata=lambda part: {"a.wav": {"sound_id": "7"},
-                                                                       "b.wav": {"sound_id": "8"}})
-        exp = SimpleNamespace(targets=("clotho",), dataset=lambda name: clotho,
-                              split=lambda name, part: datasets.Split(name, part, recordings),
-                              config=config.load("paper", {"data.wavcaps": str(wavcaps)}))
+        clotho = SimpleNamespace(
+            name="clotho", metadata=lambda part: {"a.wav": {"sound_id": "7"}, "b.wav": {"sound_id": "8"}}
+        )
+        exp = SimpleNamespace(
+            targets=("clotho",),
+            dataset=lambda name: clotho,
+            split=lambda name, part: datasets.Split(name, part, recordings),
+            config=config.load("paper", {"data.wavcaps": str(wavcaps)}),
+        )
         frame = frames.leaks(exp)
         assert "a" in tables.text_table(frame).to_html()
         return frame[frame["second"].eq("clotho.evaluation") & frame.what.str.contains("WavCaps")].set_index("first")

@@ -97,7 +97,7 @@ def test_held_out_combinations_sound_in_evaluation_alone(world):
     learned = {one.combination for part in ("train", "validation") for one in drawn[part]}
     held_out = [one for one in drawn["evaluation"] if one.held_out]
     assert not {one.combination for one in held_out} & learned
-    assert 0.2 < len(held_out) / 200 < 0.6         # there is a part that is new and one that need not be
+    assert 0.2 < len(held_out) / 200 < 0.6  # there is a part that is new and one that need not be
     assert not any(one.held_out for one in drawn["evaluation"] if len(one.events) == 1)
     one = held_out[0]
     assert replace(one, events=one.events[::-1], layout="sequence").held_out
@@ -120,12 +120,24 @@ def test_captions_differ_and_are_as_many_as_the_world_says(world):
 @pytest.mark.parametrize("world", WORLDS)
 def test_captions_are_true(world):
     """Numbers, loudness, distance, room and order are those of the scene."""
-    times = {"(?<!at )once": 1, "a single": 1, "one time": 1, "twice": 2, "two times": 2, "three times": 3,
-             "four times": 4, "five times": 5}
-    unique = {("level", "loud"): "loudly|full volume", ("level", "faint"): "faintly|low volume|barely audibl[ey]",
-              ("distance", "far"): "distant|in the distance|far away|from afar",
-              ("distance", "near"): "nearby|close by|up close",
-              ("pitch", "high"): "high pitch|high register|shrill", ("pitch", "low"): "low pitch|low register"}
+    times = {
+        "(?<!at )once": 1,
+        "a single": 1,
+        "one time": 1,
+        "twice": 2,
+        "two times": 2,
+        "three times": 3,
+        "four times": 4,
+        "five times": 5,
+    }
+    unique = {
+        ("level", "loud"): "loudly|full volume",
+        ("level", "faint"): "faintly|low volume|barely audibl[ey]",
+        ("distance", "far"): "distant|in the distance|far away|from afar",
+        ("distance", "near"): "nearby|close by|up close",
+        ("pitch", "high"): "high pitch|high register|shrill",
+        ("pitch", "low"): "low pitch|low register",
+    }
     for index in range(150):
         one = scene(world, "validation", index)
         for caption in captions(one, 5):
@@ -145,11 +157,19 @@ def test_captions_are_true(world):
                 assert one.events[-1].role == "behind", (one, caption)
 
 
-MARKS = {"dog": "dog|bark|woof|yap|yelp", "piano": "piano", "glass": "glass|window|bottle",
-         "clock": "clock|watch|tick", "rooster": "rooster|cock|cockerel", "siren": "siren|ambulance|police|emergency",
-         "rain": "rain|downpour|shower", "cat": "cat|kitten|meow|mew", "guitar": "guitar|strum",
-         "train": "train|railway",
-         "horse": "horse|pony|hoof|hooves"}
+MARKS = {
+    "dog": "dog|bark|woof|yap|yelp",
+    "piano": "piano",
+    "glass": "glass|window|bottle",
+    "clock": "clock|watch|tick",
+    "rooster": "rooster|cock|cockerel",
+    "siren": "siren|ambulance|police|emergency",
+    "rain": "rain|downpour|shower",
+    "cat": "cat|kitten|meow|mew",
+    "guitar": "guitar|strum",
+    "train": "train|railway",
+    "horse": "horse|pony|hoof|hooves",
+}
 
 
 def test_order_words_tell_the_order():
@@ -171,7 +191,7 @@ def test_order_words_tell_the_order():
 
 
 def test_few_evaluation_captions_stand_in_the_training_text(tmp_path):
-    sizes = {"train": 5000, "evaluation": 200}               # the shorter world at full size: the hard case
+    sizes = {"train": 5000, "evaluation": 200}  # the shorter world at full size: the hard case
     share = caption_overlap(small("short", tmp_path, **sizes))
     assert 0 < share < 0.05
     short = small("short", tmp_path, **sizes)
@@ -243,9 +263,22 @@ def test_wrong_names_are_told(tmp_path):
 def test_english():
     verbs = ("cry", "bang shut", "pop and crackle", "go off", "wail up and down", "buzz", "play")
     assert [third(v) for v in verbs] == [
-        "cries", "bangs shut", "pops and crackles", "goes off", "wails up and down", "buzzes", "plays"]
+        "cries",
+        "bangs shut",
+        "pops and crackles",
+        "goes off",
+        "wails up and down",
+        "buzzes",
+        "plays",
+    ]
     assert [gerund(v) for v in ("clap", "drive by", "scream and cry", "hum", "drip into a sink", "whir")] == [
-        "clapping", "driving by", "screaming and crying", "humming", "dripping into a sink", "whirring"]
+        "clapping",
+        "driving by",
+        "screaming and crying",
+        "humming",
+        "dripping into a sink",
+        "whirring",
+    ]
     assert with_adjective("an old gate", "quiet") == "a quiet old gate"
     assert with_adjective("the surf", "loud") == "the loud surf"
     assert is_plural("piano notes") and not is_plural("a pair of doors") and plural("crash") == "crashes"

@@ -51,8 +51,11 @@ def test_a_resample_has_its_own_corpus_value():
     """The matrix product against scoring each resample clip by clip."""
     rng = np.random.default_rng(0)
     table = meteor_rows(rng, 30)
-    for metric, statistics in (("meteor", table), ("cider_d", rng.random((30, 1))),
-                               ("bleu_2", rng.integers(1, 9, (30, 6)).astype(float))):
+    for metric, statistics in (
+        ("meteor", table),
+        ("cider_d", rng.random((30, 1))),
+        ("bleu_2", rng.integers(1, 9, (30, 6)).astype(float)),
+    ):
         samples = stats._resampled([[statistics]], metric, 7, seed=5)[0][0]
         counts = stats._draw_clips(30, 7, seed=5, start=0)
         assert (counts.sum(axis=1) == 30).all()
@@ -81,13 +84,17 @@ def test_intervals_of_meteor_cover_the_population_value():
     assert 0.89 <= covered / 200 <= 0.99
 
 
-@pytest.mark.parametrize("seeds, between, expected", [
-    (5, 0, 0.955), (5, 2.4, 0.95), (5, 4.3, 0.945), (3, 2.4, 0.94), (3, 4.3, 0.925), (2, 2.4, 0.91), (2, 4.3, 0.88)])
+@pytest.mark.parametrize(
+    "seeds, between, expected",
+    [(5, 0, 0.955), (5, 2.4, 0.95), (5, 4.3, 0.945), (3, 2.4, 0.94), (3, 4.3, 0.925), (2, 2.4, 0.91), (2, 4.3, 0.88)],
+)
 def test_intervals_over_clips_and_seeds_cover_the_mean_over_both(seeds, between, expected):
     """With two seeds they fall short, which is why these are marked weak."""
     rng, repeats = np.random.default_rng(3), 3000
-    found = [stats.interval(points(simulated(rng, between, seeds, clips=rng.normal(0, 17, 200))), "cider_d", 200)
-             for _ in range(repeats)]
+    found = [
+        stats.interval(points(simulated(rng, between, seeds, clips=rng.normal(0, 17, 200))), "cider_d", 200)
+        for _ in range(repeats)
+    ]
     assert np.mean([covers(f, 40) for f in found]) == pytest.approx(expected, abs=0.0175)
     assert {(f.n, f.seeds, f.weak) for f in found} == {(200, seeds, seeds == 2)}
 
@@ -96,15 +103,18 @@ def test_an_interval_by_hand():
     """The bootstrap clip by clip, Satterthwaite's degrees of freedom written out; METEOR, so no mean over clips."""
     rng = np.random.default_rng(10)
     tables = [aggregates.meteor_summable(meteor_rows(rng, 25)) for _ in range(3)]
-    resamples = [np.mean([aggregates.corpus("meteor", np.repeat(t, c.astype(int), axis=0)) for t in tables])
-                 for c in stats._draw_clips(25, 300, 4, 0)]
+    resamples = [
+        np.mean([aggregates.corpus("meteor", np.repeat(t, c.astype(int), axis=0)) for t in tables])
+        for c in stats._draw_clips(25, 300, 4, 0)
+    ]
     runs = [aggregates.corpus("meteor", t) for t in tables]
     clips, seeds = np.var(resamples) * 25 / 24, np.var(runs, ddof=1) / 3
     freedom = (clips + seeds) ** 2 / (clips**2 / 24 + seeds**2 / 2)
     reach = student.ppf(0.95, freedom) * np.sqrt(clips + seeds)
     found = stats.interval([scored(meteor=t) for t in tables], "meteor", n_boot=300, seed=4, level=0.9)
     assert (found.value, found.low, found.high) == pytest.approx(
-        (np.mean(runs), np.mean(runs) - reach, np.mean(runs) + reach), rel=1e-9)
+        (np.mean(runs), np.mean(runs) - reach, np.mean(runs) + reach), rel=1e-9
+    )
 
 
 def test_equal_runs_are_one_run_with_an_interval_over_clips():
@@ -180,8 +190,10 @@ def comparisons(between, seeds, shared=0.0, own=17.5, repeats=1500):
     rng, found = np.random.default_rng(13), []
     for _ in range(repeats):
         clips = rng.normal(0, 17, 200)
-        a, b = (simulated(rng, between / np.sqrt(2), seeds, clips=clips + rng.normal(0, shared / np.sqrt(2), 200),
-                          own=own) for _ in "ab")
+        a, b = (
+            simulated(rng, between / np.sqrt(2), seeds, clips=clips + rng.normal(0, shared / np.sqrt(2), 200), own=own)
+            for _ in "ab"
+        )
         found.append(stats.compare(points(a), points(b), "cider_d", n_boot=200, n_permutations=199))
     return found
 
@@ -196,8 +208,10 @@ def test_over_clips_alone_equal_methods_are_often_found_different(between, expec
     assert np.mean([f.p <= 0.05 and f.p_seeds <= 0.05 for f in found]) <= 0.065
 
 
-@pytest.mark.parametrize("seeds, between, alarms, expected", [
-    (5, 0, 0.19, 0.97), (5, 2, 0.085, 0.955), (5, 4, 0.06, 0.945), (3, 0, 0.11, 0.98), (3, 4, 0.06, 0.92)])
+@pytest.mark.parametrize(
+    "seeds, between, alarms, expected",
+    [(5, 0, 0.19, 0.97), (5, 2, 0.085, 0.955), (5, 4, 0.06, 0.945), (3, 0, 0.11, 0.98), (3, 4, 0.06, 0.92)],
+)
 def test_the_interval_of_a_difference_covers_it_where_clips_and_seeds_vary(seeds, between, alarms, expected):
     """Where all seeds of a row do better on the same clips, the test over seeds too has false alarms on new clips."""
     found = comparisons(between, seeds, shared=9.0, own=10.0)
@@ -221,7 +235,7 @@ def test_seeds_that_say_nothing_give_no_p():
     for x, y in ((a[:1], b[:1]), (a, b[:3]), (a, b[:1]), ([a[0]] * 5, [b[0]] * 5), (a, a), (a + 0.1, a)):
         found = stats.compare(points(x), points(y), "cider_d", n_permutations=99)
         assert np.isnan(found.p_seeds) and not found.weak and found.low <= found.difference <= found.high
-    assert stats.compare(points([a[0]] * 5), points(b), "cider_d").p_seeds < 0.01      # one of the two varies
+    assert stats.compare(points([a[0]] * 5), points(b), "cider_d").p_seeds < 0.01  # one of the two varies
 
 
 def test_rows_with_other_numbers_of_runs_are_independent():
@@ -229,8 +243,9 @@ def test_rows_with_other_numbers_of_runs_are_independent():
     a, b = simulated(rng, 3, 5), simulated(rng, 3, 3)
     found = stats.compare(points(a), points(b), "cider_d", n_boot=400)
     gaps = (stats._draw_clips(200, 400, 0, 0) @ (a.mean(axis=0) - b.mean(axis=0))) / 200
-    parts = np.array([[np.var(gaps) * 200 / 199, 199], [a.mean(axis=1).var(ddof=1) / 5, 4],
-                      [b.mean(axis=1).var(ddof=1) / 3, 2]])
+    parts = np.array(
+        [[np.var(gaps) * 200 / 199, 199], [a.mean(axis=1).var(ddof=1) / 5, 4], [b.mean(axis=1).var(ddof=1) / 3, 2]]
+    )
     total = parts[:, 0].sum()
     reach = student.ppf(0.975, total**2 / np.sum(parts[:, 0] ** 2 / parts[:, 1])) * np.sqrt(total)
     assert found.high - found.difference == pytest.approx(reach, rel=1e-9) and found.seeds == 3
@@ -275,7 +290,8 @@ def test_a_share_above_chance():
     none = stats.above_chance(points(a), points(np.zeros((4, 200))), points(bound), "cider_d")
     plain = stats.relative(points(a), points(bound), "cider_d")
     assert (none.value, none.low, none.high, none.weak) == pytest.approx(
-        (plain.value, plain.low, plain.high, plain.weak))
+        (plain.value, plain.low, plain.high, plain.weak)
+    )
     fewer = stats.above_chance(points(a), points(chance[:1]), points(bound[:2]), "cider_d")
     assert fewer.seeds == 1 and fewer.low < fewer.value < fewer.high and fewer.weak
     with pytest.raises(ValueError, match="does not exceed chance"):

@@ -42,7 +42,7 @@ def test_a_new_version_of_the_code_and_refresh_make_it_again(tmp_path, monkeypat
     kept.get("captions", {}, lambda folder: calls.append(2))
     late = store.Store(tmp_path, refresh=time.time())
     late.get("captions", {}, lambda folder: calls.append(3))
-    late.get("captions", {}, lambda folder: calls.append(4))       # made after `refresh`: once is enough
+    late.get("captions", {}, lambda folder: calls.append(4))  # made after `refresh`: once is enough
     assert calls == [1, 2, 3]
 
 
@@ -87,7 +87,7 @@ def test_a_kill_in_the_middle_leaves_no_half_written_file_and_no_lock(tmp_path):
         content = (folder / "rows").read_bytes()
         assert len(content) == 100_000 and len(set(content)) == 1
 
-    kept.get("captions", {}, build)                                # not blocked by the dead process's lock
+    kept.get("captions", {}, build)  # not blocked by the dead process's lock
 
 
 def _together(root, queue):
@@ -110,8 +110,12 @@ def test_two_processes_make_it_once(tmp_path):
     assert queue.get(timeout=5) == "built" and queue.empty()
 
 
-@given(how=st.sampled_from(damage.HOW), name=st.sampled_from(["a.bin", "deep/b.bin", "artefact.json"]),
-       content=st.binary(min_size=1, max_size=300), shard=st.sampled_from([7, 2**28]))
+@given(
+    how=st.sampled_from(damage.HOW),
+    name=st.sampled_from(["a.bin", "deep/b.bin", "artefact.json"]),
+    content=st.binary(min_size=1, max_size=300),
+    shard=st.sampled_from([7, 2**28]),
+)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_damaged_is_named_and_made_again(tmp_path_factory, monkeypatch, capsys, how, name, content, shard):
     monkeypatch.setattr(sums, "SHARD", shard)
@@ -136,7 +140,7 @@ def test_what_was_damaged_is_named_and_made_again(tmp_path_factory, monkeypatch,
     assert len(made) == 2 and (again / "a.bin").read_bytes() == content and again.meta["facts"] == {"n": 1}
     assert f"{first.path} is damaged" in capsys.readouterr().err
     assert kept.find("captions", {}) == again
-    shutil.rmtree(again.path)                                      # as the message says
+    shutil.rmtree(again.path)  # as the message says
     kept.get("captions", {}, build)
     assert len(made) == 3
 
@@ -146,7 +150,7 @@ def test_sums_are_looked_at_once_a_process(tmp_path, monkeypatch):
     kept.get("captions", {}, lambda folder: store.write_text(folder / "x", "content"))
     monkeypatch.setattr(sums, "_shard_digest", lambda *_, look=sums._shard_digest: hashed.append(1) or look(*_))
     kept.find("captions", {})
-    assert not hashed                                              # made by this process
+    assert not hashed  # made by this process
     damage.fresh()
     for _ in range(3):
         assert kept.get("captions", {}, pytest.fail).meta["facts"] == {}
@@ -171,13 +175,13 @@ def test_what_only_a_resumed_building_needs_is_no_part_of_the_artefact(tmp_path,
         store.write_text(folder / "x", "content")
 
     monkeypatch.setattr(os, "replace", lambda *_, real=os.replace: 1 / 0 if str(_[0]).endswith(".part") else real(*_))
-    with pytest.raises(ZeroDivisionError):                         # killed when all was done but the renaming
+    with pytest.raises(ZeroDivisionError):  # killed when all was done but the renaming
         kept.get("captions", {}, build)
     monkeypatch.undo()
     artefact = kept.get("captions", {}, build)
     assert made == [1] and {path.name for path in artefact.path.iterdir()} == {"x", "artefact.json"}
     assert list(artefact.meta["files"]) == ["x"]
-    assert [path.name for path in artefact.path.parent.iterdir()] == [artefact.id]     # no lock, no .part
+    assert [path.name for path in artefact.path.parent.iterdir()] == [artefact.id]  # no lock, no .part
 
 
 def _holds(path, queue):
@@ -189,7 +193,7 @@ def _holds(path, queue):
 
 def test_a_lock_lets_one_in_at_a_time_and_leaves_no_file(tmp_path):
     context = multiprocessing.get_context("fork")
-    queue = context.SimpleQueue()          # it has a word as soon as it is put: no thread brings it later
+    queue = context.SimpleQueue()  # it has a word as soon as it is put: no thread brings it later
     several = [context.Process(target=_holds, args=(tmp_path / "x.lock", queue)) for _ in range(6)]
     for process in several:
         process.start()
@@ -213,13 +217,17 @@ except store.StoreError as error:
 """
 
 
-@pytest.mark.parametrize("write", [
-    'store.write_bytes(folder / "large", bytes(5000))',
-    'from aaclib import embed; import numpy; embed._save(folder / "large", numpy.zeros(5000))',
-    'from aaclib import embed; import numpy; embed._write_rows(folder, numpy.arange(9), 9, 9, 999)',
-    'from aaclib import resume; import torch; resume.save(folder / "large", torch.nn.Linear(99, 99))',
-    'open(folder / "large", "wb", 0).write(bytes(5000)); open(folder / "large", "ab", 0).write(bytes(5000))',
-], ids=["bytes", "rows", "memmap", "state", "plain"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        'store.write_bytes(folder / "large", bytes(5000))',
+        'from aaclib import embeddings; import numpy; embeddings._save(folder / "large", numpy.zeros(5000))',
+        "from aaclib import embeddings; import numpy; embeddings._write_rows(folder, numpy.arange(9), 9, 9, 999)",
+        'from aaclib import resume; import torch; resume.save(folder / "large", torch.nn.Linear(99, 99))',
+        'open(folder / "large", "wb", 0).write(bytes(5000)); open(folder / "large", "ab", 0).write(bytes(5000))',
+    ],
+    ids=["bytes", "rows", "memmap", "state", "plain"],
+)
 def test_a_full_disk_is_one_error_that_names_the_place_and_keeps_what_is_done(tmp_path, write):
     code = FULL.replace("WRITE", write)
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
@@ -237,9 +245,17 @@ def test_the_errors_of_a_full_disk_are_those_and_no_others(tmp_path):
             raise error
 
 
-@given(value=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=3), max_leaves=8), max_size=4))
+@given(
+    value=st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=["Cs"])),
+            lambda inner: st.lists(inner, max_size=3),
+            max_leaves=8,
+        ),
+        max_size=4,
+    )
+)
 @settings(max_examples=60, deadline=None)
 def test_a_record_is_read_as_it_was_written_or_not_at_all(tmp_path_factory, value):
     value = {key: item for key, item in value.items() if key not in ("files", "checksum")}

@@ -46,6 +46,7 @@ def test_only_differences_that_are_not_significant_are_marked():
 
 def test_a_difference_over_clips_alone_is_marked_where_seeds_could_tell():
     """Five trainings that differ on any clips may be five lucky ones: the mark says which test has not been passed."""
+
     def marks(**over_seeds):
         frame = against_best("projection", {"noise": 0.7, "baseline": 0.001}, **over_seeds)
         table = tables.build(made(), ("cider_d",), comparisons={"cider_d": frame})
@@ -53,7 +54,7 @@ def test_a_difference_over_clips_alone_is_marked_where_seeds_could_tell():
 
     assert marks(seeds=5, p_seeds=0.2)[0] == {"noise": "°", "baseline": "†"}
     assert marks(seeds=5, p_seeds=0.01)[0] == {"noise": "°"}
-    assert marks(seeds=2, p_seeds=0.2)[0] == {"noise": "°"}          # two seeds are too few to ask
+    assert marks(seeds=2, p_seeds=0.2)[0] == {"noise": "°"}  # two seeds are too few to ask
     table = marks(seeds=5, p_seeds=0.2)[1]
     assert any(note.startswith("†") and "over seeds" in note for note in table.notes)
     assert r"$^{\dagger}$" in table.latex() and "†" not in table.latex().split("\n", 1)[1].split(r"\footnotesize")[0]
@@ -112,7 +113,7 @@ def test_synthetic_tables_are_marked_in_every_form(tmp_path):
 def test_latex_is_booktabs_with_even_rows_and_nothing_unescaped(tmp_path):
     table = tables.main_table(Made(tmp_path, p=0.5), "soundscapes-long")
     text = table.latex(intervals=True)
-    body = text[text.index(r"\toprule"):text.index(r"\bottomrule")]
+    body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
     rows = [line for line in body.splitlines() if line.endswith(r"\\") and r"\multicolumn" not in line]
     columns = len(re.search(r"\\begin\{tabular\}\{(\w+)\}", text)[1])
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {columns - 1}
@@ -123,7 +124,8 @@ def test_latex_is_booktabs_with_even_rows_and_nothing_unescaped(tmp_path):
 
 def test_escape_leaves_no_special_character_alone():
     assert tables.escape("a_b & 5 % {x} ^ ~ \\ $ #") == (
-        r"a\_b \& 5 \% \{x\} \textasciicircum{} \textasciitilde{} \textbackslash{} \$ \#")
+        r"a\_b \& 5 \% \{x\} \textasciicircum{} \textasciitilde{} \textbackslash{} \$ \#"
+    )
 
 
 def test_macros_are_unique_letters_only_and_give_the_tables_numbers():
@@ -141,8 +143,14 @@ def test_export_writes_everything_and_twice_the_same_bytes(tmp_path):
     exp = Made(tmp_path)
     files = tables.export_run(exp, [tables.main_table(exp, "soundscapes-long")])
     names = {str(file.relative_to(exp.tables)) for file in files}
-    assert {"results.csv", "numbers.tex", "relative.csv", "soundscapes-long-greedy.tex",
-            "soundscapes-long-greedy_intervals.tex", "soundscapes-long-greedy.md"} <= names
+    assert {
+        "results.csv",
+        "numbers.tex",
+        "relative.csv",
+        "soundscapes-long-greedy.tex",
+        "soundscapes-long-greedy_intervals.tex",
+        "soundscapes-long-greedy.md",
+    } <= names
     assert sum(name.startswith("per_clip/") for name in names) == len(VALUES)
     before = {file: file.read_bytes() for file in files}
     tables.export_run(exp, [tables.main_table(exp, "soundscapes-long")])
@@ -182,9 +190,11 @@ def test_no_folder_of_predictions_means_no_rows(tmp_path):
 
 def test_published_rows_stand_beside_ours_as_they_were_published(tmp_path):
     path = tmp_path / "published.csv"
-    path.write_text("# a remark\nsystem,target,supervised,cider_d,spice,source\n"
-                    "CNext-trans,clotho,true,46.43,13.31,a paper\n"
-                    "SLAM,audiocaps,true,84.1,,another\n")
+    path.write_text(
+        "# a remark\nsystem,target,supervised,cider_d,spice,source\n"
+        "CNext-trans,clotho,true,46.43,13.31,a paper\n"
+        "SLAM,audiocaps,true,84.1,,another\n"
+    )
     rows = tables.published_rows("clotho", ("cider_d", "spice"), path)
     found = [(r.name, r.group, r.cells["cider_d"].text, r.source) for r in rows]
     assert found == [("CNext-trans", "published", "46.4", "a paper")]
@@ -217,7 +227,7 @@ def test_a_comparison_is_found_whichever_way_round_it_was_made():
 def test_examples_are_chosen_by_rule_from_good_to_bad(tmp_path):
     exp = Made(tmp_path)
     chosen = tables.examples(exp, "soundscapes-long", 0, count=2)
-    assert chosen == [3, 2]                          # scores 0.1 0.4 0.2 0.3: of the order 1 3 2 0, without both ends
+    assert chosen == [3, 2]  # scores 0.1 0.4 0.2 0.3: of the order 1 3 2 0, without both ends
     assert tables.examples(Made(tmp_path, captions=0), "soundscapes-long", 0, count=3) == [0, 1, 2]
 
 

@@ -25,17 +25,26 @@ def test_among_few_clips_the_largest_k_that_tells_something_is_the_headline(tmp_
     assert said == ("self_r@1" in shown)
 
 
-@pytest.mark.parametrize(("n", "said"), [(2, "too few clips (n = 2) for a retrieval check"),
-                                         (7, "finds its own clip first of 7 in 50 % of cases; chance would be 14 %"),
-                                         (20, "among the first five of 20"), (60, "among the first ten of 60")])
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (2, "too few clips (n = 2) for a retrieval check"),
+        (7, "finds its own clip first of 7 in 50 % of cases; chance would be 14 %"),
+        (20, "among the first five of 20"),
+        (60, "among the first ten of 60"),
+    ],
+)
 def test_a_retrieval_check_of_few_clips_uses_the_largest_k_that_there_is(tmp_path, n, said):
     exp = Made(tmp_path)
     exp.clap = lambda seed: SimpleNamespace(name="made", dim=8, sample_rate=8000, window_s=1.0)
     exp.clips = lambda target, part, seed: tuple(Clip(f"{i}", ("a", "b")) for i in range(n))
     exp.retrieval = lambda target, seed: {f"text_to_audio_r@{k}": 0.5 for k in retrieval.telling(n)}
     assert said in str(findings.embeddings(exp))
-    ways = {f"{way}_{what}": 0.5 for way in ("text_to_audio", "audio_to_text")
-            for what in (*(f"r@{k}" for k in retrieval.telling(n)), "median_rank")}
+    ways = {
+        f"{way}_{what}": 0.5
+        for way in ("text_to_audio", "audio_to_text")
+        for what in (*(f"r@{k}" for k in retrieval.telling(n)), "median_rank")
+    }
     exp.retrieval = lambda target, seed: ways
     found, chance = frames.recalls(exp, 0)
     assert set(chance["soundscapes-long"]) == {name for name in ways if "@" in name}

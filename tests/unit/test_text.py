@@ -19,10 +19,15 @@ from aaclib.text import NORMALISE, TextError, Tokenizer, WordTokenizer, normalis
 CAPTIONS = ["A dog barks, twice!", "Rain falls; the dogs' owner doesn't mind.", "a near-by bell rings at 3 o'clock"]
 
 
-@pytest.mark.parametrize("policy,expected", [
-    ("none", "A dog's  bark, (twice) near-by!"), ("lower", "a dog's bark, (twice) near-by!"),
-    ("lower-nopunct", "a dog's bark twice near by"), ("wavcaps", "a dog's bark twice near-by"),
-])
+@pytest.mark.parametrize(
+    "policy,expected",
+    [
+        ("none", "A dog's  bark, (twice) near-by!"),
+        ("lower", "a dog's bark, (twice) near-by!"),
+        ("lower-nopunct", "a dog's bark twice near by"),
+        ("wavcaps", "a dog's bark twice near-by"),
+    ],
+)
 def test_policies(policy, expected):
     assert normalise(["A dog's  bark, (twice) near-by!"], policy) == [" ".join(expected.split())]
 
@@ -44,7 +49,7 @@ LETTERS_AND_MARKS = st.text(st.characters(categories=["L", "M", "N", "Zs"]), max
 def test_no_letter_mark_or_digit_is_lost(raw):
     kept = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).lower()).split()
     assert NORMALISE["lower-nopunct"](raw).split() == kept
-    assert "".join(tiny_words.split(raw)).strip() == "".join(kept[:tiny_words.MAX_WORDS])
+    assert "".join(tiny_words.split(raw)).strip() == "".join(kept[: tiny_words.MAX_WORDS])
 
 
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "Zs"])), st.sampled_from(["lower", "lower-nopunct"]))
@@ -59,10 +64,17 @@ def test_the_pattern_of_marks_is_unicode_s():
     assert not any(map(pattern.match, "aZ9 _'-\u00e9\u200d\u4e00"))
 
 
-@pytest.mark.parametrize(("raw", "words"), [
-    ("कुत्ता भौंकता है।", 3), ("หมากำลังเห่า", 1), ("Un cafe\u0301 bru\u0302lant.", 3), ("می\u200cخواهم", 1),
-    ("a \u2764\ufe0f dog \U0001f468\u200d\U0001f469 barks", 3), ("rock'n'roll, dogs' 3rd can_t", 5),
-])
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("कुत्ता भौंकता है।", 3),
+        ("หมากำลังเห่า", 1),
+        ("Un cafe\u0301 bru\u0302lant.", 3),
+        ("می\u200cخواهم", 1),
+        ("a \u2764\ufe0f dog \U0001f468\u200d\U0001f469 barks", 3),
+        ("rock'n'roll, dogs' 3rd can_t", 5),
+    ],
+)
 def test_words_stay_whole_in_other_scripts(raw, words):
     said = NORMALISE["lower-nopunct"](raw)
     tokenizer = WordTokenizer.train([said])
@@ -95,8 +107,8 @@ def test_special_ids_and_unknown_words():
     tokenizer = WordTokenizer.train(normalise(CAPTIONS, "lower-nopunct"))
     assert (tokenizer.pad, tokenizer.unk, tokenizer.bos, tokenizer.eos) == (0, 1, 2, 3)
     (ids,) = tokenizer.encode(["a zebra barks"])
-    assert ids[1] == tokenizer.unk and tokenizer.decode(ids) == "a barks"          # no [UNK] in a caption
-    assert tokenizer.decode([2, *ids, 5, 0, 0]) == "a barks"                       # what follows the end is not read
+    assert ids[1] == tokenizer.unk and tokenizer.decode(ids) == "a barks"  # no [UNK] in a caption
+    assert tokenizer.decode([2, *ids, 5, 0, 0]) == "a barks"  # what follows the end is not read
     assert tokenizer.decode([3]) == tokenizer.decode([]) == ""
 
 
@@ -150,7 +162,7 @@ def test_bert_like_folder(tmp_path, monkeypatch):
     tokenizer = text.pretrained(bert_folder(tmp_path / "bert", words))
     assert (tokenizer.pad, tokenizer.bos, tokenizer.eos) == (0, 2, 3) and tokenizer.vocabulary_size == 5 + len(words)
     (ids,) = tokenizer.encode(["A dog barks, and the bell rings."], max_tokens=22)
-    assert ids[0] == 5 and ids[-1] == 3                                             # no [CLS]: the prefix stands there
+    assert ids[0] == 5 and ids[-1] == 3  # no [CLS]: the prefix stands there
     assert tokenizer.decode(ids) == "a dog barks, and the bell rings."
     tokenizer.save(tmp_path / "t.json")
     assert Tokenizer.load(tmp_path / "t.json").digest == tokenizer.digest

@@ -20,8 +20,13 @@ from aaclib.decoder import CaptionDecoder
 from aaclib.experiment import Experiment
 from aaclib.store import Store
 
-CAPTIONS = [f"a {thing} {verb} in the {place} while a {other} waits" for thing in ("dog", "cat", "bell", "car")
-            for verb in ("sings", "runs") for place in ("park", "house", "street") for other in ("man", "woman")]
+CAPTIONS = [
+    f"a {thing} {verb} in the {place} while a {other} waits"
+    for thing in ("dog", "cat", "bell", "car")
+    for verb in ("sings", "runs")
+    for place in ("park", "house", "street")
+    for other in ("man", "woman")
+]
 COUNTS = (1, 2, 4)
 
 
@@ -50,12 +55,20 @@ def test_a_decoder():
     def weights(**settings) -> bytes:
         model, examples = decoder_of(128)
         with tempfile.TemporaryDirectory() as folder:
-            train.train(model, bridge.train_half("noise"), bridge.Context(sigma=0.1), examples, examples,
-                        config.Train(epochs=1, batch_size=32, lr=3e-3, keep="best", **settings), 0, Path(folder))
+            train.train(
+                model,
+                bridge.train_half("noise"),
+                bridge.Context(sigma=0.1),
+                examples,
+                examples,
+                config.Train(epochs=1, batch_size=32, lr=3e-3, keep="best", **settings),
+                0,
+                Path(folder),
+            )
         return b"".join(p.detach().numpy().tobytes() for p in model.parameters())
 
     found = at_any_count(weights)
-    assert len(set(found)) == 1 and weights(threads=2) != found[0]             # the setting that is in the key does
+    assert len(set(found)) == 1 and weights(threads=2) != found[0]  # the setting that is in the key does
 
 
 def test_a_tiny_clap(tmp_path):
@@ -95,14 +108,17 @@ def test_the_setting_bounds_what_runs_at_once_and_names_nothing(world, tmp_path,
         found = experiment(world, tmp_path / str(threads), threads=threads)
         training.train_all(found)
         assert seen == side_by_side and found.at_once(6) == min(threads or 6, 6)
-        assert torch.get_num_threads() == before              # embeddings and captions are computed as ever
-        trained[threads] = {path.name: made.content(path / "decoder.safetensors")
-                            for path in (found.store.root / "decoder").iterdir() if path.is_dir()}
+        assert torch.get_num_threads() == before  # embeddings and captions are computed as ever
+        trained[threads] = {
+            path.name: made.content(path / "decoder.safetensors")
+            for path in (found.store.root / "decoder").iterdir()
+            if path.is_dir()
+        }
     assert len(trained[0]) == 3 and all(ids == trained[0] for ids in trained.values())
     monkeypatch.setattr(training.os, "cpu_count", lambda: 4)
     seen.clear()
     training.train_all(experiment(world, tmp_path / "two", threads=0, **{"train.threads": 2}))
-    assert seen == [2]                                        # four cores hold two trainings of two threads
+    assert seen == [2]  # four cores hold two trainings of two threads
 
 
 def test_rendering_has_no_more_workers_than_asked_for(tmp_path, monkeypatch):

@@ -109,7 +109,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(made, trained, tmp_path, 
 
     monkeypatch.setattr(tiny_training.Training, "_epoch", counted)
     resumed = train(made, tmp_path)
-    assert calls == [*range(epochs_done + 1), *range(epochs_done, 3)]      # finished epochs are not done again
+    assert calls == [*range(epochs_done + 1), *range(epochs_done, 3)]  # finished epochs are not done again
     assert weights(resumed) == weights(trained)
     losses = [[epoch["loss"] for epoch in json.loads((a / tiny.HISTORY).read_text())] for a in (resumed, trained)]
     assert losses[0] == losses[1] and len(losses[0]) == 3
@@ -121,12 +121,12 @@ def test_killed_after_each_step_a_training_goes_on_in_the_middle_of_its_epoch(ma
 
     def killed(self):
         steps.append(1)
-        self._due = 0                              # a save is due
+        self._due = 0  # a save is due
         whole(self)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(interrupts.Saves, "whole", killed)
-    for _ in range(6):                             # three epochs of two steps
+    for _ in range(6):  # three epochs of two steps
         with pytest.raises(KeyboardInterrupt):
             train(made, tmp_path)
     assert weights(train(made, tmp_path)) == weights(trained) and len(steps) == 6
@@ -145,8 +145,10 @@ def test_a_saved_model_gives_the_same_unit_rows_when_loaded_from_a_copy(made, tr
     for name in (tiny.WEIGHTS, tiny.CARD):
         (tmp_path / name).write_bytes((trained / name).read_bytes())
     first, second = tiny.TinyClap(trained.path, "cpu"), clap.load(f"tiny:{tmp_path}", "cpu")
-    for a, b in ((first.embed_audio(made.paths), second.embed_audio(made.paths)),
-                 (first.embed_text(made.captions), second.embed_text(made.captions))):
+    for a, b in (
+        (first.embed_audio(made.paths), second.embed_audio(made.paths)),
+        (first.embed_text(made.captions), second.embed_text(made.captions)),
+    ):
         assert a.dtype == np.float32 and a.shape[1] == first.dim == 32
         np.testing.assert_allclose(np.linalg.norm(a, axis=1), 1, atol=1e-6)
         np.testing.assert_array_equal(a, b)
@@ -217,8 +219,8 @@ def test_any_caption_can_be_encoded_and_points_back_to_its_words(captions):
     assert grams.max() < BUCKETS and (grams[1:, 0] > 0).all() and own[0] == 0
     for row, caption in enumerate(captions):
         expected = split(caption)
-        assert [words.vocabulary[own[p] - 1] for p in position[row, :len(expected)]] == expected
-        assert (position[row, len(expected):] == 0).all()
+        assert [words.vocabulary[own[p] - 1] for p in position[row, : len(expected)]] == expected
+        assert (position[row, len(expected) :] == 0).all()
 
 
 def test_n_grams_are_shared_between_forms_of_a_word():
@@ -242,10 +244,17 @@ def test_the_loss_equals_its_naive_twin(seed, clips, each):
         own = [{captions[k] for k in np.flatnonzero(owner == i)} for i in range(clips)]
         others = [i for i in range(clips) if captions[j] not in own[i]]
         strangers = [k for k in range(len(captions)) if captions[k] not in own[clip]]
-        terms += [-np.log(right / (right + np.exp(similarity[others, j]).sum())),
-                  -np.log(right / (right + np.exp(similarity[clip, strangers]).sum()))]
-    found = tiny_training.info_nce(torch.from_numpy(z_a), torch.from_numpy(z_t), torch.from_numpy(owner),
-                                   tiny_training.same_caption(captions, owner), torch.tensor(3.0))
+        terms += [
+            -np.log(right / (right + np.exp(similarity[others, j]).sum())),
+            -np.log(right / (right + np.exp(similarity[clip, strangers]).sum())),
+        ]
+    found = tiny_training.info_nce(
+        torch.from_numpy(z_a),
+        torch.from_numpy(z_t),
+        torch.from_numpy(owner),
+        tiny_training.same_caption(captions, owner),
+        torch.tensor(3.0),
+    )
     assert float(found) == pytest.approx(np.mean(terms), rel=1e-6, abs=1e-9)
 
 
@@ -267,5 +276,5 @@ def test_augmentation_keeps_the_shape_moves_sound_and_hangs_on_the_generator_alo
     still = tiny_training.Recipe(shift_s=1000, mask_frames=0, mask_mels=0, tilt=0, gain=0)
     moved = tiny_training.augmented(mels, lengths, tiny_training.replace(still, shift_s=0.1), np.random.default_rng(4))
     sounding = (moved > -10).any(axis=1).sum(axis=1)
-    assert (sounding == 30).all()                          # a shorter clip is moved, never cut
+    assert (sounding == 30).all()  # a shorter clip is moved, never cut
     assert len({tuple(row) for row in (moved > -10).any(axis=1)}) > 1

@@ -22,17 +22,32 @@ BACKENDS = ("clap/base.py", "clap/hf.py", "clap/laion.py", "clap/wavcaps.py", "c
 MAKERS = {
     "scenes": ("datasets/soundscapes",),
     "scene-captions": ("datasets/soundscapes",),
-    "tiny-clap": ("clap/tiny.py", "clap/tiny_model.py", "clap/tiny_training.py", "clap/tiny_words.py", "audio.py",
-                  "seeds.py"),
-    "audio-embeddings": (*BACKENDS, "embed.py", "audio.py", "containers.py"),
-    "text-embeddings": (*BACKENDS, "embed.py", "clap/tiny_words.py"),
+    "tiny-clap": (
+        "clap/tiny.py",
+        "clap/tiny_model.py",
+        "clap/tiny_training.py",
+        "clap/tiny_words.py",
+        "audio.py",
+        "seeds.py",
+    ),
+    "audio-embeddings": (*BACKENDS, "embeddings.py", "audio.py", "containers.py"),
+    "text-embeddings": (*BACKENDS, "embeddings.py", "clap/tiny_words.py"),
     "decoder": ("decoder.py", "train.py", "bridge.py", "text.py", "seeds.py", "pipeline.py::Pipeline._train"),
     "captions": ("decoder.py", "generate.py"),
     "tokens": ("metrics/ptb.py",),
     "meteor": ("metrics/meteor.py",),
     "spice": ("metrics/spice.py", "metrics/spice_worker.py"),
-    "scores": ("metrics/bleu.py", "metrics/rouge_l.py", "metrics/cider_d.py", "metrics/spider.py", "metrics/result.py",
-               "metrics/sbert_sim.py", "metrics/fer.py", "metrics/fense_models.py", "aggregates.py"),
+    "scores": (
+        "metrics/bleu.py",
+        "metrics/rouge_l.py",
+        "metrics/cider_d.py",
+        "metrics/spider.py",
+        "metrics/result.py",
+        "metrics/sbert_sim.py",
+        "metrics/fer.py",
+        "metrics/fense_models.py",
+        "aggregates.py",
+    ),
 }
 
 
@@ -67,7 +82,8 @@ def stale(now: dict, recorded: dict) -> dict[str, str]:
             advice[kind] = (
                 f"The code that makes '{kind}' changed ({', '.join(MAKERS[kind])}). If what it makes changed too, "
                 f"raise VERSIONS['{kind}'] in aaclib/store.py and run: python tests/unit/test_versions.py --record. "
-                f"If it makes the same, run: python tests/unit/test_versions.py --record --same")
+                f"If it makes the same, run: python tests/unit/test_versions.py --record --same"
+            )
         else:
             advice[kind] = f"'{kind}' has a version that is not on record: python tests/unit/test_versions.py --record"
     return advice

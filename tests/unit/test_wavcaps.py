@@ -38,8 +38,11 @@ def test_pairs_from_the_hub(www, raw):
 
 @pytest.mark.parametrize("bare", [True, False])
 def test_own_folder_with_either_json(tmp_path, bare):
-    items = [{"id": "1", "caption": "a", "duration": 3.5}, {"id": "2", "caption": "b", "duration": 99.0},
-             {"id": "3", "caption": "c", "duration": 1}]
+    items = [
+        {"id": "1", "caption": "a", "duration": 3.5},
+        {"id": "2", "caption": "b", "duration": 99.0},
+        {"id": "3", "caption": "c", "duration": 1},
+    ]
     (tmp_path / "json").mkdir()
     (tmp_path / "json" / "sb_final.json").write_text(json.dumps(items if bare else {"num": 3, "data": items}))
     for i in ("1", "2"):

@@ -21,8 +21,21 @@ from aaclib.datasets.soundscapes.worlds import WORLDS, get
 from aaclib.store import Store, read_json, write_json
 
 __all__ = [
-    "CLASSES", "RATE", "WORLDS", "Event", "Scene", "Soundscapes", "bare", "caption_overlap", "captions",
-    "check_disjoint", "gallery", "load", "names", "render", "scene",
+    "CLASSES",
+    "RATE",
+    "WORLDS",
+    "Event",
+    "Scene",
+    "Soundscapes",
+    "bare",
+    "caption_overlap",
+    "captions",
+    "check_disjoint",
+    "gallery",
+    "load",
+    "names",
+    "render",
+    "scene",
 ]
 
 
@@ -47,8 +60,10 @@ class Soundscapes:
         files: list[Path | None] = [None] * n
         if audio:
             files = render_split(self.world.name, name, n, self.store, self.workers)
-        clips = (Clip(one["id"], tuple(one["captions"]), file, tuple(one["labels"]), " + ".join(sorted(one["labels"])))
-                 for one, file in zip(self._written(name, n), files, strict=True))
+        clips = (
+            Clip(one["id"], tuple(one["captions"]), file, tuple(one["labels"]), " + ".join(sorted(one["labels"])))
+            for one, file in zip(self._written(name, n), files, strict=True)
+        )
         return Split(self.name, name, tuple(clips), notes=("Synthetic: rendered by this program, not recorded.",))
 
     def count(self, split: str) -> tuple[int, int]:
@@ -62,10 +77,16 @@ class Soundscapes:
     def _written(self, split: str, n: int) -> list[dict]:
         """Id, captions and labels (the classes heard) of each clip; kept, because every notebook asks for them and
         the grammar takes a millisecond a clip."""
+
         def build(folder: Path) -> None:
             drawn = (self.scene(split, i) for i in range(n))
-            write_json(folder / "clips.json", [{"id": one.id, "captions": captions(one),
-                                                "labels": [event.kind for event in one.events]} for one in drawn])
+            write_json(
+                folder / "clips.json",
+                [
+                    {"id": one.id, "captions": captions(one), "labels": [event.kind for event in one.events]}
+                    for one in drawn
+                ],
+            )
 
         key = {"world": asdict(self.world) | {"sizes": None}, "split": split, "clips": n, "seed": DATA_SEED}
         return read_json(self.store.get("scene-captions", key, build) / "clips.json")

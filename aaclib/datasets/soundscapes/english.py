@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-DOUBLED = set("chug clap drum hum run snap strum tap rap yap shut trot clop chop drip rev cut drop slam pop step whir"
-              .split())                # verbs that double their last consonant before -ing
+DOUBLED = set(
+    "chug clap drum hum run snap strum tap rap yap shut trot clop chop drip rev cut drop slam pop step whir".split()
+)  # verbs that double their last consonant before -ing
 
 
 def third(verb: str) -> str:
@@ -22,7 +23,7 @@ def gerund(verb: str) -> str:
 def _inflect(verb: str, how: Callable[[str], str]) -> str:
     words = verb.split()
     words[0] = how(words[0])
-    if words[1:2] == ["and"]:          # two verbs, not a verb and its object
+    if words[1:2] == ["and"]:  # two verbs, not a verb and its object
         words[2] = how(words[2])
     return " ".join(words)
 
@@ -41,7 +42,7 @@ def _gerund(word: str) -> str:
 
 def plural(word: str) -> str:
     """Of a noun."""
-    return word if word.endswith("by") else _third(word)       # several drive by
+    return word if word.endswith("by") else _third(word)  # several drive by
 
 
 def is_plural(name: str) -> bool:

@@ -24,7 +24,7 @@ from aaclib.datasets.soundscapes.sounds import CLASSES
 from aaclib.datasets.soundscapes.worlds import World, get
 
 HEARER = ("one can hear", "you can hear", "we hear", "someone has recorded", "the microphone picks up")
-LOOSE = ("distant", "faraway", "nearby", "loud", "quiet")     # may stand before who makes the sound
+LOOSE = ("distant", "faraway", "nearby", "loud", "quiet")  # may stand before who makes the sound
 
 
 class Writer:
@@ -78,7 +78,7 @@ class Writer:
         for i, (attribute, value) in enumerate(said):
             adjectives = SAID.get((attribute, value), ((), ()))[1]
             if adjectives and self.chance(share):
-                return self.pick(adjectives), said[:i] + said[i + 1:]
+                return self.pick(adjectives), said[:i] + said[i + 1 :]
         return "", said
 
     def subject(self, event: Event) -> tuple[str, bool, str]:
@@ -99,7 +99,7 @@ class Writer:
             return join(patient, be, participle, *self.adverbs(said, event), place)
         adjective, said = self.split_said(said, 0.15) if frame != "heard" else ("", said)
         who, many, verb = self.subject(event)
-        if adjective in LOOSE and not who.startswith("some"):   # not 'a high dog' or 'a loud someone'
+        if adjective in LOOSE and not who.startswith("some"):  # not 'a high dog' or 'a loud someone'
             who = with_adjective(who, adjective)
         elif adjective:
             said = [*said, _back(adjective)]
@@ -266,5 +266,3 @@ def _edges(world: str, taste: float, options: tuple[str, ...]) -> list[float]:
 @cache
 def _liking(world: str, taste: float, option: str) -> float:
     return float(np.exp(seeds.rng(0, "soundscapes", "taste", world, option).normal(0, taste)))
-
-

@@ -37,31 +37,57 @@ ONLY = {
 
 # ---- attributes: (adverbials, adjectives) by attribute and value ---------------------------------------------------
 
-SAID = {said: (split(adverbs), split(adjectives)) for said, (adverbs, adjectives) in {
-    ("level", "loud"): ("loudly, noisily, very loudly, at full volume, at high volume, forcefully",
-                        "loud, very loud, strong"),
-    ("level", "faint"): ("faintly, softly, quietly, very quietly, at low volume, barely audibly",
-                         "faint, soft, quiet, barely audible"),
-    ("distance", "far"): ("in the distance, far away, from afar, a long way off, far off, at a distance",
-                          "distant, faraway, far off"),
-    ("distance", "near"): ("nearby, close by, up close, at close range, right here, close to the microphone",
-                           "nearby, close"),
-    ("speed", "fast"): ("rapidly, quickly, fast, at a fast pace, at high speed, swiftly", "rapid, fast, quick"),
-    ("speed", "slow"): ("slowly, at a slow pace, at a leisurely pace, unhurriedly, very slowly, at low speed",
-                        "slow, unhurried"),
-    ("pitch", "high"): ("at a high pitch, in a high tone, shrilly, in a high register, with a high sound",
-                        "high pitched, shrill, high"),
-    ("pitch", "low"): ("at a low pitch, in a low tone, deeply, in a low register, with a deep sound",
-                       "low pitched, deep, low"),
-    ("span", "whole"): ("continuously, without stopping, the whole time, constantly, steadily, without a break, "
-                        "on and on", "continuous, steady, constant"),
-    ("span", "part"): ("for a while, for a moment, briefly, for some time, for a short time, for a few seconds",
-                       "brief, short"),
-    ("room", "hall"): ("in a large room, in an echoing hall, indoors, inside a big hall, with a strong echo, "
-                       "with long reverberation, in an empty hall, in a reverberant space, inside a large building",
-                       ""),
-    ("room", "outdoors"): ("outdoors, outside, in the open air, out in the open, in the open, under the open sky", ""),
-}.items()}
+SAID = {
+    said: (split(adverbs), split(adjectives))
+    for said, (adverbs, adjectives) in {
+        ("level", "loud"): (
+            "loudly, noisily, very loudly, at full volume, at high volume, forcefully",
+            "loud, very loud, strong",
+        ),
+        ("level", "faint"): (
+            "faintly, softly, quietly, very quietly, at low volume, barely audibly",
+            "faint, soft, quiet, barely audible",
+        ),
+        ("distance", "far"): (
+            "in the distance, far away, from afar, a long way off, far off, at a distance",
+            "distant, faraway, far off",
+        ),
+        ("distance", "near"): (
+            "nearby, close by, up close, at close range, right here, close to the microphone",
+            "nearby, close",
+        ),
+        ("speed", "fast"): ("rapidly, quickly, fast, at a fast pace, at high speed, swiftly", "rapid, fast, quick"),
+        ("speed", "slow"): (
+            "slowly, at a slow pace, at a leisurely pace, unhurriedly, very slowly, at low speed",
+            "slow, unhurried",
+        ),
+        ("pitch", "high"): (
+            "at a high pitch, in a high tone, shrilly, in a high register, with a high sound",
+            "high pitched, shrill, high",
+        ),
+        ("pitch", "low"): (
+            "at a low pitch, in a low tone, deeply, in a low register, with a deep sound",
+            "low pitched, deep, low",
+        ),
+        ("span", "whole"): (
+            "continuously, without stopping, the whole time, constantly, steadily, without a break, on and on",
+            "continuous, steady, constant",
+        ),
+        ("span", "part"): (
+            "for a while, for a moment, briefly, for some time, for a short time, for a few seconds",
+            "brief, short",
+        ),
+        ("room", "hall"): (
+            "in a large room, in an echoing hall, indoors, inside a big hall, with a strong echo, "
+            "with long reverberation, in an empty hall, in a reverberant space, inside a large building",
+            "",
+        ),
+        ("room", "outdoors"): (
+            "outdoors, outside, in the open air, out in the open, in the open, under the open sky",
+            "",
+        ),
+    }.items()
+}
 PAUSES = {
     "fast": ("in quick succession", "with hardly a pause", "one right after another"),
     "slow": ("with long pauses", "at long intervals", "with pauses in between"),

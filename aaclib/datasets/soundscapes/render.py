@@ -24,13 +24,13 @@ from aaclib.progress import Progress
 from aaclib.store import Artefact, Store, write_bytes
 
 RATE = synth.RATE
-SHARD = 50                                             # clips
-REFERENCE = 0.07                                       # loudness (RMS) of an ordinary sound: -23 dB
-CEILING = 0.97                                         # louder is bent below it, as a recorder's limiter does
-LEVEL = {"loud": 8.5, "": 0.0, "faint": -11.0}         # dB
-DISTANCE = {"near": 3.0, "": 0.0, "far": -8.0}         # dB
-BEHIND = -11.0                                         # dB
-FAR_TAIL, HALL_TAIL = 1.2, 0.9                         # reverberation's amplitude beside the direct sound's
+SHARD = 50  # clips
+REFERENCE = 0.07  # loudness (RMS) of an ordinary sound: -23 dB
+CEILING = 0.97  # louder is bent below it, as a recorder's limiter does
+LEVEL = {"loud": 8.5, "": 0.0, "faint": -11.0}  # dB
+DISTANCE = {"near": 3.0, "": 0.0, "far": -8.0}  # dB
+BEHIND = -11.0  # dB
+FAR_TAIL, HALL_TAIL = 1.2, 0.9  # reverberation's amplitude beside the direct sound's
 
 
 def render(scene: Scene) -> np.ndarray:
@@ -54,10 +54,10 @@ def _event(event: Event, rng: np.random.Generator, n: int) -> np.ndarray:
     x = sounds.make(event.kind, rng, event.seconds, max(event.count, 1), event.pitch, event.speed)
     gain = LEVEL[event.level] + DISTANCE[event.distance] + (BEHIND if event.role == "behind" else 0.0)
     x = x * (REFERENCE * 10 ** (gain / 20) / max(synth.loudness(x), 1e-6))
-    if event.distance == "far":      # air and ground take the treble, echoes come nearly as loud as the sound
+    if event.distance == "far":  # air and ground take the treble, echoes come nearly as loud as the sound
         x = np.pad(synth.low(x, 1800), (0, min(synth.samples(0.6), n)))
         x = 0.7 * x + FAR_TAIL * 0.5 * synth.convolve(x, synth.room(rng, 0.9, 1500))
-    elif event.distance == "near":    # closeness is treble and breath
+    elif event.distance == "near":  # closeness is treble and breath
         x = x + 0.5 * synth.high(x, 3000)
     return x
 
@@ -108,9 +108,10 @@ def _key(world: str, split: str, shard: int) -> dict:
 def _shard(world: str, split: str, shard: int, root: Path, refresh: float) -> Artefact:
     def build(folder: Path) -> dict:
         for index in range(shard * SHARD, (shard + 1) * SHARD):
-            flac = io.BytesIO()                         # libsndfile calls a full disk a 'System error'
-            soundfile.write(flac, render(scene(world, split, index)), RATE, "PCM_16", format="FLAC",
-                            compression_level=0.2)
+            flac = io.BytesIO()  # libsndfile calls a full disk a 'System error'
+            soundfile.write(
+                flac, render(scene(world, split, index)), RATE, "PCM_16", format="FLAC", compression_level=0.2
+            )
             write_bytes(folder / f"{index:05d}.flac", flac.getvalue())
         return {"clips": SHARD}
 

@@ -11,29 +11,31 @@ from aaclib.datasets.soundscapes.sounds import CLASSES, length
 from aaclib.datasets.soundscapes.worlds import World, get
 
 DATA_SEED = 0
-EDGE = 0.1                             # seconds of quiet kept at a clip's ends
+EDGE = 0.1  # seconds of quiet kept at a clip's ends
 # Which scenes a split may hold, in shares of 100 by a hash, whatever the sizes; one that belongs to another split is
 # drawn again. One combination of classes in five is held out: no scene for training or validation has it, so that a
 # part of evaluation cannot be known from training. All other scenes are parted by their whole specification.
 HELD_OUT = 20
 SHARE = {"train": (0, 60), "validation": (60, 80), "evaluation": (80, 100)}
-OUTSIDE = set("rain thunder wind waves stream fire birds cow rooster sheep crickets frog owl horse car train "
-              "helicopter motorcycle engine siren bell horn".split())
+OUTSIDE = set(
+    "rain thunder wind waves stream fire birds cow rooster sheep crickets frog owl horse car train "
+    "helicopter motorcycle engine siren bell horn".split()
+)
 INSIDE = set("snore piano vacuum clock typing phone drip beeper crowd creak".split())
 
 
 @dataclass(frozen=True)
 class Event:
     kind: str
-    start: float                       # seconds
+    start: float  # seconds
     seconds: float
-    count: int = 0                     # how many units; 0 for a flow
-    role: str = "main"                 # main | behind
-    level: str = ""                    # loud | faint
-    distance: str = ""                 # near | far
-    speed: str = ""                    # fast | slow
-    pitch: str = ""                    # high | low
-    span: str = ""                     # flows: whole (of the clip) | part
+    count: int = 0  # how many units; 0 for a flow
+    role: str = "main"  # main | behind
+    level: str = ""  # loud | faint
+    distance: str = ""  # near | far
+    speed: str = ""  # fast | slow
+    pitch: str = ""  # high | low
+    span: str = ""  # flows: whole (of the clip) | part
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,11 @@ class Scene:
     split: str
     index: int
     seconds: float
-    layout: str                        # single | sequence | overlap
-    events: tuple[Event, ...]          # main events in the order of their beginnings, then the one behind
-    room: str                          # hall | outdoors | "" (nothing to be heard of it)
-    snr: float                         # of the recording's noise, dB
-    gain: float                        # of the whole recording, dB
+    layout: str  # single | sequence | overlap
+    events: tuple[Event, ...]  # main events in the order of their beginnings, then the one behind
+    room: str  # hall | outdoors | "" (nothing to be heard of it)
+    snr: float  # of the recording's noise, dB
+    gain: float  # of the whole recording, dB
     seed: int
 
     @property
@@ -105,8 +107,18 @@ def _draw(world: World, split: str, index: int, rng: random.Random) -> Scene:
         events.sort(key=lambda e: e.start)
     if behind:
         events.append(Event(kinds[-1], 0.0, world.seconds, role="behind"))
-    return Scene(world.name, split, index, world.seconds, layout, tuple(events), room,
-                 snr=round(rng.uniform(*world.snr), 1), gain=round(rng.gauss(*world.gain), 1), seed=rng.getrandbits(62))
+    return Scene(
+        world.name,
+        split,
+        index,
+        world.seconds,
+        layout,
+        tuple(events),
+        room,
+        snr=round(rng.uniform(*world.snr), 1),
+        gain=round(rng.gauss(*world.gain), 1),
+        seed=rng.getrandbits(62),
+    )
 
 
 def _kinds(world: World, rng: random.Random, number: int, behind: bool) -> list[str]:
@@ -119,8 +131,9 @@ def _kinds(world: World, rng: random.Random, number: int, behind: bool) -> list[
     return chosen
 
 
-def _event(world: World, rng: random.Random, kind: str, start: float, end: float, behind: bool,
-           together: bool = False) -> Event:
+def _event(
+    world: World, rng: random.Random, kind: str, start: float, end: float, behind: bool, together: bool = False
+) -> Event:
     """One event between `start` and `end`. Loudness and distance are never both marked: far is faint anyway."""
     sound, chances, room = CLASSES[kind], world.attributes, end - start
     said = {"level": "", "distance": "", "speed": "", "pitch": ""}

@@ -13,20 +13,20 @@ import numpy as np
 
 from aaclib.datasets.soundscapes.synth import Signal, place, samples
 
-CLASSES: dict[str, Sound] = {}                         # filled by the sounds_*.py modules, in their order
-SPEED = {"slow": 0.62, "": 1.0, "fast": 1.65}          # factor of a rate
-PITCH = {"low": 0.66, "": 1.0, "high": 1.5}            # factor of a frequency
-GAP = {"slow": 1.0, "": 0.38, "fast": 0.09}            # seconds of pause between the units of one event
+CLASSES: dict[str, Sound] = {}  # filled by the sounds_*.py modules, in their order
+SPEED = {"slow": 0.62, "": 1.0, "fast": 1.65}  # factor of a rate
+PITCH = {"low": 0.66, "": 1.0, "high": 1.5}  # factor of a frequency
+GAP = {"slow": 1.0, "": 0.38, "fast": 0.09}  # seconds of pause between the units of one event
 
 
 @dataclass(frozen=True)
 class Sound:
-    make: Callable[..., Signal]        # unit: (rng, pitch); flow: (rng, n, pitch, speed)
-    seconds: float = 0.0               # of one unit; 0 = a flow
-    counts: tuple[int, ...] = ()       # how many units an event may have
-    pitch: bool = False                # whether high and low can be heard in it
-    speed: bool = False                # whether fast and slow can be heard in it
-    behind: bool = False               # whether it can be the background of a scene
+    make: Callable[..., Signal]  # unit: (rng, pitch); flow: (rng, n, pitch, speed)
+    seconds: float = 0.0  # of one unit; 0 = a flow
+    counts: tuple[int, ...] = ()  # how many units an event may have
+    pitch: bool = False  # whether high and low can be heard in it
+    speed: bool = False  # whether fast and slow can be heard in it
+    behind: bool = False  # whether it can be the background of a scene
 
     @property
     def flows(self) -> bool:
@@ -56,8 +56,9 @@ def length(sound: Sound, count: int, speed: str) -> float:
     return count * sound.seconds + (count - 1) * GAP[speed]
 
 
-def make(name: str, rng: np.random.Generator, seconds: float, count: int = 1, pitch: str = "",
-         speed: str = "") -> Signal:
+def make(
+    name: str, rng: np.random.Generator, seconds: float, count: int = 1, pitch: str = "", speed: str = ""
+) -> Signal:
     """One event of this class, about full scale, faded at its ends; `count` is for units, `seconds` for flows."""
     sound = CLASSES[name]
     factor = PITCH[pitch] * np.exp(rng.uniform(-0.06, 0.06))
@@ -67,7 +68,7 @@ def make(name: str, rng: np.random.Generator, seconds: float, count: int = 1, pi
     else:
         out = np.zeros(samples(length(sound, count, speed) + 0.35))
         step = sound.seconds + GAP[speed]
-        for i in range(count):         # units of one event resemble each other: one source makes them
+        for i in range(count):  # units of one event resemble each other: one source makes them
             one = sound.make(rng, factor * np.exp(rng.normal(0, 0.015)))
             place(out, one, max(i * step + rng.normal(0, 0.04) * min(step, 0.5) * (i > 0), 0), rng.uniform(0.85, 1.0))
     edge = min(samples(0.12 if sound.flows else 0.003), len(out) // 2)

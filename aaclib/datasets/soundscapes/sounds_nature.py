@@ -4,8 +4,23 @@ import numpy as np  # noqa: I001 - one line a name would be a page of names
 
 from aaclib.datasets.soundscapes.sounds import flow, unit
 from aaclib.datasets.soundscapes.synth import (
-    RATE, band, curve, decay, formants, grains, high, hump, low, place, pulses, rolloff, samples, sine, tone,
-    wander, white,
+    RATE,
+    band,
+    curve,
+    decay,
+    formants,
+    grains,
+    high,
+    hump,
+    low,
+    place,
+    pulses,
+    rolloff,
+    samples,
+    sine,
+    tone,
+    wander,
+    white,
 )
 
 # ---- weather and water ---------------------------------------------------------------------------------------------

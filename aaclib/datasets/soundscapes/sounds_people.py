@@ -4,7 +4,22 @@ import numpy as np  # noqa: I001 - one line a name would be a page of names
 
 from aaclib.datasets.soundscapes.sounds import flow, unit
 from aaclib.datasets.soundscapes.synth import (
-    RATE, band, curve, decay, formants, grains, high, hump, low, place, rolloff, samples, sine, tone, wander, white,
+    RATE,
+    band,
+    curve,
+    decay,
+    formants,
+    grains,
+    high,
+    hump,
+    low,
+    place,
+    rolloff,
+    samples,
+    sine,
+    tone,
+    wander,
+    white,
 )
 
 VOWELS = (((730, 5, 1.0), (1150, 6, 0.7)), ((300, 4, 1.0), (2300, 5, 0.6)), ((450, 4, 1.0), (850, 6, 0.7)))  # a i o
@@ -97,7 +112,7 @@ def whistle(rng, n, pitch, speed):
 @flow(behind=True)
 def crowd(rng, n, pitch, speed):
     """Babble: six voices through two sets of resonances that no single voice stands out of."""
-    m = n // 2 + 1                     # at half the rate, so all frequencies count twice
+    m = n // 2 + 1  # at half the rate, so all frequencies count twice
     halves = [np.zeros(m), np.zeros(m)]
     for i in range(6):
         f0 = 2 * rng.uniform(100, 240) * wander(rng, m, 6, 0.85, 1.2)

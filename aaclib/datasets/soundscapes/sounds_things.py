@@ -4,8 +4,24 @@ import numpy as np  # noqa: I001 - one line a name would be a page of names
 
 from aaclib.datasets.soundscapes.sounds import flow, unit
 from aaclib.datasets.soundscapes.synth import (
-    RATE, band, curve, decay, formants, grains, high, hump, low, phase, place, pulses, rolloff, samples, sine, tone,
-    wander, white,
+    RATE,
+    band,
+    curve,
+    decay,
+    formants,
+    grains,
+    high,
+    hump,
+    low,
+    phase,
+    place,
+    pulses,
+    rolloff,
+    samples,
+    sine,
+    tone,
+    wander,
+    white,
 )
 
 # ---- machines ------------------------------------------------------------------------------------------------------
@@ -139,8 +155,15 @@ def bell(rng, pitch):
     """A church bell: partials that no harmonic tone has, the high ones dying first, a long hum."""
     n = samples(1.8)
     f = 420 * pitch
-    partials = ((0.5, 2.6, 0.8), (1.0, 2.2, 1), (1.2, 1.8, 0.7), (1.5, 1.3, 0.5), (2.0, 1.2, 0.8), (2.67, 0.8, 0.5),
-                (4.1, 0.5, 0.4))       # ratio to f, decay, amplitude
+    partials = (
+        (0.5, 2.6, 0.8),
+        (1.0, 2.2, 1),
+        (1.2, 1.8, 0.7),
+        (1.5, 1.3, 0.5),
+        (2.0, 1.2, 0.8),
+        (2.67, 0.8, 0.5),
+        (4.1, 0.5, 0.4),
+    )  # ratio to f, decay, amplitude
     return sum(g * sine(f * r, n) * decay(n, 1.4 * d, 0.001) for r, d, g in partials)
 
 

@@ -19,8 +19,8 @@ from aaclib.errors import no_room
 from aaclib.paths import cache_dir, raw_dir, runs_dir
 
 START_TIMEOUT_S = 300
-GRACE_S = 10.0                         # a kernel that was interrupted may take so long to keep what it has
-PART, OWN = ".part.ipynb", ".kernel"   # a notebook that is being executed; the folder of its kernel's own files
+GRACE_S = 10.0  # a kernel that was interrupted may take so long to keep what it has
+PART, OWN = ".part.ipynb", ".kernel"  # a notebook that is being executed; the folder of its kernel's own files
 
 
 class NotebookError(RuntimeError):
@@ -32,8 +32,14 @@ class NotebookError(RuntimeError):
 
 
 def execute(
-    source: Path, target: Path, parameters: Mapping[str, Any], *, cwd: Path,
-    environment: Mapping[str, str] | None = None, log: Path | None = None, console: TextIO | None = None,
+    source: Path,
+    target: Path,
+    parameters: Mapping[str, Any],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    console: TextIO | None = None,
 ) -> dict[str, float]:
     """Runs the notebook `source` with `parameters` in the folder `cwd`.
 
@@ -47,7 +53,7 @@ def execute(
     """
     import papermill
 
-    for name in ("papermill", "asyncio"):      # what they would print is in NotebookError
+    for name in ("papermill", "asyncio"):  # what they would print is in NotebookError
         logging.getLogger(name).addHandler(logging.NullHandler())
     target.parent.mkdir(parents=True, exist_ok=True)
     part, failed, own = target.with_suffix(PART), target.with_suffix(".failed.ipynb"), target.parent / OWN
@@ -55,12 +61,22 @@ def execute(
     with _open(log) as text, PeakMemory() as memory:
         try:
             own.mkdir(exist_ok=True)
-            _interruptible(lambda: papermill.execute_notebook(
-                _literal(source), _literal(part), dict(parameters), kernel_name="python3", language="python",
-                kernel_manager_class=_this_python(environment or {}, own, text), cwd=str(cwd), progress_bar=False,
-                stdout_file=text, stderr_file=Tee(text, console), start_timeout=START_TIMEOUT_S,
-            ))
-        except Exception as error:             # a cell's, the kernel's or the disk's: whatever ends a notebook
+            _interruptible(
+                lambda: papermill.execute_notebook(
+                    _literal(source),
+                    _literal(part),
+                    dict(parameters),
+                    kernel_name="python3",
+                    language="python",
+                    kernel_manager_class=_this_python(environment or {}, own, text),
+                    cwd=str(cwd),
+                    progress_bar=False,
+                    stdout_file=text,
+                    stderr_file=Tee(text, console),
+                    start_timeout=START_TIMEOUT_S,
+                )
+            )
+        except Exception as error:  # a cell's, the kernel's or the disk's: whatever ends a notebook
             where, what = _failure(part, error, log)
             if where:
                 os.replace(part, failed)
@@ -76,11 +92,15 @@ def execute(
 def environment(root: Path, offline: bool = False, refresh: float | None = None) -> dict[str, str]:
     """What kernels of a run find in their environment beside our own. `root`: the project's folder, where they work;
     `refresh`: artefacts older than this time are made again (`Store`)."""
-    above = str(Path(__file__).resolve().parent.parent)
+    above = str(Path(__file__).resolve().parents[2])
     paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
     values = {
-        "PYTHONPATH": os.pathsep.join(paths), "AACLIB_HOME": str(root), "AACLIB_HEADLESS": "1",
-        "PYTHONHASHSEED": "0", "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1",
+        "PYTHONPATH": os.pathsep.join(paths),
+        "AACLIB_HOME": str(root),
+        "AACLIB_HEADLESS": "1",
+        "PYTHONHASHSEED": "0",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUTF8": "1",
     }
     # a relative folder is meant from here
     folders = {"RUNS": runs_dir(), "RAW": raw_dir(), "CACHE": cache_dir()}
@@ -119,7 +139,7 @@ def _failure(part: Path, error: Exception, log: Path | None) -> tuple[str, str]:
         added = ("injected-parameters", "papermill-error-cell-tag")
         cells = [cell for cell in cells if not set(added) & set(cell.metadata.get("tags", []))]
         begun = [i for i, c in enumerate(cells) if c.cell_type == "code" and c.metadata.papermill["start_time"]]
-    except (OSError, ValueError, KeyError, AttributeError):        # the disk was full, and it is cut
+    except (OSError, ValueError, KeyError, AttributeError):  # the disk was full, and it is cut
         return "", _short(what, 500)
     if not begun:
         words = log.read_text(encoding="utf-8", errors="replace").split("\n") if log else []
@@ -144,7 +164,9 @@ def _this_python(environment: Mapping[str, str], own: Path, log: TextIO) -> type
     # log level: nbclient interrupts a kernel before it ends it, which the kernel would report as an error
     spec = KernelSpec(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=50"],
-        display_name="Python 3", language="python", env={**environment, **_private(own)},
+        display_name="Python 3",
+        language="python",
+        env={**environment, **_private(own)},
     )
 
     class ThisPython(AsyncKernelManager):
@@ -242,7 +264,7 @@ class Tee:
             try:
                 self.console.write(text)
                 self.console.flush()
-            except (OSError, ValueError):      # its reader has gone, or its terminal
+            except (OSError, ValueError):  # its reader has gone, or its terminal
                 self.console = None
 
 

@@ -18,17 +18,17 @@ from aaclib.datasets import SPLITS, TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
 from aaclib.datasets.clotho import CLIPS as CLOTHO
 from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
-from aaclib.doctor.needs import NEED_SPICE, borrows_text, needs, supervised
 from aaclib.progress import duration
+from aaclib.suite.doctor.needs import NEED_SPICE, borrows_text, needs, supervised
 
-FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}      # sustained, in small models
-STEP_S = {"cpu": 0.0, "cuda": 0.012, "mps": 0.03}           # a training step at least
-WINDOW_S = {"cpu": 0.36, "cuda": 0.02, "mps": 0.05}         # one ten-second window through HTSAT or Cnn14, decoded
-TOKENS, BERT_TOKENS = 15, 30522        # of a caption, about; of BERT's vocabulary
-TINY_CLAP_S = 0.0046                   # an epoch of the tiny CLAP, a clip, two threads
-FEWEST_STEPS = 100                     # of the tiny CLAP's training; smoke takes 147
-SCENE_S = 0.015                        # to render a synthetic scene, two processes
-METRICS_S, SPICE_REFERENCES_S, SPICE_ROW_S = 6.0, 0.035, 0.02   # a row; a reference caption; a clip of a row
+FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}  # sustained, in small models
+STEP_S = {"cpu": 0.0, "cuda": 0.012, "mps": 0.03}  # a training step at least
+WINDOW_S = {"cpu": 0.36, "cuda": 0.02, "mps": 0.05}  # one ten-second window through HTSAT or Cnn14, decoded
+TOKENS, BERT_TOKENS = 15, 30522  # of a caption, about; of BERT's vocabulary
+TINY_CLAP_S = 0.0046  # an epoch of the tiny CLAP, a clip, two threads
+FEWEST_STEPS = 100  # of the tiny CLAP's training; smoke takes 147
+SCENE_S = 0.015  # to render a synthetic scene, two processes
+METRICS_S, SPICE_REFERENCES_S, SPICE_ROW_S = 6.0, 0.035, 0.02  # a row; a reference caption; a clip of a row
 MEASURED_ON = "estimated by counting operations; GPU rates are round numbers, not measured"
 
 
@@ -40,7 +40,7 @@ class Plan:
     device: str
     stages: pd.DataFrame
     downloads: pd.DataFrame
-    gpu_gb: float                      # memory, about
+    gpu_gb: float  # memory, about
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,25 +80,44 @@ def plan(config: Config) -> Plan:
     notes = [f"The table of {target} is left out: {why}" for target, why in left_out.items()]
     counts = {t: {s: _count(config, t, s) for s in SPLITS} for t in targets}
     # rows of one training share a decoder; the run that `captioner` names has trained them all
-    decoders = {t: {bridge.strategy(name).training for name in set(names) - set(bridge.NO_DECODER)}
-                if not config.captioner else set() for t, names in targets.items()}
-    notes += [f"{target}: the captions are not here yet, so its times are missing."
-              for target, trainings in decoders.items() if trainings and not counts[target]["train"][1]]
+    decoders = {
+        t: {bridge.strategy(name).training for name in set(names) - set(bridge.NO_DECODER)}
+        if not config.captioner
+        else set()
+        for t, names in targets.items()
+    }
+    notes += [
+        f"{target}: the captions are not here yet, so its times are missing."
+        for target, trainings in decoders.items()
+        if trainings and not counts[target]["train"][1]
+    ]
     seeds = len(config.seeds)
-    rows = [("01_data", _data(config, counts), "data sets, audio of the synthetic world"),
-            ("02_embeddings", seeds * _embeddings(config, counts, device), "CLAP embeddings"),
-            ("04_training", seeds * sum(_training(config, decoders[t], counts[t], device) for t in targets),
-             f"{seeds * sum(map(len, decoders.values()))} decoders"),
-            ("05_decoding", seeds * sum(_decoding(config, targets[t], counts[t], device) for t in targets), "captions"),
-            ("06_tables", sum(_tables(config, targets[t], counts[t]) for t in targets), "metrics")]
+    rows = [
+        ("01_data", _data(config, counts), "data sets, audio of the synthetic world"),
+        ("02_embeddings", seeds * _embeddings(config, counts, device), "CLAP embeddings"),
+        (
+            "04_training",
+            seeds * sum(_training(config, decoders[t], counts[t], device) for t in targets),
+            f"{seeds * sum(map(len, decoders.values()))} decoders",
+        ),
+        ("05_decoding", seeds * sum(_decoding(config, targets[t], counts[t], device) for t in targets), "captions"),
+        ("06_tables", sum(_tables(config, targets[t], counts[t]) for t in targets), "metrics"),
+    ]
     if config.clap.backend == "tiny":
         clips = _count(config, config.data.pretrain, "train")[0]
         seen, notes = config.clap.epochs * clips, [*notes, *_too_short(config.clap, clips)]
         rows.insert(1, ("02_embeddings", seeds * seen * TINY_CLAP_S, "training of the tiny CLAP"))
-    downloads = [(n.what, n.where, "here" if n.here else "to fetch" if n.url else "MISSING", n.size / 1e9)
-                 for n in needs(config)]
-    return Plan(config.title or config.name, device, pd.DataFrame(rows, columns=["stage", "seconds", "what"]),
-                pd.DataFrame(downloads, columns=["what", "where", "state", "gb"]), _gpu_gb(config), tuple(notes))
+    downloads = [
+        (n.what, n.where, "here" if n.here else "to fetch" if n.url else "MISSING", n.size / 1e9) for n in needs(config)
+    ]
+    return Plan(
+        config.title or config.name,
+        device,
+        pd.DataFrame(rows, columns=["stage", "seconds", "what"]),
+        pd.DataFrame(downloads, columns=["what", "where", "state", "gb"]),
+        _gpu_gb(config),
+        tuple(notes),
+    )
 
 
 def _too_short(clap: Clap, clips: int) -> list[str]:
@@ -107,20 +126,25 @@ def _too_short(clap: Clap, clips: int) -> list[str]:
     if not clips or steps >= FEWEST_STEPS:
         return []
     epochs = -(-3 * FEWEST_STEPS // max(clips // 32, 1))
-    return [f"The tiny CLAP would train for {steps} steps on {clips} clips, too few to hear anything: "
-            f"--set clap.train_batch=32 --set clap.epochs={epochs}"]
+    return [
+        f"The tiny CLAP would train for {steps} steps on {clips} clips, too few to hear anything: "
+        f"--set clap.train_batch=32 --set clap.epochs={epochs}"
+    ]
 
 
 def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
     """(clips, captions) of a split, without fetching anything; (0, 0) where that cannot be known."""
-    published = {"clotho": (CLOTHO, 5), "audiocaps": (AUDIOCAPS, 1 if split == "train" else 5),
-                 "wavcaps": ({"train": WAVCAPS, "validation": 0, "evaluation": 0}, 1)}
+    published = {
+        "clotho": (CLOTHO, 5),
+        "audiocaps": (AUDIOCAPS, 1 if split == "train" else 5),
+        "wavcaps": ({"train": WAVCAPS, "validation": 0, "evaluation": 0}, 1),
+    }
     size = config.data.sizes.get(f"{dataset}.{split}")
     if dataset in published:
         clips, each = published[dataset]
         n = min(clips[split], size or clips[split])
         return n, n * each
-    if dataset.startswith("soundscapes"):      # known without writing a caption, which takes seconds
+    if dataset.startswith("soundscapes"):  # known without writing a caption, which takes seconds
         return load(dataset, config.data).count(split)
     try:
         clips = load(dataset, replace(config.data, download=False)).split(split).clips[:size]
@@ -142,11 +166,16 @@ def _data(config: Config, counts: dict) -> float:
 def _embeddings(config: Config, counts: dict, device: str) -> float:
     if config.clap.backend == "tiny":
         return 0.003 * sum(sum(sum(pair) for pair in c.values()) for c in counts.values())
-    windows = {"clotho": 3, "audiocaps": 1}                  # of ten seconds, a clip
-    clips = sum(windows.get(t, 1) * (c["evaluation"][0] + (c["train"][0] if supervised(config, t) else 0))
-                for t, c in counts.items()) + config.gap.n_pairs
+    windows = {"clotho": 3, "audiocaps": 1}  # of ten seconds, a clip
+    clips = (
+        sum(
+            windows.get(t, 1) * (c["evaluation"][0] + (c["train"][0] if supervised(config, t) else 0))
+            for t, c in counts.items()
+        )
+        + config.gap.n_pairs
+    )
     captions = sum(sum(pair[1] for pair in c.values()) for c in counts.values())
-    text_flop = 2 * 86e6 * TOKENS * captions                 # a twelve-layer text tower
+    text_flop = 2 * 86e6 * TOKENS * captions  # a twelve-layer text tower
     return 10 + clips * WINDOW_S[device] + text_flop / (3 * FLOPS[device])
 
 

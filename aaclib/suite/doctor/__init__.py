@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import argparse
 
-from aaclib.doctor.checks import Finding, Findings, findings
-from aaclib.doctor.needs import Need, needs
-from aaclib.doctor.plan import Plan, plan
+from aaclib.suite.doctor.checks import Finding, Findings, findings
+from aaclib.suite.doctor.needs import Need, needs
+from aaclib.suite.doctor.plan import Plan, plan
 
-check = findings                       # as notebook 00 calls it
+check = findings  # as notebook 00 calls it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="quick", help="a name (see aaclib list) or a YAML file; default: quick")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
-                        help="change one setting, as for aaclib run; may be given many times")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one setting, as for aaclib run; may be given many times",
+    )
     parser.add_argument("--offline", action="store_true", help="as for aaclib run: nothing may be fetched")
     parser.add_argument("--plan", action="store_true", help="also say what a run would fetch and cost")
 

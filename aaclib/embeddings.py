@@ -44,27 +44,45 @@ class ExtractionError(RuntimeError):
         self.errors = errors
         shown = [f"  {name}: {reason}" for name, reason in list(errors.items())[:30]]
         more = [f"  ... and {len(errors) - 30} more"] if len(errors) > 30 else []
-        super().__init__("\n".join([f"{len(errors)} of {total} recordings cannot be used:", *shown, *more,
-                                    "Repair or remove them, or leave them out with clap.on_error=skip."]))
+        super().__init__(
+            "\n".join(
+                [
+                    f"{len(errors)} of {total} recordings cannot be used:",
+                    *shown,
+                    *more,
+                    "Repair or remove them, or leave them out with clap.on_error=skip.",
+                ]
+            )
+        )
 
 
 @dataclass(frozen=True)
 class Extraction:
-    rows: np.ndarray               # (n good, d) float32, unit rows, memory-mapped
-    index: np.ndarray              # (n good,) int64: rows[i] belongs to the recording index[i] of the input
-    errors: dict[str, str]         # file -> reason, for those left out
-    artefact: Artefact | None      # None for embeddings that were brought along
+    rows: np.ndarray  # (n good, d) float32, unit rows, memory-mapped
+    index: np.ndarray  # (n good,) int64: rows[i] belongs to the recording index[i] of the input
+    errors: dict[str, str]  # file -> reason, for those left out
+    artefact: Artefact | None  # None for embeddings that were brought along
 
 
-def embed_audio(backend: Backend, paths: Sequence[str | Path], store: Store, key: str | None = None,
-                **options: Any) -> np.ndarray:
+def embed_audio(
+    backend: Backend, paths: Sequence[str | Path], store: Store, key: str | None = None, **options: Any
+) -> np.ndarray:
     """`extract_audio` for callers that need every file: float32 (n, d) memmap, row i for paths[i]. Bad files raise."""
     return extract_audio(backend, paths, store, key, **{**options, "on_error": "raise"}).rows
 
 
-def extract_audio(backend: Backend, paths: Sequence[str | Path], store: Store, key: str | None = None, *,
-                  batch_size: int | None = None, workers: int = 0, on_error: str = "raise", shard: int | None = None,
-                  cluster: Any = None) -> Extraction:
+def extract_audio(
+    backend: Backend,
+    paths: Sequence[str | Path],
+    store: Store,
+    key: str | None = None,
+    *,
+    batch_size: int | None = None,
+    workers: int = 0,
+    on_error: str = "raise",
+    shard: int | None = None,
+    cluster: Any = None,
+) -> Extraction:
     """Embeds recordings with `backend`.
 
     `key`: the digest of these files' content if the caller knows it, else each file is hashed in full (once).
@@ -79,10 +97,18 @@ def extract_audio(backend: Backend, paths: Sequence[str | Path], store: Store, k
     paths = [Path(path) for path in paths]
     if backend.precomputed:
         return Extraction(backend.embed_audio(paths), np.arange(len(paths)), {}, None)
-    content = {"given": key, "names": digest([path.name for path in paths])} if key else \
-        {"files": digest(files.digests(paths))}
-    spec = {"backend": backend.settings(), "audio": content, "n": len(paths),
-            "batch_size": batch_size or "auto", "shard": shard or "auto"}
+    content = (
+        {"given": key, "names": digest([path.name for path in paths])}
+        if key
+        else {"files": digest(files.digests(paths))}
+    )
+    spec = {
+        "backend": backend.settings(),
+        "audio": content,
+        "n": len(paths),
+        "batch_size": batch_size or "auto",
+        "shard": shard or "auto",
+    }
 
     def build(part: Path) -> dict[str, Any]:
         if on_error == "raise" and not (part / "plan.json").exists():
@@ -99,8 +125,9 @@ def extract_audio(backend: Backend, paths: Sequence[str | Path], store: Store, k
     return Extraction(np.load(artefact / "rows.npy", mmap_mode="r"), np.load(artefact / "index.npy"), errors, artefact)
 
 
-def embed_text(backend: Backend, texts: Sequence[str], store: Store, *, batch_size: int | None = None,
-               shard: int | None = None) -> np.ndarray:
+def embed_text(
+    backend: Backend, texts: Sequence[str], store: Store, *, batch_size: int | None = None, shard: int | None = None
+) -> np.ndarray:
     """Captions -> float32 (n, d) memmap, unit rows, row i for texts[i].
 
     Equal captions are embedded once; shards and batches hold captions of similar length. An empty one is a ValueError.
@@ -111,8 +138,13 @@ def embed_text(backend: Backend, texts: Sequence[str], store: Store, *, batch_si
             raise ValueError(f"Caption {i} of {len(texts)} is empty ({text!r}): it has no embedding.")
     if backend.precomputed:
         return backend.embed_text(texts)
-    spec = {"backend": backend.settings(), "texts": digest(texts), "n": len(texts),
-            "batch_size": batch_size or "auto", "shard": shard or "auto"}
+    spec = {
+        "backend": backend.settings(),
+        "texts": digest(texts),
+        "n": len(texts),
+        "batch_size": batch_size or "auto",
+        "shard": shard or "auto",
+    }
 
     def build(part: Path) -> dict[str, Any]:
         unique, order = distinct(texts)
@@ -152,7 +184,7 @@ def _shards(part: Path, n: int, size: int) -> Iterator[tuple[int, int, Path]]:
 
 
 def _save(file: Path, rows: np.ndarray) -> None:
-    content = io.BytesIO()                         # numpy does not say why it could not write a file
+    content = io.BytesIO()  # numpy does not say why it could not write a file
     np.save(content, rows)
     write_bytes(file, content.getvalue())
 
@@ -174,10 +206,14 @@ def _errors(file: Path) -> dict[str, str] | None:
         return None
 
 
-def _audio_shards(backend: Backend, paths: list[Path], part: Path, plan: dict[str, int], workers: int,
-                  cluster: Any) -> None:
-    todo = [(start, stop, file) for start, stop, file in _shards(part, len(paths), plan["shard"])
-            if _mended(backend, paths, start, _errors(file))]
+def _audio_shards(
+    backend: Backend, paths: list[Path], part: Path, plan: dict[str, int], workers: int, cluster: Any
+) -> None:
+    todo = [
+        (start, stop, file)
+        for start, stop, file in _shards(part, len(paths), plan["shard"])
+        if _mended(backend, paths, start, _errors(file))
+    ]
     progress = Progress(f"Embedding audio with {backend.name}", sum(stop - start for start, stop, _ in todo), "files")
     if cluster is None:
         for start, stop, file in todo:
@@ -185,28 +221,48 @@ def _audio_shards(backend: Backend, paths: list[Path], part: Path, plan: dict[st
         return
     from dask.distributed import as_completed
 
-    futures = [cluster.submit(remote_shard, backend.recipe, backend.settings(),
-                              [os.path.abspath(path) for path in paths[start:stop]], os.path.abspath(file),
-                              plan["batch_size"], workers, pure=False, retries=2) for start, stop, file in todo]
+    futures = [
+        cluster.submit(
+            remote_shard,
+            backend.recipe,
+            backend.settings(),
+            [os.path.abspath(path) for path in paths[start:stop]],
+            os.path.abspath(file),
+            plan["batch_size"],
+            workers,
+            pure=False,
+            retries=2,
+        )
+        for start, stop, file in todo
+    ]
     for future in as_completed(futures):
         progress.step(future.result())
 
 
-def remote_shard(recipe: dict[str, Any], settings: dict[str, Any], paths: list[str], file: str, batch_size: int,
-                 workers: int) -> int:
+def remote_shard(
+    recipe: dict[str, Any], settings: dict[str, Any], paths: list[str], file: str, batch_size: int, workers: int
+) -> int:
     """What a worker of a cluster does with one shard; it loads the CLAP at its first one."""
     from aaclib import clap
 
     backend = clap.from_recipe(tuple(sorted(recipe.items())))
     if backend.settings() != settings:
-        raise RuntimeError(f"This worker's CLAP differs from the one that asked: {backend.settings()}, not {settings}. "
-                           "All workers must use the same kind of device and the same weights.")
+        raise RuntimeError(
+            f"This worker's CLAP differs from the one that asked: {backend.settings()}, not {settings}. "
+            "All workers must use the same kind of device and the same weights."
+        )
     _audio_shard(backend, [Path(path) for path in paths], Path(file), batch_size, workers)
     return len(paths)
 
 
-def _audio_shard(backend: Backend, paths: list[Path], file: Path, batch_size: int, workers: int,
-                 step: Callable[[int], None] = lambda n: None) -> None:
+def _audio_shard(
+    backend: Backend,
+    paths: list[Path],
+    file: Path,
+    batch_size: int,
+    workers: int,
+    step: Callable[[int], None] = lambda n: None,
+) -> None:
     errors: dict[str, str] = {}
 
     def waves() -> Iterator[np.ndarray]:
@@ -230,7 +286,7 @@ def _decoded(backend: Backend, paths: list[Path], workers: int) -> Iterator[np.n
     if workers < 1:
         yield from map(decode, paths)
         return
-    with ThreadPoolExecutor(workers) as pool:       # a bounded look-ahead: memory stays flat
+    with ThreadPoolExecutor(workers) as pool:  # a bounded look-ahead: memory stays flat
         ahead: deque = deque()
         for path in paths:
             ahead.append(pool.submit(decode, path))
@@ -252,8 +308,11 @@ def _mended(backend: Backend, paths: list[Path], start: int, errors: dict[str, s
 
 
 def _gather(part: Path, paths: list[Path], size: int, dim: int, on_error: str) -> None:
-    errors = {start + int(i): reason for start, _, file in _shards(part, len(paths), size)
-              for i, reason in read_record(file.with_suffix(".json"))["errors"].items()}
+    errors = {
+        start + int(i): reason
+        for start, _, file in _shards(part, len(paths), size)
+        for i, reason in read_record(file.with_suffix(".json"))["errors"].items()
+    }
     named = {printable(paths[i]): reason for i, reason in sorted(errors.items())}
     if on_error == "raise":
         _raise(named, len(paths))
@@ -270,7 +329,7 @@ def _write_rows(part: Path, order: np.ndarray, n: int, size: int, dim: int) -> N
             np.save(temporary, np.empty((0, dim), np.float32))
             return
         rows, done = np.lib.format.open_memmap(temporary, "w+", np.float32, (len(order), dim)), 0
-        if hasattr(os, "posix_fallocate"):         # else a full disk ends the process when a page is written
+        if hasattr(os, "posix_fallocate"):  # else a full disk ends the process when a page is written
             with open(temporary, "r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
         for _, _, file in _shards(part, n, size):

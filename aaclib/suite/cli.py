@@ -23,32 +23,34 @@ from aaclib.names import printable
 if TYPE_CHECKING:
     from aaclib import captioning
 
-WORKERS = ("run", "caption")           # subcommands whose work is cut short where nobody reads what they print
-SYNTHETIC = ("this run learned from rendered sound scenes, not from real recordings: of these it may say anything. "
-             "A run of the profile `paper` has a real CLAP.")
-PLUGINS = {        # subcommand -> (module with add_arguments(parser) and run(args) -> int, what it does)
+WORKERS = ("run", "caption")  # subcommands whose work is cut short where nobody reads what they print
+SYNTHETIC = (
+    "this run learned from rendered sound scenes, not from real recordings: of these it may say anything. "
+    "A run of the profile `paper` has a real CLAP."
+)
+PLUGINS = {  # subcommand -> (module with add_arguments(parser) and run(args) -> int, what it does)
     "metrics": ("aaclib.metrics.command", "score captions against references; set SPICE up"),
-    "doctor": ("aaclib.doctor", "say what this machine can do, and what would be missing for a profile"),
+    "doctor": ("aaclib.suite.doctor", "say what this machine can do, and what would be missing for a profile"),
     "convert": ("aaclib.clap.convert", "turn a CLAP checkpoint into a safe, small file"),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    with contextlib.suppress(AttributeError):                  # no stdout, or that of a notebook
-        sys.stdout.reconfigure(errors="backslashreplace")      # as stderr: no name and no caption is a reason to stop
+    with contextlib.suppress(AttributeError):  # no stdout, or that of a notebook
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name and no caption is a reason to stop
     try:
         args = parser(arguments).parse_args(arguments)
         code = args.call(args)
         if sys.stdout:
-            sys.stdout.flush()                    # here, where its reader may have gone, and not at the exit
+            sys.stdout.flush()  # here, where its reader may have gone, and not at the exit
         return code
     except KeyboardInterrupt:
         print("\nStopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
         return 130
-    except BrokenPipeError:                       # `aaclib list | head`
+    except BrokenPipeError:  # `aaclib list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141 if arguments[0] in WORKERS else 0           # what a shell says of who wrote to a closed pipe
+        return 141 if arguments[0] in WORKERS else 0  # what a shell says of who wrote to a closed pipe
     except Exception as error:
         if os.environ.get("AACLIB_TRACEBACK"):
             raise
@@ -85,8 +87,14 @@ def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 def _add_run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--profile", default="quick", help="a name (see aaclib list) or a YAML file; default: quick")
-    sub.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
-                     help="change one setting, e.g. train.epochs=3; may be given many times")
+    sub.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one setting, e.g. train.epochs=3; may be given many times",
+    )
     sub.add_argument("--only", action="append", default=[], metavar="STAGE", help="these stages alone: 03 or 03,05")
     sub.add_argument("--from", dest="start", default="", metavar="STAGE", help="begin with this stage")
     sub.add_argument("--to", dest="end", default="", metavar="STAGE", help="end with this stage")
@@ -99,13 +107,14 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from aaclib import config, notebook, runner
+    from aaclib import config
+    from aaclib.suite import notebook, runner
 
     overrides = dict(config.pairs_of(args.overrides))
     if args.no_spice:
         names = config.load(args.profile, overrides).metrics.names
         overrides["metrics.names"] = [name for name in names if name not in ("spice", "spider", "spider_fl")]
-    run = runner.Run(args.profile, overrides, offline=args.offline)
+    run = runner.Runner(args.profile, overrides, offline=args.offline)
     stages = run.select(args.only, args.start, args.end)
     if args.listing:
         print("Profiles:", *(f"  {name:<16} {title}" for name, title in config.profiles().items()), sep="\n")
@@ -128,13 +137,14 @@ def _run(args: argparse.Namespace) -> int:
 
 def _plan(config: Any) -> None:
     """What the doctor says that a run would fetch and cost."""
-    from aaclib import doctor
+    from aaclib.suite import doctor
 
     print(doctor.plan(config))
 
 
 def _die_politely() -> None:
     """SIGTERM and a closed terminal end kernels as Ctrl-C does, but for what nohup said is to be ignored."""
+
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -176,21 +186,28 @@ def _caption(args: argparse.Namespace) -> int:
     with captioning.Kept(args.out) if args.out else contextlib.nullcontext() as kept:
         try:
             captioner = aaclib.Captioner.from_run(
-                args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device)
+                args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device
+            )
             if captioner.synthetic:
                 print(f"aaclib: {SYNTHETIC}", file=sys.stderr)
             made = captioning.caption_files(captioner, files, args.beam, args.batch, kept)
             return _caption_all(args, made, kept, captioner.synthetic)
         except KeyboardInterrupt:
-            if not kept:                          # no table, or nothing in it yet
+            if not kept:  # no table, or nothing in it yet
                 raise
-            print(f"\nStopped. {len(kept)} captions are kept in {kept.path}; the same command goes on from there.",
-                  file=sys.stderr)
+            print(
+                f"\nStopped. {len(kept)} captions are kept in {kept.path}; the same command goes on from there.",
+                file=sys.stderr,
+            )
             return 130
 
 
-def _caption_all(args: argparse.Namespace, batches: Iterable[Sequence[captioning.Captioned]],
-                 kept: captioning.Kept | None, synthetic: bool) -> int:
+def _caption_all(
+    args: argparse.Namespace,
+    batches: Iterable[Sequence[captioning.Captioned]],
+    kept: captioning.Kept | None,
+    synthetic: bool,
+) -> int:
     rows, bad = [], []
     for found in (found for batch in batches for found in batch):
         if found.error:

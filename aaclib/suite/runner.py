@@ -20,12 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aaclib import bridge, depends, lost, notebook, provenance, told
+from aaclib import bridge, lost, provenance, told
 from aaclib import config as configs
 from aaclib.config import Config, ConfigError
 from aaclib.paths import project_root, runs_dir
 from aaclib.progress import duration
 from aaclib.store import Damaged, digest, gone, read_record, temporary, write_record
+from aaclib.suite import depends, notebook
 from aaclib.sums import changed, sums
 
 
@@ -35,8 +36,8 @@ class RunError(RuntimeError):
 
 @dataclass(frozen=True)
 class Stage:
-    name: str                    # the notebook's file name without .ipynb
-    needs: tuple[str, ...]       # stages whose change makes this one run again
+    name: str  # the notebook's file name without .ipynb
+    needs: tuple[str, ...]  # stages whose change makes this one run again
     about: str
 
 
@@ -53,17 +54,26 @@ STAGES = (
 # modules that no notebook's result depends on, and settings that change how fast but not what
 BYSTANDERS = ("cli", "__main__", "runner", "depends", "notebook", "provenance", "errors")
 CHANGED = {
-    "notebook": "its notebook changed", "settings": "the settings changed", "code": "aaclib changed",
-    "packages": "other package versions", "inputs": "input files changed", "upstream": "an earlier stage changed",
+    "notebook": "its notebook changed",
+    "settings": "the settings changed",
+    "code": "aaclib changed",
+    "packages": "other package versions",
+    "inputs": "input files changed",
+    "upstream": "an earlier stage changed",
 }
 
 
-class Run:
+class Runner:
     """One profile's run. `notebooks`: the folder of the source notebooks; `stages`: all of them, in order."""
 
     def __init__(
-        self, profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = (), *, offline: bool = False,
-        notebooks: Path | None = None, stages: Sequence[Stage] = STAGES,
+        self,
+        profile: str = "quick",
+        overrides: Mapping[str, Any] | Iterable[str] = (),
+        *,
+        offline: bool = False,
+        notebooks: Path | None = None,
+        stages: Sequence[Stage] = STAGES,
     ):
         self.profile = str(Path(profile).resolve()) if profile.endswith((".yaml", ".yml")) else profile
         self.offline, self.stages = offline, tuple(stages)
@@ -72,7 +82,7 @@ class Run:
             self.overrides["data.download"] = False
         self.config: Config = configs.load(profile, self.overrides)
         for row in (*itertools.chain(*self.config.data.targets.values()), *self.config.generate.beam_rows):
-            bridge.strategy(row)                  # a misspelt row ends the run now, not in an hour
+            bridge.strategy(row)  # a misspelt row ends the run now, not in an hour
         self.root = project_root()
         self.notebooks = notebooks or self.root / "notebooks"
         self.folder = runs_dir().absolute() / self.config.name
@@ -94,7 +104,8 @@ class Run:
     def _fixed(self) -> dict[str, str]:
         """Digests that are the same for all stages, taken once: a run is of the code that it began with."""
         return {
-            "settings": digest(depends.settings(self.config)), "code": provenance.package_digest(BYSTANDERS),
+            "settings": digest(depends.settings(self.config)),
+            "code": provenance.package_digest(BYSTANDERS),
             "packages": digest(provenance.versions()),
         }
 
@@ -116,14 +127,21 @@ class Run:
         now = self.made_from(stage) | self.inputs()
         if why := [why for key, why in CHANGED.items() if now[key] != done["made_from"].get(key)]:
             return ", ".join(why)
-        return (changed(self.folder, done["files"]) or gone(done["artefacts"])
-                or (f"{', '.join(done['lost'])} lost to a crash" if done["lost"] else ""))
+        return (
+            changed(self.folder, done["files"])
+            or gone(done["artefacts"])
+            or (f"{', '.join(done['lost'])} lost to a crash" if done["lost"] else "")
+        )
 
     def lost(self, stages: Sequence[Stage]) -> list[str]:
         """What crashes took from these stages, and what to do, a line each; empty where nothing was lost."""
         record = self.record()["stages"]
-        lines = [f"{stage.name}: {names} lost to a crash: {why}" for stage in stages if stage.name in record
-                 for why, names in lost.by_reason(record[stage.name]["lost"]).items()]
+        lines = [
+            f"{stage.name}: {names} lost to a crash: {why}"
+            for stage in stages
+            if stage.name in record
+            for why, names in lost.by_reason(record[stage.name]["lost"]).items()
+        ]
         return [*lines, lost.ADVICE] if lines else []
 
     def select(self, only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
@@ -133,7 +151,7 @@ class Run:
         last = self.stages.index(self._find(end)) if end else len(self.stages) - 1
         if first > last:
             raise RunError(f"--from {start} comes after --to {end}: nothing to run.")
-        return tuple(s for s in self.stages[first:last + 1] if not wanted or s.name in wanted)
+        return tuple(s for s in self.stages[first : last + 1] if not wanted or s.name in wanted)
 
     def _find(self, text: str) -> Stage:
         text = text.removesuffix(".ipynb")
@@ -166,13 +184,13 @@ class Run:
                     print(f"{stage.name}: up to date", flush=True)
                     continue
                 print(f"{stage.name}: {stage.about} ({why})", flush=True)
-                _ = self._about         # asked before the stage, so that nothing stands between its end and the record
+                _ = self._about  # asked before the stage, so that nothing stands between its end and the record
                 record["stages"][stage.name] = self._execute(stage, environment)
                 self._write(record, started)
                 self._settle(record)
                 ran.append(stage)
                 inputs = self.inputs()
-                for done in ran:        # a later stage may have fetched files that an earlier one depends on
+                for done in ran:  # a later stage may have fetched files that an earlier one depends on
                     record["stages"][done.name]["made_from"] |= inputs
                 self._write(record, started)
                 print(f"{stage.name}: done in {duration(record['stages'][stage.name]['seconds'])}", flush=True)
@@ -184,16 +202,23 @@ class Run:
         words = self.folder / "logs" / f"{stage.name}.told"
         words.unlink(missing_ok=True)
         facts = notebook.execute(
-            self._source(stage), self.folder / "notebooks" / f"{stage.name}.ipynb",
-            {"profile": self.profile, "overrides": self.overrides}, cwd=self.root,
+            self._source(stage),
+            self.folder / "notebooks" / f"{stage.name}.ipynb",
+            {"profile": self.profile, "overrides": self.overrides},
+            cwd=self.root,
             environment={**environment, told.VARIABLE: str(words)},
-            log=self.folder / "logs" / f"{stage.name}.log", console=sys.stderr,
+            log=self.folder / "logs" / f"{stage.name}.log",
+            console=sys.stderr,
         )
         written = [name for name, time_ns in self._files().items() if before.get(name) != time_ns]
         result = {
-            "made_from": made_from, "files": {**self._executed(stage.name), **sums(self.folder, written)},
-            "artefacts": sorted(set(told.told("opened", words))), "lost": lost.noted(words),
-            "started": _clock(started), "seconds": round(time.time() - started, 1), **facts,
+            "made_from": made_from,
+            "files": {**self._executed(stage.name), **sums(self.folder, written)},
+            "artefacts": sorted(set(told.told("opened", words))),
+            "lost": lost.noted(words),
+            "started": _clock(started),
+            "seconds": round(time.time() - started, 1),
+            **facts,
         }
         words.unlink(missing_ok=True)
         return result
@@ -235,10 +260,14 @@ class Run:
         stages = record["stages"]
         config = json.loads(json.dumps(asdict(self.config)))
         record |= {
-            "run": self.config.name, "profile": self.profile, "overrides": self.overrides,
-            "seeds": list(self.config.seeds), "config": config,
+            "run": self.config.name,
+            "profile": self.profile,
+            "overrides": self.overrides,
+            "seeds": list(self.config.seeds),
+            "config": config,
             **self._about,
-            "started": _clock(started), "written": _clock(time.time()),
+            "started": _clock(started),
+            "written": _clock(time.time()),
             "seconds": round(sum(s["seconds"] for s in stages.values()), 1),
             "peak_memory_mib": max(s["peak_memory_mib"] for s in stages.values()),
         }
@@ -256,14 +285,18 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             handle = open(self.folder / ".lock", "w")
         except OSError as error:
-            raise RunError(f"Results cannot be written to {self.folder} ({error.filename}: {error.strerror}). Mend "
-                           f"that, or choose another folder: export AACLIB_RUNS=DIR") from error
+            raise RunError(
+                f"Results cannot be written to {self.folder} ({error.filename}: {error.strerror}). Mend "
+                f"that, or choose another folder: export AACLIB_RUNS=DIR"
+            ) from error
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise RunError(f"Another run of '{self.config.name}' is at work in {self.folder}. Wait for it, or give "
-                               f"this one a name of its own with --set name=NAME.") from error
+                raise RunError(
+                    f"Another run of '{self.config.name}' is at work in {self.folder}. Wait for it, or give "
+                    f"this one a name of its own with --set name=NAME."
+                ) from error
             yield
 
     def _say_where(self, ran: int, asked: int, seconds: float) -> None:
@@ -279,7 +312,7 @@ def _clock(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
 
 
-def plan(run: Run, stages: Sequence[Stage], force: bool = False) -> list[str]:
+def plan(run: Runner, stages: Sequence[Stage], force: bool = False) -> list[str]:
     """One line a stage: what a run would do now, and why."""
     record, lines = run.record(), []
     for stage in stages:
@@ -288,4 +321,4 @@ def plan(run: Run, stages: Sequence[Stage], force: bool = False) -> list[str]:
     return lines
 
 
-__all__ = ["STAGES", "ConfigError", "Run", "RunError", "Stage", "plan"]
+__all__ = ["STAGES", "ConfigError", "Runner", "RunError", "Stage", "plan"]

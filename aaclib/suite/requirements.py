@@ -1,7 +1,7 @@
 """Does a Python environment have what pyproject.toml asks for? Says what is missing, one line each.
 
 Also run as a file, by a Python that has nothing installed yet (exit code 1 if something is missing):
-`python -P aaclib/requirements.py [--extras test,cluster] [--constraints constraints.txt]`
+`python -P aaclib/suite/requirements.py [--extras test,cluster] [--constraints constraints.txt]`
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ try:
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
     from packaging.utils import canonicalize_name
-except ImportError:                # a bare environment has it inside pip
+except ImportError:  # a bare environment has it inside pip
     from pip._vendor.packaging.requirements import Requirement
     from pip._vendor.packaging.specifiers import SpecifierSet
     from pip._vendor.packaging.utils import canonicalize_name
 
-PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
 def wanted(pyproject: Path = PYPROJECT, extras: Iterable[str] = ()) -> list[str]:
@@ -39,7 +39,9 @@ def pins(constraints: Path) -> dict[str, str]:
 
 
 def missing(
-    pyproject: Path = PYPROJECT, extras: Iterable[str] = (), constraints: Path | None = None,
+    pyproject: Path = PYPROJECT,
+    extras: Iterable[str] = (),
+    constraints: Path | None = None,
 ) -> list[str]:
     """What this interpreter's environment lacks, one sentence each; with `constraints`, other versions of what
     pyproject.toml names count as lacking too (2.15.0+cpu is 2.15.0)."""

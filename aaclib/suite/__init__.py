@@ -1,0 +1,1 @@
+"""What executes the notebooks and looks after the machine: the command line, the runner, the doctor."""
