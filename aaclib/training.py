@@ -138,6 +138,6 @@ def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wa
     """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such
     training, or another one of that name."""
     pipeline = Pipeline(settings, store.Store(root, refresh))
-    known = job.row.training in ("text", *bridge.TRAINING)
+    known = job.row.training in bridge.TRAINING
     if known and pipeline.store.id("decoder", pipeline.decoder_key(*job)) == wanted:
         pipeline.decoder(job.target, job.row.name, job.seed)
