@@ -30,7 +30,7 @@ unit length.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -173,20 +173,25 @@ def register(
         about=about,
         source="\n".join(map(_source, every)),
     )
-    forget(name)
-    (TRAINING if training or noise else INFERENCE)[name] = part
+    know({name: part})
     return name
+
+
+def know(parts: Mapping[str, Part]) -> None:
+    """Takes over parts that were registered, here or in another process."""
+    for name, part in parts.items():
+        forget(name)
+        (TRAINING if part.training or part.noise else INFERENCE)[name] = part
 
 
 def forget(name: str) -> None:
     """Removes a registered part; one that is not there is no error."""
-    for known in (TRAINING, INFERENCE):
-        if name in known and known[name].source:
-            del known[name]
+    if name in registered():
+        (TRAINING if name in TRAINING else INFERENCE).pop(name)
 
 
 def registered() -> dict[str, Part]:
-    """The parts from outside, in the order in which they came."""
+    """The parts from outside, trainings first."""
     return {name: part for known in (TRAINING, INFERENCE) for name, part in known.items() if part.source}
 
 
@@ -268,6 +273,11 @@ def behaviour(row: Strategy | str, context: Context | Narrow, dim: int) -> np.nd
     otherwise have another one, whatever it is in their code that differs."""
     z = unit(np.random.default_rng(0).standard_normal((64, dim), dtype=np.float32))
     return train_half(row)(z, context, np.random.default_rng(1))
+
+
+def source_of(row: Strategy) -> dict[str, str]:
+    """The source of a registered training, by the name "source"; nothing for this suite's own, which has versions."""
+    return {"source": own} if (own := _part(row).source) else {}
 
 
 def reads(row: Strategy | str) -> set[str]:
