@@ -67,7 +67,7 @@ class Run:
         counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets)
         about = [", ".join(counts) or "no target", f"seeds {', '.join(map(str, self.seeds))}"]
         about += [f"CLAP {self.config.clap.backend}", str(self.device)]
-        there = ["finished" if (self.run_dir / "run.json").is_file() else "not finished"]
+        there = ["run.json"] if (self.run_dir / "run.json").is_file() else ["no run.json yet"]
         there += [f"{len(list(folder.glob('*.*')))} files in {folder.name}" for folder in (self.figures, self.tables)]
         return f"Run {self.config.name!r}: {'; '.join(about)}\n{self.run_dir}: {', '.join(there)}"
 
@@ -122,18 +122,21 @@ class Run:
     def training_clips(self, target: str, part: str) -> tuple[datasets.Clip, ...]:
         """The clips whose captions a target's decoders learn from ("train") or are validated on ("validation"): its
         own, or, for recordings without any text, those of Clotho and AudioCaps. Raises ConfigError where the setting
-        `captioner` names a finished run, for then nothing is learned here.
+        `captioner` names a finished run: nothing is learned here.
 
         >>> sum(len(clip.captions) for clip in run.training_clips("clotho", "train"))
         """
+        self._learns()
+        if any(clip.captions for clip in self.split(target, "train").clips):
+            return self.split(target, part).clips
+        return tuple(clip for name in datasets.TEXT_FOR_ALL for clip in self.split(name, part).clips)
+
+    def _learns(self) -> None:
         if self.config.captioner:
             raise config.ConfigError(
                 f"No decoder is trained here: by the setting captioner={self.config.captioner} those of that run write "
                 "the captions. Ask aaclib.Captioner.of(run) for them, or set captioner to nothing."
             )
-        if any(clip.captions for clip in self.split(target, "train").clips):
-            return self.split(target, part).clips
-        return tuple(clip for name in datasets.TEXT_FOR_ALL for clip in self.split(name, part).clips)
 
     # ---- embeddings
 
@@ -216,11 +219,12 @@ class Run:
     @kept
     def gap(self, seed: int) -> Estimate:
         """The gap vector (d,), sigma by every estimator and the one in use, from `pairs`; where there are none, the
-        sigma that the profile gives and the reason (`note`). Raises as `pairs`, and ValueError where these pairs
-        cannot tell the sigma that the profile asks for.
+        sigma that the profile gives and the reason (`note`). Raises as `pairs` and `training_clips`, and ValueError
+        where these pairs cannot tell the sigma that the profile asks for.
 
         >>> run.gap(0).vector, run.gap(0).sigma_value
         """
+        self._learns()
         sigma = self.config.gap.sigma
         if not (self.config.data.pairs and self.config.gap.n_pairs):
             why = "gap.n_pairs is 0" if self.config.data.pairs else "the profile names none"
@@ -239,15 +243,13 @@ class Run:
         >>> bridge.infer_half("projection")(run.audio("clotho", "evaluation", 0).z, run.context("clotho", 0))
         """
         found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
-        about_gap = (
-            {}
-            if found.vector is None
-            else {
+        about_gap = {}
+        if found.vector is not None:
+            about_gap = {
                 "gap": found.vector,
                 "audio_mean": z.mean(0) + found.vector,
                 "sigma_without_gap": found.value(settings.sigma_without_gap or settings.sigma),
             }
-        )
         return bridge.Context(
             **about_gap,
             sigma=found.sigma_value,
