@@ -127,10 +127,10 @@ class Inputs:
         return replace(split, clips=split.clips[:size], notes=(*split.notes, note), digest="")
 
     def strategies(self, target: str) -> list[bridge.Strategy]:
-        """The rows of the target's table that this run can compute, in the profile's order."""
-        rows = [
-            row for row in map(bridge.strategy, self.config.data.targets[target]) if not self.left_out(target, row.name)
-        ]
+        """The rows of the target's table that this run can compute: the profile's, in its order, and after them
+        each part that was registered from outside."""
+        names = dict.fromkeys([*self.config.data.targets[target], *bridge.registered()])
+        rows = [row for row in map(bridge.strategy, names) if not self.left_out(target, row.name)]
         return [replace(row, group="paired") if self.knows_target(target, row) else row for row in rows]
 
     @of_source

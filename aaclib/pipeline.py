@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from aaclib import bridge, config, generate, seeds, store, text, train
+from aaclib import bridge, config, generate, memory, seeds, steps, store, text, train
 from aaclib.decoder import CaptionDecoder
 from aaclib.inputs import Inputs, of_source
 from aaclib.memo import kept
@@ -71,7 +71,7 @@ class Pipeline(Inputs):
             "context": {name: array_digest(value) for name, value in vars(seen).items()},
             "half": array_digest(bridge.behaviour(row, seen, self.clap(seed).dim)),
             "device": self.device.type,
-        }
+        } | bridge.source_of(row)
 
     def seen_in_training(self, target: str, row: bridge.Strategy, seed: int) -> bridge.Narrow:
         """What of the context a decoder's training may know."""
@@ -99,7 +99,7 @@ class Pipeline(Inputs):
         if part != "train":
             return z, heard.captions
         texts = self.texts(target, part, seed)
-        read = bridge.chain([bridge.centre_text])(texts.z, context)
+        read = bridge.chain([steps.centre_text])(texts.z, context)
         return np.concatenate([read, z]), [*texts.captions, *heard.captions]
 
     def context_of(self, target: str, row: bridge.Strategy, seed: int) -> bridge.Context:
@@ -164,7 +164,7 @@ class Pipeline(Inputs):
             return [captions[i] for i in derangement(len(captions), seeds.rng(seed, "shuffled"))]
         z, context = self.input(target, row, seed, part), self.context_of(target, row, seed)
         if row.name in bridge.NO_DECODER:
-            rows, index = self.memory_rows(target, seed), bridge.memories.nearest_index(z, context.memory)
+            rows, index = self.memory_rows(target, seed), memory.nearest_index(z, context.memory)
             return [self.texts(target, "train", seed).captions[rows[i]] for i in index]
         return self._decode(self.decoder(target, row.name, seed), bridge.infer_half(row)(z, context), decoding)
 

@@ -62,7 +62,7 @@ class Scored(Pipeline):
     def _note(self, target: str, row: bridge.Strategy) -> str:
         counts = {len(clip.captions) for clip in self.clips(target, "evaluation", self.seeds[0])}
         if row.name != "human" or len(counts) == 1:
-            return bridge.CONTROLS.get(row.name, "")
+            return bridge.CONTROLS[row.name].about if row.name in bridge.CONTROLS else ""
         return (
             f"the first {self.human_captions(target)} captions of each clip that has two or more, each against the "
             f"others; the systems are scored against all (up to {max(counts)})"

@@ -8,7 +8,7 @@ results  bars with intervals, relative performance, seeds, greedy against beam
 
 import warnings
 
-from aaclib.plots.results import GROUP_LABELS, METRIC_LABELS, bars, decoding, relative, seeds
+from aaclib.plots.results import METRIC_LABELS, bars, decoding, relative, seeds
 from aaclib.plots.style import AUDIO, DOUBLE, GREY, SINGLE, TEXT, drawable, figure, mark, save, show, styled
 from aaclib.plots.training import LiveLoss, losses
 from aaclib.plots.world import caption_lengths, overlap, player, spectrogram, spectrograms
@@ -17,7 +17,6 @@ __all__ = [
     "AUDIO",
     "DOUBLE",
     "GREY",
-    "GROUP_LABELS",
     "METRIC_LABELS",
     "SINGLE",
     "TEXT",

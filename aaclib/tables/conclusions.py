@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from aaclib.bridge import WEAK
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts, frames
 from aaclib.tables.facts import established, has_references, over_clips, pair, shown
 from aaclib.tables.findings import Findings
-from aaclib.tables.table import WEAK
 
 LABELS = "label_recall"
 

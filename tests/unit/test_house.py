@@ -39,7 +39,7 @@ LAYERS = (
         "provenance",
         "memo",
     },
-    {"gap", "memory", "bridge", "aggregates", "stats", "retrieval"},
+    {"gap", "memory", "steps", "bridge", "aggregates", "stats", "retrieval"},
     {"datasets", "clap", "embeddings", "decoder", "resume", "train", "generate", "metrics"},
     {"inputs", "pipeline", "training", "scored", "experiment", "plots", "tables", "captioner", "captioning"},
     {"suite"},
