@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from aaclib import bridge
 from aaclib.bridge import WEAK
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts, frames
@@ -21,27 +22,28 @@ LABELS = "label_recall"
 
 
 def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
-    """One target after the other, then what they agree on."""
+    """Of every target with reference captions: the highest row and what beats the plain swap, its share of the bound,
+    its distance from the controls, whether more is heard or only guessed, what is left on new content; then what the
+    targets agree on. What the tables show is not said again."""
     found, metric, level = Findings(), exp.config.metrics.headline, {}
-    for target in exp.targets:
-        if not has_references(exp, target):
-            found.append(f"**{target}** has no reference captions to score against.")
-            continue
-        if note := facts.own_pairs_note(exp, target):
-            found.about(target, note)
+    for target in [target for target in exp.targets if has_references(exp, target)]:
+        notes = [facts.own_pairs_note(exp, target), facts.IN_DOMAIN if facts.in_domain(exp, target) else ""]
         weak = _weak(_of_metric(exp.results(target, decoding), metric))
         if weak.empty:
-            found.about(target, f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
+            notes.append(f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
+        for note in filter(None, notes):
+            found.about(target, note)
+        if weak.empty:
             continue
         best = weak.value.idxmax()
         level[target] = {best, *_level(exp, target, weak, best, decoding)}
-        if facts.in_domain(exp, target):
-            found.about(target, facts.IN_DOMAIN)
-        _ranking(found, exp, target, weak, best, decoding)
+        _highest(found, exp, target, weak, best, decoding)
+        _against_the_swap(found, exp, target, weak, decoding)
+        _share(found, exp, target, best, decoding)
         _against_controls(found, exp, target, best, decoding)
-        _relative(found, exp, target, best, decoding)
         _likely_or_heard(found, exp, target, decoding)
         _new_content(found, exp, target, best)
+        _ceiling(found, exp, target)
     if len(level) > 1:
         both = set.intersection(*level.values())
         named = [row.name for row in exp.strategies(next(iter(level))) if row.name in both]
@@ -112,28 +114,32 @@ def _level(exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) 
     return [n for n in weak.index if n != best and (p := pair(tests, best, n)) is not None and not established(p)]
 
 
-def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
+def _highest(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
     metric = exp.config.metrics.headline
-    found.append(
-        f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
-        f"learned from text alone has **{best}**, {shown(weak.loc[best])}."
-    )
+    wins = ""
     if len(exp.seeds) > 1:
         by_seed = frames.by_seed(exp, target, metric, decoding).pivot(index="seed", columns="strategy", values="value")
-        wins = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
-        found.about(target, f"{best} is the highest in {wins} of {len(exp.seeds)} seeds.")
+        first = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
+        wins = f", and is the highest in {first} of {len(exp.seeds)} seeds"
+    level = _level(exp, target, weak, best, decoding)
+    tied = f"; it cannot be told from {', '.join(level)}: their order is no result" if level else ""
+    found.append(
+        f"**{target}** (n = {int(weak.n.max())}): of the rows that learned from text alone **{best}** has the highest "
+        f"{METRIC_LABELS[metric]}, {shown(weak.loc[best])}{wins}{tied}."
+    )
+
+
+def _against_the_swap(found: Findings, exp: Any, target: str, weak: pd.DataFrame, decoding: str) -> None:
     others = [name for name in weak.index if name != "baseline"]
-    if "baseline" in weak.index and others:
-        told = exp.told(target, metric, decoding)
-        tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
-        found.about(
-            target,
-            f"of {len(others)} ways to bridge the gap, better than the plain swap "
-            f"({shown(weak.loc['baseline'])}): {_named(tests, 1, established)}; worse: "
-            f"{_named(tests, -1, established)}." + _these_alone(tests),
-        )
-    if level := _level(exp, target, weak, best, decoding):
-        found.about(target, f"{best} cannot be told from {', '.join(level)}: their order is no result.")
+    if "baseline" not in weak.index or not others:
+        return
+    told = exp.told(target, exp.config.metrics.headline, decoding)
+    tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
+    found.about(
+        target,
+        f"of {len(others)} ways to bridge the gap, better than the plain swap ({shown(weak.loc['baseline'])}): "
+        f"{_named(tests, 1, established)}; worse: {_named(tests, -1, established)}." + _these_alone(tests),
+    )
 
 
 def _named(tests: dict[str, pd.Series], sign: int, sure: Any) -> str:
@@ -154,12 +160,16 @@ def _these_alone(tests: dict[str, pd.Series]) -> str:
 def _against_controls(found: Findings, exp: Any, target: str, best: str, decoding: str) -> None:
     told = exp.told(target, exp.config.metrics.headline, decoding)
     controls = {"shuffled": "captions on the wrong clips", "copy": "copying the nearest training caption"}
-    for control, words in controls.items():
-        if pair(told, best, control) is not None:
-            found.about(target, f"{best} against {words}: {facts.verdict(told, best, control)}.")
+    against = [
+        f"against {words}: {facts.verdict(told, best, control)}"
+        for control, words in controls.items()
+        if pair(told, best, control) is not None
+    ]
+    if against:
+        found.about(target, f"{best} {'; '.join(against)}.")
 
 
-def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) -> None:
+def _share(found: Findings, exp: Any, target: str, best: str, decoding: str) -> None:
     metric, relative = exp.config.metrics.headline, exp.relative(target, decoding)
     if facts.missing_frame(relative):
         found.about(target, f"no relative performance. {exp.why_no_relative(target, decoding)}")
@@ -173,32 +183,34 @@ def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) 
             "training has not succeeded and relative performance means nothing here.",
         )
         return
-    above = exp.above_chance(target, decoding)
-    for words, frame in (
-        (f"reaches {{}} % of the bound's {METRIC_LABELS[metric]}", relative),
-        ("covers {} % of the way from captions on the wrong clips to the bound", above),
-    ):
-        if not facts.missing_frame(frame):
-            for r in frame[(frame.metric == metric) & (frame.strategy == best)].itertuples():
-                interval = (
-                    "no interval can be given"
-                    if pd.isna(r.low)
-                    else f"95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %"
-                )
-                found.about(
-                    target, f"trained on text alone, {best} {words.format(round(100 * r.value))} ({bound}; {interval})."
-                )
-    passing = (
-        relative[(relative.metric == metric) & (relative.value > 1)]
-        .merge(exp.results(target, decoding)[["strategy", "group"]].drop_duplicates())
-        .query("group in @WEAK")
-    )
-    if len(passing):
+    said = [f"reaches {share} of the bound's {METRIC_LABELS[metric]}" for share in _percent(relative, metric, best)]
+    above = _percent(exp.above_chance(target, decoding), metric, best)
+    said += [f"covers {share} of the way from captions on the wrong clips to it" for share in above]
+    if said:
+        found.about(target, f"trained on text alone, {best} {' and '.join(said)}; the bound is {bound}.")
+    over = relative[(relative.metric == metric) & (relative.value > 1)]
+    if passing := [name for name in over.strategy if bridge.strategy(name).group in WEAK]:
         found.about(
             target,
-            f"{', '.join(passing.strategy)} pass{'es' if len(passing) == 1 else ''} the bound: it is "
+            f"{', '.join(passing)} pass{'es' if len(passing) == 1 else ''} the bound: it is "
             "what this decoder reaches with this much paired audio, not what anyone could reach.",
         )
+
+
+def _percent(shares: pd.DataFrame | None, metric: str, name: str) -> list[str]:
+    """A row's share in words, with its interval; nothing where there is none."""
+    if facts.missing_frame(shares):
+        return []
+    rows = shares[(shares.metric == metric) & (shares.strategy == name)]
+    return [
+        f"{100 * r.value:.0f} % "
+        + (
+            "(no interval can be given)"
+            if pd.isna(r.low)
+            else f"(95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %)"
+        )
+        for r in rows.itertuples()
+    ]
 
 
 def _likely_or_heard(found: Findings, exp: Any, target: str, decoding: str) -> None:
@@ -235,3 +247,14 @@ def _new_content(found: Findings, exp: Any, target: str, best: str) -> None:
         f"reaches {shown(rows.loc['new'])}, on the other {int(rows.n['known'])} "
         f"{shown(rows.loc['known'])}.",
     )
+
+
+def _ceiling(found: Findings, exp: Any, target: str) -> None:
+    """Notebook 04 asks whether the decoder reads well enough for strategies to be compared; here a no is repeated."""
+    if {"reconstruction", "look-up"} <= {row.name for row in exp.strategies(target)}:
+        test = exp.gate(target)[2]
+        if test is not None and test.difference <= 0:
+            found.about(
+                target,
+                "the decoder is the bottleneck, not the gap (notebook 04): these rows are compared under its ceiling.",
+            )
