@@ -137,7 +137,7 @@ def _against_the_swap(found: Findings, exp: Any, target: str, weak: pd.DataFrame
     tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
     found.about(
         target,
-        f"of {len(others)} ways to bridge the gap, better than the plain swap ({shown(weak.loc['baseline'])}): "
+        f"of {len(others)} way{'' if len(others) == 1 else 's'} to bridge the gap, better than the plain swap ({shown(weak.loc['baseline'])}): "
         f"{_named(tests, 1, established)}; worse: {_named(tests, -1, established)}." + _these_alone(tests),
     )
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from aaclib import bridge, datasets, text, training
+from aaclib import bridge, text, training
 from aaclib.datasets import leakage
 from aaclib.datasets.files import data_folder
 from aaclib.tables import facts
@@ -30,79 +29,19 @@ def settings(exp: Any) -> pd.DataFrame:
     return pd.DataFrame(rows.items(), columns=["setting", "value"])
 
 
-def splits(exp: Any) -> pd.DataFrame:
-    """Clips and captions of every split of every target; only evaluation asks for audio, to count what is missing."""
-    found = [
-        (target, part, exp.split(target, part, audio=part == "evaluation"))
-        for target in exp.targets
-        for part in datasets.SPLITS
-    ]
-    return pd.DataFrame(
-        [
-            {
-                "data set": target,
-                "split": part,
-                "clips": len(split.clips),
-                "captions": len(split.captions),
-                "missing clips": len(split.missing),
-                "notes": " ".join(split.notes),
-            }
-            for target, part, split in found
-        ]
-    )
-
-
-def vocabulary(exp: Any) -> pd.DataFrame:
-    """Words of each target's training text, case and punctuation aside."""
-    rows = []
-    for target in exp.targets:
-        texts = text.normalise(training_captions(exp, target), COMPARED)
-        words, whole = Counter(w for t in texts for w in t.split()), Counter(texts)
-        rows.append(
-            {
-                "target": target,
-                "captions": len(texts),
-                "vocabulary": len(words),
-                "words that occur once (%)": 100 * sum(n == 1 for n in words.values()) / max(len(words), 1),
-                "captions that repeat (%)": 100 * sum(n for n in whole.values() if n > 1) / max(len(texts), 1),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def leaks(exp: Any) -> pd.DataFrame:
-    """Shared clips, recordings and captions of every two splits of the targets (`datasets.leakage`), share in %; and of
-    evaluation recordings that are known by name, how many WavCaps has and how many its authors left out of it, where
-    its JSON files are here ('not checked' where not)."""
-    places = [(target, part) for target in exp.targets for part in ("train", "evaluation")]
-    sources = {f"{t}.{part}": found for t, part in places if (found := leakage.recordings(exp.dataset(t), part))}
-    found = leakage.report([exp.split(*place) for place in places], sources, COMPARED)
-    wavcaps = data_folder(exp.config.data, "wavcaps", must_exist=False)
-    heard = [
-        leakage.clap_training(recordings, place, wavcaps)
-        for place, recordings in sources.items()
-        if place.endswith(".evaluation")
-    ]
-    found = pd.concat([found, *heard], ignore_index=True).astype({"n": "Int64", "share": float, "examples": str})
+def leaks(run: Any, target: str) -> pd.DataFrame:
+    """What a target's evaluation shares with the training texts of all targets and with its own validation: clips,
+    recordings and captions (`datasets.leakage`), share in %. And of evaluation recordings that are known by name, how
+    many WavCaps has and how many its authors left out of it, where its JSON files are here."""
+    places = [*((name, "train") for name in run.targets), (target, "validation"), (target, "evaluation")]
+    sources = {f"{t}.{part}": known for t, part in places if (known := leakage.recordings(run.dataset(t), part))}
+    found = leakage.report([run.split(*place) for place in places], sources, COMPARED)
+    judged, wavcaps = f"{target}.evaluation", data_folder(run.config.data, "wavcaps", must_exist=False)
+    found = found[found.second == judged]
+    if judged in sources:
+        found = pd.concat([found, leakage.clap_training(sources[judged], judged, wavcaps)], ignore_index=True)
+    found = found.astype({"n": "Int64", "share": float, "examples": str})
     return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"})
-
-
-def content(exp: Any) -> pd.DataFrame:
-    """How many evaluation clips of each target sound of what no training clip sounds of, where the data set knows."""
-    rows = []
-    for target in [t for t in exp.targets if exp.new(t) is not None]:
-        clips, new = exp.clips(target, "evaluation", exp.seeds[0]), exp.new(target)
-        several = np.array([len(clip.labels) > 1 for clip in clips])
-        rows.append(
-            {
-                "target": target,
-                "evaluation clips": len(clips),
-                "new combination": int(new.sum()),
-                "known combination": int((several & ~new).sum()),
-                "one sound alone": int((~several & ~new).sum()),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def decoders(exp: Any) -> pd.DataFrame:
