@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
         fig, axes = figure(width, height, lines, columns, sharey=True)
         for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
+        _share_rows(axes, names)
         for ax, ((target, metric), part) in zip(axes.flat, panels.items(), strict=False):
             y, (value, ends) = [names.index(name) for name in part.strategy], _percent(part)
             ax.barh(y, value, height=0.72, color=[GROUPS[g].colour if g in GROUPS else GREY for g in part.group])
@@ -67,12 +68,10 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
                 ax.annotate(
                     f"{v:.1f}", (v + up, yi), xytext=(3, 0), textcoords="offset points", va="center", fontsize=6.5
                 )
-            grid(ax, "x")
             ax.margins(x=0.16)
             ax.set_xlim(left=0)
             n = f", n = {int(part.n.max())}" if part.n.notna().any() else ""
             ax.set(title=f"{target}{n}", xlabel=_x100(metric))
-        named_rows(axes[0, 0], names)
         groups = [g for g in GROUPS if g in set(frame.group)]
         fig.legend(
             [Patch(color=GROUPS[g].colour) for g in groups],
@@ -101,7 +100,6 @@ def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Fi
                     value, y, xerr=ends, elinewidth=0.8, label=METRIC_LABELS.get(metric, metric), **_points(number)
                 )
             ax.axvline(100, color="black", linewidth=0.8, linestyle="--")
-            grid(ax, "x")
             ax.set(title=target, xlabel="of the bound (%)")
         fig.legend(
             *axes[0].get_legend_handles_labels(),
@@ -126,7 +124,6 @@ def seeds(frame: pd.DataFrame, metric: str) -> Figure:
             for number, seed in enumerate(every):
                 one = part[part.seed == seed]
                 ax.plot(100 * one.value, [names.index(s) for s in one.strategy], alpha=0.85, **_points(number))
-            grid(ax, "x")
             ax.set(title=target, xlabel=_x100(metric))
         handles = [*(Line2D([], [], **_points(i)) for i in range(len(every))), Line2D([], [], color="black")]
         fig.legend(
@@ -180,9 +177,18 @@ def _target_panels(frames: Mapping[str, pd.DataFrame], inches: float) -> tuple[F
     """A figure, its axes (targets,) with room of so many inches per strategy, and the strategies down their sides."""
     names = _in_one_order(frame.strategy for frame in frames.values())
     width = DOUBLE if len(frames) > 1 else SINGLE
-    fig, axes = figure(width, 0.9 + inches * len(names), 1, len(frames), sharey=True)
-    named_rows(axes[0, 0], names)
+    fig, axes = figure(width, 0.9 + inches * len(names), 1, max(len(frames), 1), sharey=True)
+    _share_rows(axes, names)
     return fig, axes[0], names
+
+
+def _share_rows(axes: np.ndarray, names: Sequence[str]) -> None:
+    """The same rows in all panels (lines, columns), named down the left side."""
+    named_rows(axes[0, 0], names)
+    for ax in axes.flat:
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        grid(ax, "x")
 
 
 def _in_one_order(lists: Iterable[Iterable[str]]) -> list[str]:

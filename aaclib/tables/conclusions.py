@@ -135,9 +135,10 @@ def _against_the_swap(found: Findings, exp: Any, target: str, weak: pd.DataFrame
         return
     told = exp.told(target, exp.config.metrics.headline, decoding)
     tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
+    ways = f"{len(others)} way{'' if len(others) == 1 else 's'}"
     found.about(
         target,
-        f"of {len(others)} way{'' if len(others) == 1 else 's'} to bridge the gap, better than the plain swap ({shown(weak.loc['baseline'])}): "
+        f"of {ways} to bridge the gap, better than the plain swap ({shown(weak.loc['baseline'])}): "
         f"{_named(tests, 1, established)}; worse: {_named(tests, -1, established)}." + _these_alone(tests),
     )
 
