@@ -91,7 +91,7 @@ def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Fi
     """
     with styled():
         fig, axes, names = _target_panels(frames, 0.24)
-        for ax, (target, frame) in zip(axes, frames.items(), strict=True):
+        for ax, (target, frame) in zip(axes, frames.items(), strict=False):
             for number, metric in enumerate(metrics):
                 part = frame[frame.metric == metric].set_index("strategy").reindex(names)
                 y = np.arange(len(names)) + (number - (len(metrics) - 1) / 2) * 0.7 / max(len(metrics), 1)
@@ -117,7 +117,7 @@ def seeds(frame: pd.DataFrame, metric: str) -> Figure:
     parts, every = dict(list(frame.groupby("target", sort=False))), sorted(frame.seed.unique())
     with styled():
         fig, axes, names = _target_panels(parts, 0.2)
-        for ax, (target, part) in zip(axes, parts.items(), strict=True):
+        for ax, (target, part) in zip(axes, parts.items(), strict=False):
             for name, mean in (100 * part.groupby("strategy").value.mean()).items():
                 y = names.index(name)
                 ax.plot([mean] * 2, [y - 0.32, y + 0.32], color="black", linewidth=1.2)
