@@ -1,4 +1,4 @@
-"""The small tables that notebooks 01-06 show: one function a table, so that a notebook shows and does not compute."""
+"""Small tables that notebooks show: one function per table."""
 
 from __future__ import annotations
 
