@@ -44,49 +44,45 @@ class Findings(list):
         return self._repr_markdown_()
 
 
-def data(run: Run) -> Findings:
-    """Sizes, whether splits are disjoint, how much evaluation text was read in training."""
+def data(run: Run, target: str) -> Findings:
+    """How much there is, whether the splits are disjoint, how much evaluation text was read in training."""
     found = Findings()
-    for target in run.targets:
-        train, evaluation = run.split(target, "train"), run.split(target, "evaluation", audio=True)
-        clips, missing = len(evaluation.clips), len(evaluation.missing)
-        read, per_clip = len(facts.training_captions(run, target)), len(evaluation.captions) / max(clips, 1)
+    train, evaluation = run.split(target, "train"), run.split(target, "evaluation", audio=True)
+    clips, missing = len(evaluation.clips), len(evaluation.missing)
+    read, per_clip = len(facts.training_captions(run, target)), len(evaluation.captions) / max(clips, 1)
+    found.about(
+        target,
+        f"decoders learn from {read:,} captions and are judged on {clips:,} clips with {per_clip:.1f} captions each.",
+    )
+    if shared := {c.id for c in train.clips} & {c.id for c in evaluation.clips}:
+        many = len(shared) > 0.01 * clips
         found.about(
             target,
-            f"decoders learn from {read:,} captions and are judged on {clips:,} clips with "
-            f"{per_clip:.1f} captions each.",
+            f"training and evaluation SHARE {len(shared)} of {clips} clip names, for example {min(shared)}"
+            + (
+                ": its scores are worthless until they are parted."
+                if many
+                else "; listen whether it is the same recording."
+            ),
         )
-        if shared := {c.id for c in train.clips} & {c.id for c in evaluation.clips}:
-            many = len(shared) > 0.01 * clips
-            found.about(
-                target,
-                f"training and evaluation SHARE {len(shared)} of {clips} clip names, for example "
-                f"{min(shared)}"
-                + (
-                    ": its scores are worthless until they are parted."
-                    if many
-                    else "; listen whether it is the same recording."
-                ),
-            )
-        else:
-            found.about(target, "training and evaluation share no clip.")
-        overlap = facts.caption_overlap(run, target)
-        if not np.isnan(overlap):
-            words = (
-                "too few for recitation to carry the scores"
-                if overlap < 0.05
-                else "so recitation may carry a part of the scores"
-            )
-            found.about(
-                target,
-                f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training text, {words}.",
-            )
-        if missing:
-            found.about(
-                target,
-                f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
-                "here; compare with published numbers only with that in mind.",
-            )
+    else:
+        found.about(target, "training and evaluation share no clip.")
+    overlap = facts.caption_overlap(run, target)
+    words = (
+        "too few for recitation to carry the scores"
+        if overlap < 0.05
+        else "so recitation may carry a part of the scores"
+    )
+    found.about(
+        target,
+        f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training text, {words}.",
+    )
+    if missing:
+        found.about(
+            target,
+            f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
+            "here; compare with published numbers only with that in mind.",
+        )
     if run.synthetic:
         found.append("All audio is rendered: what is learned here is about the method, not about real recordings.")
     return found
