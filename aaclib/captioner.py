@@ -25,7 +25,7 @@ class Captioner:
         self,
         backend: Backend,
         model: CaptionDecoder,
-        half: bridge.Half,
+        half: bridge.Step,
         context: bridge.Context,
         settings: config.Generate,
         key: str = "",

@@ -16,7 +16,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
+
+from joblib import wrap_non_picklable_objects
 
 from aaclib import bridge, config, decoders, progress, store
 from aaclib.run import Run
@@ -82,7 +85,11 @@ def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], workers: int
     finals = {job: run.store.root / "decoder" / run.store.id("decoder", keys[job]) for job in jobs}
     made_by = run.config, run.store.root, run.store.refresh
     # spawn, not fork: the parent has PyTorch's threads
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_worker) as pool:
+    context, own = (
+        multiprocessing.get_context("spawn"),
+        wrap_non_picklable_objects(bridge.registered(), keep_wrapper=False),
+    )
+    with ProcessPoolExecutor(workers, context, initializer=_worker, initargs=(own,)) as pool:
         running: list[Future] = [pool.submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
         try:
             while not all(job.done() for job in running):
@@ -119,7 +126,9 @@ def _history(final: Path) -> list[dict]:
     return []
 
 
-def _worker() -> None:
+def _worker(own: Mapping[str, bridge.Part] = MappingProxyType({})) -> None:
+    """`own`: the parts of strategies that were registered in the process that asks, perhaps in a notebook's cell."""
+    bridge.know(own)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     progress.INTERVAL_S = math.inf  # the parent reports for all
 
@@ -134,8 +143,8 @@ def _end_with_parent() -> None:
 
 def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> None:
     """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such
-    training, or another one of that name."""
+    training, or another one of that name (a half that was changed by hand, not registered)."""
     run = Run(settings, store.Store(root, refresh))
-    known = job.row.training in ("text", *bridge.TRAINING)
+    known = job.row.training in bridge.TRAINING
     if known and run.store.id("decoder", decoders.key(run, *job)) == wanted:
         run.decoder(job.target, job.row.name, job.seed)

@@ -9,7 +9,7 @@ results  bars with intervals, relative performance, seeds, greedy against beam
 
 import warnings
 
-from aaclib.plots.results import GROUP_LABELS, METRIC_LABELS, bars, decoding, relative, seeds
+from aaclib.plots.results import METRIC_LABELS, bars, decoding, relative, seeds
 from aaclib.plots.space import (
     bridged_cosines,
     cosines,
@@ -26,7 +26,6 @@ from aaclib.plots.world import caption_lengths, overlap, player, spectrogram, sp
 
 __all__ = [
     "DOUBLE",
-    "GROUP_LABELS",
     "METRIC_LABELS",
     "SINGLE",
     "LiveLoss",

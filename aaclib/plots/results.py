@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from aaclib.plots.style import CYCLE, DOUBLE, GREY, GROUPS, SINGLE, figure, named_rows, styled
+from aaclib.bridge import GROUPS
+from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, figure, named_rows, styled
 
 METRIC_LABELS = {
     "bleu_1": "BLEU-1",
@@ -33,17 +34,6 @@ METRIC_LABELS = {
     "self_r@10": "self-R@10",
     "label_recall": "label recall",
     "label_hit": "label hit",
-}
-GROUP_LABELS = {
-    "supervised": "with paired audio",
-    "baseline": "baseline",
-    "training": "training strategy",
-    "inference": "inference strategy",
-    "both": "both",
-    "paired": "target's own pairs",
-    "control": "control",
-    "external": "other system",
-    "published": "published",
 }
 INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}
 
@@ -71,7 +61,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
             if order:
                 part = part.set_index("strategy").loc[[s for s in order if s in set(part.strategy)]].reset_index()
             y, (value, ends) = np.arange(len(part)), _percent(part)
-            ax.barh(y, value, height=0.72, color=[GROUPS.get(g, GREY) for g in part.group])
+            ax.barh(y, value, height=0.72, color=[GROUPS[g].colour if g in GROUPS else GREY for g in part.group])
             ax.errorbar(value, y, xerr=ends, fmt="none", **INTERVAL)
             for yi, v, up in zip(y, value, ends[1], strict=True):
                 ax.annotate(
@@ -84,8 +74,8 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
             ax.set(title=f"{target}{n}", xlabel=_x100(metric))
         groups = [g for g in GROUPS if g in set(frame.group)]
         fig.legend(
-            [Patch(color=GROUPS[g]) for g in groups],
-            [GROUP_LABELS[g] for g in groups],
+            [Patch(color=GROUPS[g].colour) for g in groups],
+            [GROUPS[g].label for g in groups],
             loc="outside lower center",
             ncols=6 if columns == 2 else 3,
             columnspacing=1.0,

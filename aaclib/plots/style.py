@@ -26,17 +26,6 @@ BLACK, ORANGE, SKY, GREEN, YELLOW = "#000000", "#E69F00", "#56B4E9", "#009E73", 
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 AUDIO, TEXT = BLUE, VERMILLION  # one colour a modality, in every figure
-GROUPS = {
-    "supervised": "#5A5A5A",  # not black: the interval has to be seen on it
-    "baseline": "#A8A8A8",
-    "training": BLUE,
-    "inference": GREEN,
-    "both": PURPLE,
-    "control": "#C9C9C9",
-    "paired": SKY,
-    "external": ORANGE,
-    "published": YELLOW,
-}
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 8,

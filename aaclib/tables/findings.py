@@ -14,11 +14,11 @@ import pandas as pd
 
 from aaclib import gap as gaps
 from aaclib import results, retrieval, training
+from aaclib.bridge import WEAK
 from aaclib.escape import markdown
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
 from aaclib.tables.facts import has_references
-from aaclib.tables.table import WEAK
 
 if TYPE_CHECKING:
     from aaclib.run import Run

@@ -11,9 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
-from aaclib import arrays, bridge, config, datasets, decoders, results, rows, train, training
+from aaclib import arrays, bridge, config, datasets, decoders, results, rows, steps, train, training
 from aaclib.captioner import Captioner
-from aaclib.captions import derangement
 from aaclib.config import ConfigError
 from aaclib.datasets import leakage
 from aaclib.decoder import CaptionDecoder
@@ -269,25 +268,38 @@ def step(factor):
     return lambda z, context, rng=None: z + factor * context.need("gap")
 
 
-def test_a_training_half_that_was_registered_by_hand_and_then_changed_asks_for_another_decoder(
-    world, done, tmp_path, monkeypatch
+@pytest.fixture
+def own():
+    yield
+    for name in bridge.registered():
+        bridge.forget(name)
+
+
+def test_a_strategy_of_ones_own_is_trained_by_workers_is_a_row_and_is_never_given_an_old_decoder(
+    world, tmp_path, monkeypatch, own
 ):
-    found = experiment(world, tmp_path, threads=1, **{"train.epochs": 1})
-    found.config.data.targets["folder"] = ("echo", "baseline", "noise")
-    ids = []
-    for part in (bridge.Part((step(0.5),), reads=("gap",)), bridge.Part((step(-3),), reads=("gap",))):
-        monkeypatch.setitem(bridge.TRAINING, "echo", part)
-        assert set(training.train_all(found)["folder", 0]) == {"text", "noise", "echo"}
+    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
+    found = experiment(world, tmp_path, **{"train.epochs": 1, "data.targets": {"folder": ["baseline"]}})
+    by_workers, one, ids = [], training._side_by_side, []
+    monkeypatch.setattr(training, "_side_by_side", lambda *a: (one(*a), by_workers.append(len(list(paths())))))
+
+    def paths():
+        return (path for path in (tmp_path / "decoder").iterdir() if path.is_dir())
+
+    for factor in (0.5, -3):
+        bridge.register("echo", training=[step(factor)], reads=["gap"])
+        assert set(training.train_all(found)["folder", 0]) == {"text", "echo"}
         ids.append(found.decoder("folder", "echo", 0).artefact.id)
-    assert len(set(ids)) == 2
-    assert len([path for path in (tmp_path / "decoder").iterdir() if path.is_dir()]) == 4
+    assert by_workers[0] == 2 and len(set(ids)) == 2 and len(list(paths())) == 3
+    assert [row.name for row in found.strategies("folder")] == ["baseline", "echo"]
     before = decoders.key(found, "folder", bridge.strategy("echo"), 0)
-    monkeypatch.setattr(bridge, "unit", lambda z: z)  # no entry and no step changed, but what they do
+    monkeypatch.setattr(steps, "unit", lambda z: z)  # no entry and no step changed, but what they do
     assert decoders.key(found, "folder", bridge.strategy("echo"), 0) != before
+    assert "source" not in decoders.key(found, "folder", bridge.strategy("baseline"), 0)
 
 
 def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_process_that_asks(world, tmp_path):
-    """A worker imports aaclib anew: it knows nothing of a half that was registered or changed in a notebook."""
+    """A worker imports aaclib anew: it knows nothing of a half that was changed by hand, without being registered."""
     found = experiment(world, tmp_path)
     for row in (bridge.strategy("noise"), bridge.Strategy("echo", "echo", "audio", "training")):
         training._train_one(found.config, tmp_path, 0, training.Job("folder", row, 0), "id of another half")
@@ -424,14 +436,6 @@ def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
     )
     with pytest.raises(ConfigError, match="was made on tpu"):
         Captioner.from_run("far")
-
-
-def test_derangement_moves_everybody():
-    with pytest.raises(ValueError, match="one clip alone"):
-        derangement(1, np.random.default_rng(0))
-    for n in (2, 3, 50):
-        order = derangement(n, np.random.default_rng(n))
-        assert sorted(order) == list(range(n)) and (order != np.arange(n)).all()
 
 
 def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeypatch):
