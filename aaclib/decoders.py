@@ -120,7 +120,7 @@ def examples(run: Run, target: str, part: str, seed: int, training: str = "text"
     if part != "train":
         return z, heard.captions
     texts = run.texts(target, part, seed)
-    read = bridge.chain([steps.centre_text])(texts.z, context)
+    read = steps.chain([steps.centre_text])(texts.z, context)
     return np.concatenate([read, z]), [*texts.captions, *heard.captions]
 
 

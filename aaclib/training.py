@@ -40,7 +40,7 @@ class Job(NamedTuple):
 
 def trainings(run: Run, target: str) -> dict[str, bridge.Strategy]:
     """The different decoders that the target's rows need: training -> the first row that asks for it."""
-    rows = [row for row in run.strategies(target) if row.name not in bridge.NO_DECODER]
+    rows = [row for row in run.strategies(target) if row.written]
     return {row.training: row for row in reversed(rows)}
 
 
@@ -85,10 +85,8 @@ def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], workers: int
     finals = {job: run.store.root / "decoder" / run.store.id("decoder", keys[job]) for job in jobs}
     made_by = run.config, run.store.root, run.store.refresh
     # spawn, not fork: the parent has PyTorch's threads
-    context, own = (
-        multiprocessing.get_context("spawn"),
-        wrap_non_picklable_objects(bridge.registered(), keep_wrapper=False),
-    )
+    context = multiprocessing.get_context("spawn")
+    own = wrap_non_picklable_objects(bridge.registered(), keep_wrapper=False)
     with ProcessPoolExecutor(workers, context, initializer=_worker, initargs=(own,)) as pool:
         running: list[Future] = [pool.submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
         try:

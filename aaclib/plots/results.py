@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from aaclib.bridge import GROUPS
+from aaclib.groups import GROUPS
 from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, figure, named_rows, styled
 
 METRIC_LABELS = {

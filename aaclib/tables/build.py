@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from aaclib import results, rows
-from aaclib.bridge import WEAK
+from aaclib.groups import WEAK
 from aaclib.paths import project_root
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts

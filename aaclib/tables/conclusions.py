@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from aaclib import results
-from aaclib.bridge import WEAK
+from aaclib.groups import WEAK
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts, frames
 from aaclib.tables.facts import established, has_references, over_clips, pair, shown

@@ -14,8 +14,8 @@ import pandas as pd
 
 from aaclib import gap as gaps
 from aaclib import results, retrieval, training
-from aaclib.bridge import WEAK
 from aaclib.escape import markdown
+from aaclib.groups import WEAK
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
 from aaclib.tables.facts import has_references

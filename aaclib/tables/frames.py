@@ -213,7 +213,7 @@ def decoders(run: Run) -> pd.DataFrame:
     """Each decoder that is trained, and the rows of the table that use it."""
     rows = []
     for target in run.targets:
-        users = [row for row in run.strategies(target) if row.name not in bridge.NO_DECODER]
+        users = [row for row in run.strategies(target) if row.written]
         for name in training.trainings(run, target):
             using = [row.name for row in users if row.training == name]
             rows.append({"target": target, "decoder": name, "rows that use it": ", ".join(using)})

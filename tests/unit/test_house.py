@@ -40,7 +40,7 @@ LAYERS = (
         "memo",
         "reprs",
     },
-    {"gap", "memory", "steps", "bridge", "aggregates", "stats", "retrieval"},
+    {"gap", "memory", "steps", "bridge", "groups", "aggregates", "stats", "retrieval"},
     {"datasets", "clap", "embeddings", "decoder", "resume", "train", "generate", "metrics"},
     {
         "run",

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from aaclib import arrays, bridge, config, datasets, decoders, results, rows, steps, train, training
+from aaclib import arrays, bridge, config, datasets, decoders, results, rows, train, training
 from aaclib.captioner import Captioner
 from aaclib.config import ConfigError
 from aaclib.datasets import leakage
@@ -262,40 +262,6 @@ def test_decoders_that_train_side_by_side_are_saved_when_they_are_stopped(world,
     with pytest.raises(KeyboardInterrupt):
         training.train_all(found, watch=stop)
     assert len(list((tmp_path / "decoder").glob("*.part/*state*"))) == 2
-
-
-def step(factor):
-    return lambda z, context, rng=None: z + factor * context.need("gap")
-
-
-@pytest.fixture
-def own():
-    yield
-    for name in bridge.registered():
-        bridge.forget(name)
-
-
-def test_a_strategy_of_ones_own_is_trained_by_workers_is_a_row_and_is_never_given_an_old_decoder(
-    world, tmp_path, monkeypatch, own
-):
-    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
-    found = experiment(world, tmp_path, **{"train.epochs": 1, "data.targets": {"folder": ["baseline"]}})
-    by_workers, one, ids = [], training._side_by_side, []
-    monkeypatch.setattr(training, "_side_by_side", lambda *a: (one(*a), by_workers.append(len(list(paths())))))
-
-    def paths():
-        return (path for path in (tmp_path / "decoder").iterdir() if path.is_dir())
-
-    for factor in (0.5, -3):
-        bridge.register("echo", training=[step(factor)], reads=["gap"])
-        assert set(training.train_all(found)["folder", 0]) == {"text", "echo"}
-        ids.append(found.decoder("folder", "echo", 0).artefact.id)
-    assert by_workers[0] == 2 and len(set(ids)) == 2 and len(list(paths())) == 3
-    assert [row.name for row in found.strategies("folder")] == ["baseline", "echo"]
-    before = decoders.key(found, "folder", bridge.strategy("echo"), 0)
-    monkeypatch.setattr(steps, "unit", lambda z: z)  # no entry and no step changed, but what they do
-    assert decoders.key(found, "folder", bridge.strategy("echo"), 0) != before
-    assert "source" not in decoders.key(found, "folder", bridge.strategy("baseline"), 0)
 
 
 def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_process_that_asks(world, tmp_path):
