@@ -92,8 +92,8 @@ def data(run: Run) -> Findings:
     return found
 
 
-def embeddings(run: Run) -> Findings:
-    """What this CLAP is, and whether captions find their clips."""
+def embeddings(run: Run, target: str) -> Findings:
+    """What this CLAP is, and whether the target's captions find their clips."""
     backend = run.clap(run.seeds[0])
     found = Findings(
         [
@@ -101,60 +101,55 @@ def embeddings(run: Run) -> Findings:
             f"windows of {backend.window_s:g} s."
         ]
     )
-    for target in run.targets:
-        if not has_references(run, target):
-            found.about(target, "without captions for its recordings there is no retrieval check.")
-            continue
-        n = len(run.clips(target, "evaluation", run.seeds[0]))
-        if not (ks := retrieval.telling(n)):
-            found.about(target, f"too few clips (n = {n}) for a retrieval check: chance would find them.")
-            continue
-        recall = [results.retrieval(run, target, seed)[f"text_to_audio_r@{ks[-1]}"] for seed in run.seeds]
-        chance = retrieval.chance(n, 1, ks[-1])["text_to_audio"]
-        ratio = np.mean(recall) / chance
-        words = "far above chance" if ratio > 5 else "above chance" if ratio > 1.5 else "hardly better than chance"
-        weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
-        spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in recall)})" if len(recall) > 1 else ""
-        first = {1: "first", 5: "among the first five", 10: "among the first ten"}[ks[-1]]
-        found.about(
-            target,
-            f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
-            f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.",
-        )
+    n = len(run.clips(target, "evaluation", run.seeds[0]))
+    if not (ks := retrieval.telling(n)):
+        found.about(target, f"too few clips (n = {n}) for a retrieval check: chance would find them.")
+        return found
+    recall = [results.retrieval(run, target, seed)[f"text_to_audio_r@{ks[-1]}"] for seed in run.seeds]
+    chance = retrieval.chance(n, 1, ks[-1])["text_to_audio"]
+    ratio = np.mean(recall) / chance
+    words = "far above chance" if ratio > 5 else "above chance" if ratio > 1.5 else "hardly better than chance"
+    weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
+    spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in recall)})" if len(recall) > 1 else ""
+    first = {1: "first", 5: "among the first five", 10: "among the first ten"}[ks[-1]]
+    found.about(
+        target,
+        f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
+        f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.",
+    )
     return found
 
 
-def modality_gap(run: Run) -> Findings:
-    """How wide the gap is, whether the external pairs measured it well, what sigma means here."""
+def modality_gap(run: Run, target: str) -> Findings:
+    """How wide the target's gap is, whether the external pairs measured it well, what sigma means here."""
     found, seed = Findings.of_first_seed(run), run.seeds[0]
     estimate = run.gap(seed)
-    for target in [t for t in run.targets if has_references(run, t)]:
-        z_a, z_t = facts.paired(run, target, "evaluation", seed)
-        s = gaps.statistics(z_a, z_t)
-        apart = s["separable"]
-        words = "linearly separable" if apart > 0.99 else "mostly told apart" if apart > 0.9 else "partly mixed"
+    z_a, z_t = facts.paired(run, target, "evaluation", seed)
+    s = gaps.statistics(z_a, z_t)
+    apart = s["separable"]
+    words = "linearly separable" if apart > 0.99 else "mostly told apart" if apart > 0.9 else "partly mixed"
+    found.about(
+        target,
+        f"the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
+        f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of "
+        "one threshold).",
+    )
+    farther = np.mean(np.einsum("ij,ij->i", z_a, z_t) < np.median(z_t @ z_t.T, axis=1))
+    found.about(
+        target,
+        f"matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
+        f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the "
+        "other captions lie closer than the caption's own recording.",
+    )
+    if estimate.vector is not None:
+        own = gaps.gap_vector(z_a, z_t)
+        miss, length = (float(np.linalg.norm(v)) for v in (own - estimate.vector, own))
         found.about(
             target,
-            f"the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
-            f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of "
-            "one threshold).",
+            f"its own gap vector differs from that of the {estimate.n} external pairs by "
+            f"{miss:.2f}, {100 * (miss / max(length, 1e-9)):.0f} % of its length: this much "
+            "the shift leaves unrepaired.",
         )
-        farther = np.mean(np.einsum("ij,ij->i", z_a, z_t) < np.median(z_t @ z_t.T, axis=1))
-        found.about(
-            target,
-            f"matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
-            f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the "
-            "other captions lie closer than the caption's own recording.",
-        )
-        if estimate.vector is not None:
-            own = gaps.gap_vector(z_a, z_t)
-            miss, length = (float(np.linalg.norm(v)) for v in (own - estimate.vector, own))
-            found.about(
-                target,
-                f"its own gap vector differs from that of the {estimate.n} external pairs by "
-                f"{miss:.2f}, {100 * (miss / max(length, 1e-9)):.0f} % of its length: this much "
-                "the shift leaves unrepaired.",
-            )
     how = f"estimator {estimate.chosen}" if estimate.chosen != "given" else "given by the profile"
     length = estimate.noise_length
     size = "longer than" if length > 1.05 else "shorter than" if length < 0.95 else "as long as"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from aaclib import bridge, datasets, gap, results, retrieval, seeds, text, training
+from aaclib import datasets, results, text, training
 from aaclib.datasets import leakage
 from aaclib.datasets.files import data_folder
 from aaclib.tables import facts
-from aaclib.tables.facts import COMPARED, has_references, paired, training_captions
+from aaclib.tables.facts import COMPARED, has_references, training_captions
 
 if TYPE_CHECKING:
     from aaclib.run import Run
@@ -109,104 +108,6 @@ def content(run: Run) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def extraction(run: Run, seed: int) -> pd.DataFrame:
-    """Embeddings of each target: how many, whether of unit length, what could not be read."""
-    rows = []
-    for target in run.targets:
-        audio, texts = run.audio(target, "evaluation", seed), run.texts(target, "train", seed)
-        error = max(float(np.abs(np.linalg.norm(z, axis=1) - 1).max()) for z in (audio.z, texts.z))
-        rows.append(
-            {
-                "target": target,
-                "recordings": len(audio.z),
-                "training captions": len(texts.z),
-                "largest deviation from length 1": f"{error:.0e}",
-                "unreadable": len(audio.errors),
-                "reasons": "; ".join(f"{name}: {reason}" for name, reason in audio.errors.items()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def recalls(run: Run, seed: int) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
-    """Recalls of each target that has captions, and those of chance for as many clips and captions."""
-    found, chance = {}, {}
-    for target in [t for t in run.targets if has_references(run, t)]:
-        found[target] = results.retrieval(run, target, seed)
-        clips = run.clips(target, "evaluation", seed)
-        captions = max(1, round(np.mean([len(clip.captions) for clip in clips])))
-        ways = {k: retrieval.chance(len(clips), captions, k) for k in retrieval.telling(len(clips))}
-        chance[target] = {f"{way}_r@{k}": value for k, both in ways.items() for way, value in both.items()}
-    return found, chance
-
-
-def recall_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """One row a target and way; recalls in %, those that say nothing among so few clips left out."""
-    rows = []
-    for target, values in found.items():
-        for way in ("text_to_audio", "audio_to_text"):
-            rows.append(
-                {"target": target, "way": way.replace("_", " ")}
-                | {
-                    key.removeprefix(f"{way}_").replace("_", " "): 100 * value if "@" in key else value
-                    for key, value in values.items()
-                    if key.startswith(way)
-                }
-            )
-    recalls = [f"r@{k}" for k in retrieval.KS if any(f"r@{k}" in row for row in rows)]
-    return pd.DataFrame(rows, columns=["target", "way", *recalls, "median rank"])
-
-
-def neighbours(run: Run, target: str, seed: int, clips: int = 3, count: int = 3) -> pd.DataFrame:
-    """The training captions nearest to the first recordings, each different one once."""
-    texts, audio, rows = run.texts(target, "train", seed), run.audio(target, "evaluation", seed), []
-    for clip, cosine in zip(audio.clips[:clips], audio.z[:clips] @ texts.z.T, strict=True):
-        near: dict[str, float] = {}
-        for i in np.argsort(-cosine):
-            near.setdefault(texts.captions[i], float(cosine[i]))
-            if len(near) == count:
-                break
-        written = clip.captions[0] if clip.captions else "-"
-        rows += [{"clip": clip.id, facts.human(run): written, "near it lies": c, "cosine": v} for c, v in near.items()]
-    return pd.DataFrame(rows)
-
-
-def sigmas(estimate: gap.Estimate) -> pd.DataFrame:
-    """Every estimate of sigma with its square and d * sigma^2; the one in use is marked."""
-    found, used = dict(estimate.sigma), estimate.chosen
-    if used not in found:
-        used = "given by the profile"
-        found[used] = estimate.sigma_value
-    return pd.DataFrame(
-        [
-            {
-                "estimator": name,
-                "σ": value,
-                "σ²": value**2,
-                "d σ²": estimate.dim * value**2,
-                "used": "yes" if name == used else "",
-            }
-            for name, value in found.items()
-        ]
-    )
-
-
-def bridged(run: Run, target: str, seed: int, most: int = 9) -> tuple[dict[str, Pair], pd.DataFrame]:
-    """Evaluation pairs under each weakly-supervised strategy: name -> (what the decoder is given, from audio; what it
-    learned to read, from text), both (n, d); and their mean matched and mismatched cosines."""
-    z_a, z_t = paired(run, target, "evaluation", seed)
-    context, panels, rows = run.context(target, seed), {}, []
-    for row in [r for r in run.strategies(target) if r.weakly_supervised and r.group != "control"][:most]:
-        rng = seeds.rng(seed, "picture", row.name)
-        panels[row.name] = bridge.infer_half(row)(z_a, context), bridge.train_half(row)(z_t, context, rng)
-        given, learned = map(bridge.unit, panels[row.name])
-        found = gap.statistics(given, learned)
-        rows.append(
-            {"strategy": row.name, "matched": found["matched_cosine"], "mismatched": found["mismatched_cosine"]}
-        )
-    return panels, pd.DataFrame(rows)
 
 
 def decoders(run: Run) -> pd.DataFrame:

@@ -62,17 +62,12 @@ def everything(exp):
     said = [
         frames.splits(exp),
         frames.leaks(exp),
-        frames.extraction(exp, 0),
         frames.variety(exp, "folder", 0),
-        frames.neighbours(exp, "folder", 0),
-        frames.sigmas(exp.gap(0)),
         frames.by_seed(exp, "folder", "cider_d"),
         *(
             find(exp)
             for find in (
                 findings.data,
-                findings.embeddings,
-                findings.modality_gap,
                 findings.trained,
                 findings.decoded,
                 conclusions.conclusions,
@@ -80,24 +75,16 @@ def everything(exp):
             )
         ),
     ]
-    recalls, chance = frames.recalls(exp, 0)
-    said += [frames.recall_table(recalls)]
-    figures = [
-        plots.retrieval(recalls, chance),
-        plots.cosines(*tables.paired(exp, "folder", "evaluation", 0)),
-        plots.gap_direction(*tables.paired(exp, "folder", "evaluation", 0)),
-        plots.tsne(frames.bridged(exp, "folder", 0)[0]),
-        plots.bridged_cosines(frames.bridged(exp, "folder", 0)[1]),
-    ]
+    said += [find(exp, "folder") for find in (findings.embeddings, findings.modality_gap)]
     for index in tables.examples(exp, "folder", 0):
         said.append(tables.side_by_side(exp, "folder", index, 0))
     scores = results.results(exp, "folder")
     usable = frames.usable_metrics(exp, scores)
-    figures.append(plots.bars(scores, usable[:1]))
+    figures = [plots.bars(scores, usable[:1])]
     if (relative := results.relative(exp, "folder")) is not None:
         figures.append(plots.relative({"folder": relative}, usable[:1]))
     shown = [tables.main_table(exp, "folder"), tables.judged_table(exp, "folder")]
-    assert len(figures) >= 5
+    assert len(figures) >= 1
     for table in shown:
         assert table.latex(intervals=True) and table._repr_html_()
     return "\n".join(map(str, said)), *shown
