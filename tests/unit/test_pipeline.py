@@ -13,7 +13,6 @@ import pytest
 
 from aaclib import arrays, bridge, config, datasets, decoders, results, rows, train, training
 from aaclib.captioner import Captioner
-from aaclib.captions import derangement
 from aaclib.config import ConfigError
 from aaclib.datasets import leakage
 from aaclib.decoder import CaptionDecoder
@@ -403,14 +402,6 @@ def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
     )
     with pytest.raises(ConfigError, match="was made on tpu"):
         Captioner.from_run("far")
-
-
-def test_derangement_moves_everybody():
-    with pytest.raises(ValueError, match="one clip alone"):
-        derangement(1, np.random.default_rng(0))
-    for n in (2, 3, 50):
-        order = derangement(n, np.random.default_rng(n))
-        assert sorted(order) == list(range(n)) and (order != np.arange(n)).all()
 
 
 def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeypatch):
