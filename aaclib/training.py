@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -44,11 +44,12 @@ def trainings(pipeline: Pipeline, target: str) -> dict[str, bridge.Strategy]:
     return {row.training: row for row in reversed(rows)}
 
 
-def train_all(pipeline: Pipeline, watch: Watch | None = None) -> Histories:
-    """Trains what is not in the store yet and returns the history of every decoder of the run."""
+def train_all(pipeline: Pipeline, watch: Watch | None = None, targets: Sequence[str] = ()) -> Histories:
+    """Trains what is not in the store yet and returns the history of every decoder of these targets, of all by
+    default."""
     jobs = [
         Job(target, row, seed)
-        for target in pipeline.targets
+        for target in targets or pipeline.targets
         for seed in pipeline.seeds
         for row in trainings(pipeline, target).values()
     ]

@@ -20,20 +20,24 @@ from aaclib.plots.space import (
     tsne,
     tsne_points,
 )
-from aaclib.plots.style import DOUBLE, SINGLE, figure, mark, save, show, styled
+from aaclib.plots.style import AUDIO, DOUBLE, GREY, SINGLE, TEXT, drawable, figure, mark, save, show, styled
 from aaclib.plots.training import LiveLoss, losses
 from aaclib.plots.world import caption_lengths, overlap, player, spectrogram, spectrograms
 
 __all__ = [
+    "AUDIO",
     "DOUBLE",
+    "GREY",
     "METRIC_LABELS",
     "SINGLE",
+    "TEXT",
     "LiveLoss",
     "bars",
     "bridged_cosines",
     "caption_lengths",
     "cosines",
     "decoding",
+    "drawable",
     "figure",
     "gap_direction",
     "losses",

@@ -57,6 +57,8 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
         fig, axes = figure(DOUBLE if columns == 2 else SINGLE, lines * (0.55 + 0.165 * tallest) + 0.35, lines, columns)
         for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
+        if not panels:
+            axes[0, 0].text(0.5, 0.5, "no score in this metric", ha="center")
         for ax, ((target, metric), part) in zip(axes.flat, panels.items(), strict=False):
             if order:
                 part = part.set_index("strategy").loc[[s for s in order if s in set(part.strategy)]].reset_index()
@@ -76,7 +78,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
         fig.legend(
             [Patch(color=GROUPS[g].colour) for g in groups],
             [GROUPS[g].label for g in groups],
-            loc="outside lower center",
+            loc="outside upper center",
             ncols=6 if columns == 2 else 3,
             columnspacing=1.0,
             handlelength=1.0,
@@ -156,6 +158,8 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
                 xerr=ends,
                 error_kw=INTERVAL,
             )
+        if not keys:
+            ax.text(0.5, 0.5, "no row was decoded both ways", transform=ax.transAxes, ha="center")
         named_rows(ax, (f"{s}\n{t}" if several else s for t, s in keys))
         ax.set(xlabel=_x100(metric))
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)

@@ -20,6 +20,8 @@ from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
 from aaclib.tables.facts import has_references
 
+LEVEL = 0.01  # a loss that moves by less is level
+
 
 class Findings(list):
     """Sentences; shown as a Markdown list. **...** in a sentence is bold, every other sign is a sign."""
@@ -167,104 +169,100 @@ def modality_gap(exp: Any) -> Findings:
     return found
 
 
-def trained(exp: Any) -> Findings:
-    """Where each decoder's loss ended, and whether it had done falling."""
-    found, seed = Findings.of_first_seed(exp), exp.seeds[0]
-    for target in exp.targets:
-        for name, row in training.trainings(exp, target).items():
-            history = exp.decoder(target, row.name, seed).history
-            last, curve = history.iloc[-1], history.get("validation_loss", pd.Series(dtype=float)).astype(float)
-            if not curve.notna().any():
-                found.about(
-                    f"{target}, {name}",
-                    f"training loss {last.train_loss:.2f} after {int(last.epoch)} epochs; "
-                    "the last epoch is kept, without a validation set.",
-                )
-                continue
-            best, low, end = history.loc[curve.idxmin()], curve.min(), curve.iloc[-1]
-            if best.epoch < last.epoch:
-                level = end / low - 1 < 0.01
-                state = "and stayed level from there on" if level else f"and rose to {end:.2f} by the end"
-            else:
-                gain = 1 - end / curve.iloc[-2] if len(curve) > 1 else 1.0
-                falls = f"and was still falling, by {100 * gain:.0f} % in the last one"
-                if not row.weakly_supervised:
-                    falls += ": this bound may be too low, and relative performance flatter"
-                state = "and had levelled off" if gain < 0.01 else falls
-            found.about(
-                f"{target}, {name}",
-                f"validation loss was lowest ({low:.2f}) after epoch {int(best.epoch)} of {int(last.epoch)} {state}.",
-            )
-    return found
-
-
-def decoded(exp: Any) -> Findings:
-    """How varied the captions are, and whether the best row beats its controls."""
-    found, seed, metric = Findings(), exp.seeds[0], exp.config.metrics.headline
-    for target in exp.targets:
-        made = {r.name: exp.captions(target, r.name, seed) for r in exp.strategies(target) if r.group != "control"}
-        share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
-        if share:
-            most, least = max(share, key=share.get), min(share, key=share.get)
-            found.about(
-                target,
-                f"the most varied row is {most} ({len(set(made[most]))} different captions for "
-                f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))}).",
-            )
-        if not has_references(exp, target):
-            continue
-        told, value = exp.told(target, metric), _values(exp, target, metric)
-        controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
-        for test in told[
-            told.b.isin(controls) & told.a.isin([r.name for r in exp.strategies(target) if r.group in WEAK])
-        ].itertuples():
-            found.about(
-                target,
-                f"{test.a} ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
-                f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}.",
-            )
-        if {"reconstruction", "baseline"} <= set(value.index):
-            found.about(
-                target,
-                "given the text embedding itself the decoder reaches "
-                f"{value['reconstruction']:.1f}, given the audio embedding {value['baseline']:.1f}; "
-                "what lies between is the price of the swap, and the advantage of having been given "
-                "one of the references.",
-            )
-    return found
-
-
-def gate(exp: Any) -> Findings:
-    """Whether the decoders are good enough for strategies to be compared: given the embedding of a caption that it has
-    not read, does a decoder write a better caption than the nearest training caption is?"""
-    found = Findings()
-    for target in [t for t in exp.targets if has_references(exp, t)]:
-        if not {"reconstruction", "look-up"} <= {row.name for row in exp.strategies(target)}:
-            continue
-        n, (written, looked_up), test = exp.gate(target)
-        if test is None:
-            found.about(target, f"of {n} clips with a caption that is not in the training text nothing can be said.")
-            continue
-        size = (
-            f"{METRIC_LABELS[exp.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
-            f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
-            f"{100 * test.low:+.1f} to {100 * test.high:+.1f}"
+def trained(run: Any, target: str) -> Findings:
+    """How far reading text brought the decoder, whether any training ended too early, whether the bound did."""
+    found, seed = Findings.of_first_seed(run), run.seeds[0]
+    rows = training.trainings(run, target)
+    ends = {name: _end(run.decoder(target, row.name, seed).history) for name, row in rows.items()}
+    if "text" in rows and not np.isnan(low := ends["text"][0]):
+        size = run.decoder(target, rows["text"].name, seed).model.tokenizer.vocabulary_size
+        found.append(
+            f"Untrained, a decoder pays log V = {np.log(size):.2f} nats per token; having read plain text, {low:.2f} "
+            f"on captions that it has not read: as if it chose among {np.exp(low):.1f} tokens and not among {size:,}."
         )
-        if test.difference > 0:
-            found.about(
-                target,
-                "given the embedding of a caption that it has not read, the decoder writes one that "
-                f"describes the clip better than the nearest training caption does ({size}).",
-            )
-        else:
-            found.about(
-                target,
-                "the decoder is the bottleneck, not the gap: the training caption nearest to a text "
-                f"embedding describes the clip better than what the decoder writes ({size}). The "
-                "rows are compared under that ceiling: more epochs (train.epochs) or a higher "
-                "learning rate (train.lr) would raise it.",
-            )
+    falling = [f"{name} ({100 * gain:.0f} %)" for name, (_, gain) in ends.items() if gain > LEVEL]
+    rose = [f"{name} ({-100 * gain:.0f} %)" for name, (_, gain) in ends.items() if gain < -LEVEL]
+    level = [name for name, (_, gain) in ends.items() if abs(gain) <= LEVEL]
+    said = {
+        "still falling in their last epoch": falling,
+        "higher at the end than at their lowest": rose,
+        "level at the end": level,
+    }
+    found += [f"Validation losses {words}: {', '.join(names)}." for words, names in said.items() if names]
+    if unknown := [name for name, (low, _) in ends.items() if np.isnan(low)]:
+        found.append(f"Without a validation set, so that the last epoch is kept: {', '.join(unknown)}.")
+    bounds = [name for name, row in rows.items() if not row.weakly_supervised and not np.isnan(ends[name][0])]
+    if short := [name for name in bounds if ends[name][1] > LEVEL]:
+        found.append(f"The bound may be too low, and relative performance flatter: train {', '.join(short)} longer.")
+    elif bounds:
+        found.append(f"The bound is not one that was stopped too early: {', '.join(bounds)} had done falling.")
     return found
+
+
+def _end(history: pd.DataFrame) -> tuple[float, float]:
+    """The lowest validation loss of a training, and the share by which its last epoch lowered it; negative: the share
+    by which the loss has risen since. NaN without a validation set."""
+    curve = history.get("validation_loss", pd.Series(dtype=float)).astype(float)
+    if not curve.notna().any():
+        return np.nan, np.nan
+    low, last = curve.min(), curve.iloc[-1]
+    if last > low:
+        return low, 1 - last / low
+    return low, 1 - last / curve.iloc[-2] if len(curve) > 1 else 1.0
+
+
+def decoded(run: Any, target: str) -> Findings:
+    """How varied the captions are, whether the best row beats its controls, and what the swap costs."""
+    found, seed, metric = Findings(), run.seeds[0], run.config.metrics.headline
+    made = {r.name: run.captions(target, r.name, seed) for r in run.strategies(target) if r.group != "control"}
+    share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
+    if share:
+        most, least = max(share, key=share.get), min(share, key=share.get)
+        found.append(
+            f"The most varied row is **{most}** ({len(set(made[most]))} different captions for {len(made[most])} "
+            f"clips), the least varied **{least}** ({len(set(made[least]))})."
+        )
+    told, value = run.told(target, metric), _values(run, target, metric)
+    controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
+    weak = [row.name for row in run.strategies(target) if row.group in WEAK]
+    for test in told[told.b.isin(controls) & told.a.isin(weak)].itertuples():
+        found.append(
+            f"**{test.a}** ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
+            f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}."
+        )
+    if {"reconstruction", "baseline"} <= set(value.index):
+        found.append(
+            f"Given the text embedding itself the decoder reaches {value['reconstruction']:.1f}, given the audio "
+            f"embedding {value['baseline']:.1f}; what lies between is the price of the swap, and the advantage of "
+            "having been given one of the references."
+        )
+    return found
+
+
+def gate(run: Any, target: str) -> Findings:
+    """Whether the decoders are good enough for strategies to be compared: given the embedding of a caption that it has
+    not read, does a decoder write a better caption than the nearest training caption is? Nothing where the profile
+    leaves out the two rows that tell."""
+    if not {"reconstruction", "look-up"} <= {row.name for row in run.strategies(target)}:
+        return Findings()
+    n, (written, looked_up), test = run.gate(target)
+    if test is None:
+        return Findings([f"Of {n} clips with a caption that is not in the training text nothing can be said."])
+    size = (
+        f"{METRIC_LABELS[run.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
+        f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
+        f"{100 * test.low:+.1f} to {100 * test.high:+.1f}"
+    )
+    better = (
+        "Given the embedding of a caption that it has not read, the decoder writes one that describes the clip better "
+        f"than the nearest training caption does ({size})."
+    )
+    worse = (
+        "The decoder is the bottleneck, not the gap: the training caption nearest to a text embedding describes the "
+        f"clip better than what the decoder writes ({size}). The rows are compared under that ceiling: more epochs "
+        "(train.epochs) or a higher learning rate (train.lr) would raise it."
+    )
+    return Findings([better if test.difference > 0 else worse])
 
 
 def _values(exp: Any, target: str, metric: str) -> pd.Series:

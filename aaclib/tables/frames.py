@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aaclib import bridge, datasets, gap, retrieval, seeds, text, training
+from aaclib import bridge, datasets, gap, retrieval, seeds, text
 from aaclib.datasets import leakage
 from aaclib.datasets.files import data_folder
 from aaclib.tables import facts
@@ -204,60 +204,6 @@ def bridged(exp: Any, target: str, seed: int, most: int = 9) -> tuple[dict[str, 
             {"strategy": row.name, "matched": found["matched_cosine"], "mismatched": found["mismatched_cosine"]}
         )
     return panels, pd.DataFrame(rows)
-
-
-def decoders(exp: Any) -> pd.DataFrame:
-    """Each decoder that is trained, and the rows of the table that use it."""
-    rows = []
-    for target in exp.targets:
-        users = [row for row in exp.strategies(target) if row.name not in bridge.NO_DECODER]
-        for name in training.trainings(exp, target):
-            using = [row.name for row in users if row.training == name]
-            rows.append({"target": target, "decoder": name, "rows that use it": ", ".join(using)})
-    return pd.DataFrame(rows)
-
-
-def cost(histories: training.Histories) -> pd.DataFrame:
-    """Epochs, lowest validation loss and seconds of every decoder."""
-    rows = []
-    for (target, seed), found in histories.items():
-        for name, history in found.items():
-            losses = [h["validation_loss"] for h in history if h["validation_loss"] is not None]
-            rows.append(
-                {
-                    "target": target,
-                    "seed": seed,
-                    "decoder": name,
-                    "epochs": len(history),
-                    "lowest validation loss": min(losses, default=np.nan),
-                    "seconds": sum(h["seconds"] for h in history),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def variety(exp: Any, target: str, seed: int) -> pd.DataFrame:
-    """How varied each row's captions are, and how many stand word for word in the training text."""
-    known = set(text.normalise(training_captions(exp, target), COMPARED))
-    made = {row.name: exp.captions(target, row.name, seed) for row in exp.strategies(target) if row.name != "human"}
-    if has_references(exp, target):
-        made[facts.human(exp)] = [c for clip in exp.clips(target, "evaluation", seed) for c in clip.captions]
-    rows = []
-    for name, captions in made.items():
-        # a decoder may end at once: an empty caption stays one, and is counted
-        captions = [text.NORMALISE[COMPARED](caption) for caption in captions]
-        rows.append(
-            {
-                "target": target,
-                "row": name,
-                "captions": len(captions),
-                "different": len(set(captions)),
-                "words": np.mean([len(c.split()) for c in captions]),
-                "vocabulary": len({w for c in captions for w in c.split()}),
-                "in training text (%)": 100 * np.mean([c in known for c in captions]),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def by_seed(exp: Any, target: str, metric: str, decoding: str = "greedy") -> pd.DataFrame:
