@@ -239,30 +239,34 @@ def decoded(run: Any, target: str) -> Findings:
     return found
 
 
-def gate(run: Any, target: str) -> Findings:
-    """Whether the decoders are good enough for strategies to be compared: given the embedding of a caption that it has
-    not read, does a decoder write a better caption than the nearest training caption is? Nothing where the profile
-    leaves out the two rows that tell."""
-    if not {"reconstruction", "look-up"} <= {row.name for row in run.strategies(target)}:
-        return Findings()
-    n, (written, looked_up), test = run.gate(target)
-    if test is None:
-        return Findings([f"Of {n} clips with a caption that is not in the training text nothing can be said."])
-    size = (
-        f"{METRIC_LABELS[run.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
-        f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
-        f"{100 * test.low:+.1f} to {100 * test.high:+.1f}"
-    )
-    better = (
-        "Given the embedding of a caption that it has not read, the decoder writes one that describes the clip better "
-        f"than the nearest training caption does ({size})."
-    )
-    worse = (
-        "The decoder is the bottleneck, not the gap: the training caption nearest to a text embedding describes the "
-        f"clip better than what the decoder writes ({size}). The rows are compared under that ceiling: more epochs "
-        "(train.epochs) or a higher learning rate (train.lr) would raise it."
-    )
-    return Findings([better if test.difference > 0 else worse])
+def gate(run: Any, *targets: str) -> Findings:
+    """Whether the decoders of these targets, of all by default, are good enough for strategies to be compared: given
+    the embedding of a caption that it has not read, does a decoder write a better caption than the nearest training
+    caption is? Nothing where the profile leaves out the two rows that tell."""
+    found = Findings()
+    for target in targets or run.targets:
+        if not {"reconstruction", "look-up"} <= {row.name for row in run.strategies(target)}:
+            continue
+        n, (written, looked_up), test = run.gate(target)
+        if test is None:
+            found.about(target, f"of {n} clips with a caption that is not in the training text nothing can be said.")
+            continue
+        size = (
+            f"{METRIC_LABELS[run.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
+            f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
+            f"{100 * test.low:+.1f} to {100 * test.high:+.1f}"
+        )
+        better = (
+            "given the embedding of a caption that it has not read, the decoder writes one that describes the clip "
+            f"better than the nearest training caption does ({size})."
+        )
+        worse = (
+            "the decoder is the bottleneck, not the gap: the training caption nearest to a text embedding describes "
+            f"the clip better than what the decoder writes ({size}). The rows are compared under that ceiling: more "
+            "epochs (train.epochs) or a higher learning rate (train.lr) would raise it."
+        )
+        found.about(target, better if test.difference > 0 else worse)
+    return found
 
 
 def _values(exp: Any, target: str, metric: str) -> pd.Series:

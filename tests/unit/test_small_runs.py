@@ -62,7 +62,6 @@ def everything(exp):
         frames.splits(exp),
         frames.leaks(exp),
         frames.extraction(exp, 0),
-        frames.variety(exp, "folder", 0),
         frames.neighbours(exp, "folder", 0),
         frames.sigmas(exp.gap(0)),
         frames.by_seed(exp, "folder", "cider_d"),
@@ -72,13 +71,12 @@ def everything(exp):
                 findings.data,
                 findings.embeddings,
                 findings.modality_gap,
-                findings.trained,
-                findings.decoded,
                 conclusions.conclusions,
                 conclusions.judged,
             )
         ),
     ]
+    said += [find(exp, "folder") for find in (findings.trained, findings.decoded, findings.gate)]
     recalls, chance = frames.recalls(exp, 0)
     said += [frames.recall_table(recalls)]
     figures = [
