@@ -2,7 +2,6 @@
 
 style    sizes, colours, saving, the 'synthetic world' mark
 world    spectrograms, players, caption lengths, labels, caption overlap
-space    retrieval, cosines, the gap's direction, sigma by number of pairs, t-SNE before and after each bridge
 training loss curves, live too
 results  bars with intervals, relative performance, seeds, greedy against beam
 """
@@ -10,16 +9,6 @@ results  bars with intervals, relative performance, seeds, greedy against beam
 import warnings
 
 from aaclib.plots.results import METRIC_LABELS, bars, decoding, relative, seeds
-from aaclib.plots.space import (
-    bridged_cosines,
-    cosines,
-    gap_direction,
-    retrieval,
-    sigma_by_pairs,
-    sigma_curve,
-    tsne,
-    tsne_points,
-)
 from aaclib.plots.style import AUDIO, DOUBLE, GREY, SINGLE, TEXT, drawable, figure, mark, save, show, styled
 from aaclib.plots.training import LiveLoss, losses
 from aaclib.plots.world import caption_lengths, overlap, player, spectrogram, spectrograms
@@ -33,29 +22,21 @@ __all__ = [
     "TEXT",
     "LiveLoss",
     "bars",
-    "bridged_cosines",
     "caption_lengths",
-    "cosines",
     "decoding",
     "drawable",
     "figure",
-    "gap_direction",
     "losses",
     "mark",
     "overlap",
     "player",
     "relative",
-    "retrieval",
     "save",
     "seeds",
     "show",
-    "sigma_by_pairs",
-    "sigma_curve",
     "spectrogram",
     "spectrograms",
     "styled",
-    "tsne",
-    "tsne_points",
 ]
 
 # transformers imports tqdm, which asks every notebook without ipywidgets to install them; our progress lines need none
