@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -44,11 +44,12 @@ def trainings(run: Run, target: str) -> dict[str, bridge.Strategy]:
     return {row.training: row for row in reversed(rows)}
 
 
-def train_all(run: Run, watch: Watch | None = None) -> Histories:
-    """Trains what is not in the store yet and returns the history of every decoder of the run."""
+def train_all(run: Run, watch: Watch | None = None, targets: Sequence[str] = ()) -> Histories:
+    """Trains what is not in the store yet and returns the history of every decoder of these targets, of all by
+    default."""
     jobs = [
         Job(target, row, seed)
-        for target in run.targets
+        for target in targets or run.targets
         for seed in run.seeds
         for row in trainings(run, target).values()
     ]

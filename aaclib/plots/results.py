@@ -60,6 +60,8 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
         for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
         _share_rows(axes, names)
+        if not panels:
+            axes[0, 0].text(0.5, 0.5, "no score in this metric", ha="center")
         for ax, ((target, metric), part) in zip(axes.flat, panels.items(), strict=False):
             y, (value, ends) = [names.index(name) for name in part.strategy], _percent(part)
             ax.barh(y, value, height=0.72, color=[GROUPS[g].colour if g in GROUPS else GREY for g in part.group])
@@ -76,7 +78,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
         fig.legend(
             [Patch(color=GROUPS[g].colour) for g in groups],
             [GROUPS[g].label for g in groups],
-            loc="outside lower center",
+            loc="outside upper center",
             ncols=6 if columns == 2 else 3,
             columnspacing=1.0,
             handlelength=1.0,
@@ -152,6 +154,8 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
                 xerr=ends,
                 error_kw=INTERVAL,
             )
+        if not keys:
+            ax.text(0.5, 0.5, "no row was decoded both ways", transform=ax.transAxes, ha="center")
         named_rows(ax, (f"{s}\n{t}" if several else s for t, s in keys))
         ax.set(xlabel=_x100(metric))
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)

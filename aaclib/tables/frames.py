@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from aaclib import results, text, training
+from aaclib import results
 from aaclib.datasets import leakage
 from aaclib.datasets.files import data_folder
-from aaclib.tables import facts
-from aaclib.tables.facts import COMPARED, has_references, training_captions
+from aaclib.tables.facts import COMPARED
 
 if TYPE_CHECKING:
     from aaclib.run import Run
@@ -45,60 +43,6 @@ def leaks(run: Run, target: str) -> pd.DataFrame:
         found = pd.concat([found, leakage.clap_training(sources[judged], judged, wavcaps)], ignore_index=True)
     found = found.astype({"n": "Int64", "share": float, "examples": str})
     return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"})
-
-
-def decoders(run: Run) -> pd.DataFrame:
-    """Each decoder that is trained, and the rows of the table that use it."""
-    rows = []
-    for target in run.targets:
-        users = [row for row in run.strategies(target) if row.written]
-        for name in training.trainings(run, target):
-            using = [row.name for row in users if row.training == name]
-            rows.append({"target": target, "decoder": name, "rows that use it": ", ".join(using)})
-    return pd.DataFrame(rows)
-
-
-def cost(histories: training.Histories) -> pd.DataFrame:
-    """Epochs, lowest validation loss and seconds of every decoder."""
-    rows = []
-    for (target, seed), found in histories.items():
-        for name, history in found.items():
-            losses = [h["validation_loss"] for h in history if h["validation_loss"] is not None]
-            rows.append(
-                {
-                    "target": target,
-                    "seed": seed,
-                    "decoder": name,
-                    "epochs": len(history),
-                    "lowest validation loss": min(losses, default=np.nan),
-                    "seconds": sum(h["seconds"] for h in history),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def variety(run: Run, target: str, seed: int) -> pd.DataFrame:
-    """How varied each row's captions are, and how many stand word for word in the training text."""
-    known = set(text.normalise(training_captions(run, target), COMPARED))
-    made = {row.name: run.captions(target, row.name, seed) for row in run.strategies(target) if row.name != "human"}
-    if has_references(run, target):
-        made[facts.human(run)] = [c for clip in run.clips(target, "evaluation", seed) for c in clip.captions]
-    rows = []
-    for name, captions in made.items():
-        # a decoder may end at once: an empty caption stays one, and is counted
-        captions = [text.NORMALISE[COMPARED](caption) for caption in captions]
-        rows.append(
-            {
-                "target": target,
-                "row": name,
-                "captions": len(captions),
-                "different": len(set(captions)),
-                "words": np.mean([len(c.split()) for c in captions]),
-                "vocabulary": len({w for c in captions for w in c.split()}),
-                "in training text (%)": 100 * np.mean([c in known for c in captions]),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def by_seed(run: Run, target: str, metric: str, decoding: str = "greedy") -> pd.DataFrame:

@@ -62,19 +62,17 @@ def everything(exp):
     said = [
         frames.leaks(exp, "folder"),
         findings.data(exp, "folder"),
-        frames.variety(exp, "folder", 0),
         frames.by_seed(exp, "folder", "cider_d"),
         *(
             find(exp)
             for find in (
-                findings.trained,
-                findings.decoded,
                 conclusions.conclusions,
                 conclusions.judged,
             )
         ),
     ]
-    said += [find(exp, "folder") for find in (findings.embeddings, findings.modality_gap)]
+    by_target = findings.embeddings, findings.modality_gap, findings.trained, findings.decoded, findings.gate
+    said += [find(exp, "folder") for find in by_target]
     for index in tables.examples(exp, "folder", 0):
         said.append(tables.side_by_side(exp, "folder", index, 0))
     scores = results.results(exp, "folder")
