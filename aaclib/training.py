@@ -6,19 +6,15 @@ A small decoder hardly gains from a second thread, so two trainings on two cores
 from __future__ import annotations
 
 import json
-import math
-import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
-from aaclib import bridge, config, progress, store
+from aaclib import bridge, config, progress, store, workers
 from aaclib.pipeline import Pipeline
 
 # (target, seed) -> training -> its history, one mapping an epoch
@@ -26,7 +22,6 @@ Histories = Mapping[tuple[str, int], Mapping[str, list[dict]]]
 # gets the histories so far; called about once a second and at the end
 Watch = Callable[[Histories], None]
 POLL_S = 1.0
-GRACE_S = 30.0  # a step and a save take less, on any machine that trains side by side
 
 
 class Job(NamedTuple):
@@ -51,9 +46,9 @@ def train_all(pipeline: Pipeline, watch: Watch | None = None) -> Histories:
     ]
     keys = {job: pipeline.decoder_key(*job) for job in jobs}  # makes the embeddings
     todo = [job for job in jobs if pipeline.store.find("decoder", keys[job]) is None]
-    workers = pipeline.at_once(min(len(todo), (os.cpu_count() or 1) // pipeline.config.train.threads))
-    if workers > 1 and pipeline.device.type == "cpu":
-        _side_by_side(pipeline, todo, keys, workers, watch)
+    count = pipeline.at_once(min(len(todo), (os.cpu_count() or 1) // pipeline.config.train.threads))
+    if count > 1 and pipeline.device.type == "cpu":
+        _side_by_side(pipeline, todo, keys, count, watch)
     for job in jobs:  # what is left, and what no worker knows: a strategy that was made in a notebook
         pipeline.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
     histories = _grouped({job: pipeline.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
@@ -73,36 +68,25 @@ def _single(job: Job, watch: Watch | None):
     return (lambda history: watch(_grouped({job: history}))) if watch else None
 
 
-def _side_by_side(
-    pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], workers: int, watch: Watch | None
-) -> None:
+def _side_by_side(pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], count: int, watch: Watch | None) -> None:
+    finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
     report = progress.Progress(
-        f"training {len(jobs)} decoders, {workers} at a time",
+        f"training {len(jobs)} decoders, {count} at a time",
         sum(pipeline.settings_of(job.target, job.row)[0].epochs for job in jobs),
         "epochs",
+        done=sum(map(len, map(_history, finals.values()))),
     )
-    finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
     made_by = pipeline.config, pipeline.store.root, pipeline.store.refresh
-    # spawn, not fork: the parent has PyTorch's threads
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_worker) as pool:
-        running: list[Future] = [pool.submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
-        try:
-            while not all(job.done() for job in running):
-                time.sleep(POLL_S)
-                _raise_first(running)
-                histories = {job: history for job, final in finals.items() if (history := _history(final))}
-                report.step(sum(map(len, histories.values())) - report.done)
-                if watch:
-                    watch(_grouped(histories))
+    with workers.pool(count) as submit:
+        running = [submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
+        while not all(job.done() for job in running):
+            time.sleep(POLL_S)
             _raise_first(running)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            ending = multiprocessing.active_children()
-            for process in ending:
-                process.terminate()  # it saves what it trains
-            for process in ending:
-                process.join(GRACE_S)
-            raise
+            histories = {job: history for job, final in finals.items() if (history := _history(final))}
+            report.step(sum(map(len, histories.values())) - report.done)
+            if watch:
+                watch(_grouped(histories))
+        _raise_first(running)
 
 
 def _raise_first(jobs: list[Future]) -> None:
@@ -119,19 +103,6 @@ def _history(final: Path) -> list[dict]:
         except (FileNotFoundError, NotADirectoryError, ValueError):  # not there, or damaged
             continue
     return []
-
-
-def _worker() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    progress.INTERVAL_S = math.inf  # the parent reports for all
-
-
-def _end_with_parent() -> None:
-    """A kernel that was killed ends nobody: without this, its decoders would train on unseen. They are saved first."""
-    multiprocessing.parent_process().join()
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE_S)
-    os._exit(1)
 
 
 def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> None:

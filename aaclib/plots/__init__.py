@@ -7,8 +7,6 @@ training loss curves, live too
 results  bars with intervals, relative performance, seeds, greedy against beam
 """
 
-import warnings
-
 from aaclib.plots.results import GROUP_LABELS, METRIC_LABELS, bars, decoding, relative, seeds
 from aaclib.plots.space import (
     bridged_cosines,
@@ -54,6 +52,3 @@ __all__ = [
     "tsne",
     "tsne_points",
 ]
-
-# transformers imports tqdm, which asks every notebook without ipywidgets to install them; our progress lines need none
-warnings.filterwarnings("ignore", message="IProgress not found")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from aaclib import escape, metrics, stats, store
+from aaclib import escape, metrics, saving, stats, store
 from aaclib.metrics import io
 from aaclib.paths import raw_dir
 from aaclib.tables.facts import has_references, missing_frame
@@ -58,7 +58,9 @@ def letters(text: str) -> str:
 def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
     """Writes everything below `exp.tables` and returns the files: results.csv, relative.csv, above_chance.csv,
     content.csv and judged.csv (tidy, fractions), for each table LaTeX (also with all intervals) and Markdown,
-    numbers.tex, per_clip/ with a CSV a row and seed."""
+    numbers.tex, per_clip/ with a CSV a row and seed. Nothing where the finished run has them (aaclib.saving)."""
+    if not saving.may_save(exp, "tables"):
+        return []
     folder, written = Path(exp.tables), []
     scored = [(target, decoding) for target, decoding in decodings(exp) if has_references(exp, target)]
     results = _together(exp.results(*place) for place in scored)
