@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from aaclib import memory as memories
+from aaclib.reprs import brief
 
 if TYPE_CHECKING:
     from aaclib.config import Config, Decoder, Train
@@ -54,6 +55,9 @@ class Context:
     tau: float = 0.01
     renormalise: bool = True
     own_audio_mean: np.ndarray | None = None  # (d,) of the target's training audio, for the bound alone
+
+    def __repr__(self) -> str:
+        return brief(self, **{name: value for name, value in vars(self).items() if value is not None})
 
     def need(self, name: str) -> np.ndarray:
         value = getattr(self, name)
@@ -141,7 +145,7 @@ BOUND = "supervised+text"  # the training with paired audio that is given its be
 PUBLISHED_VARIANCE = 0.001  # of the noise that the published code's shift always carries
 TRAINING = {
     "supervised": Part(),
-    # its examples are text and audio, each centred on its own mean already (aaclib.pipeline)
+    # its examples are text and audio, each centred on its own mean already (aaclib.decoders)
     BOUND: Part(inference=(centre_on_own_audio,), reads_at_inference=("own_audio_mean",)),
     "shift": Part((add_gap,), reads=("gap",)),
     "shift (published)": Part((add_gap,), (add_published_noise,), reads=("gap",)),

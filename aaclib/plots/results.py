@@ -51,7 +51,7 @@ INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}
 def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: list[str] | None = None) -> Figure:
     """Strategies as bars with 95 % intervals, x100, coloured by group; one panel a target and metric.
 
-    `results`: the tidy frame of `Experiment.results` for one or more targets (value, low, high as fractions).
+    `results`: the tidy frame of `results.results` for one or more targets (value, low, high as fractions).
     """
     frame = results[results.metric.isin(metrics) & results.value.notna()]
     panels = {
@@ -97,7 +97,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
 def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Figure:
     """Relative performance (strategy / bound, in %) with intervals: one panel a target, a colour a metric.
 
-    `frames`: target -> the frame of `Experiment.relative` (strategy, metric, value, low, high; fractions).
+    `frames`: target -> the frame of `results.relative` (strategy, metric, value, low, high; fractions).
     """
     with styled():
         fig, axes = _a_panel_a_target(frames, 0.24)

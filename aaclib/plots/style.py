@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -19,6 +19,9 @@ from matplotlib.figure import Figure
 
 from aaclib import saving
 from aaclib.store import replacing
+
+if TYPE_CHECKING:
+    from aaclib.run import Run
 
 SINGLE, DOUBLE = 3.3, 6.9  # column widths, inches
 BLACK, ORANGE, SKY, GREEN, YELLOW = "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442"
@@ -121,13 +124,13 @@ def mark(fig: Figure) -> None:
     )
 
 
-def show(fig: Figure, exp: Any, name: str, alt: str = "") -> Any:
-    """Saves the figure as `exp.figures/name`, unless the finished run has it (aaclib.saving), and returns the picture
+def show(fig: Figure, run: Run, name: str, alt: str = "") -> Any:
+    """Saves the figure as `run.figures/name`, unless the finished run has it (aaclib.saving), and returns the picture
     for display in a notebook, so that what a reader sees there is what the paper gets. `alt`: what it shows, in words;
     by default the words that stand in it."""
     with tempfile.TemporaryDirectory() as elsewhere:
-        folder = exp.figures if saving.may_save(exp, "figures", name) else elsewhere
-        return picture(fig, save(fig, Path(folder) / name, synthetic=exp.synthetic).read_bytes(), alt)
+        folder = run.figures if saving.may_save(run, "figures", name) else elsewhere
+        return picture(fig, save(fig, Path(folder) / name, synthetic=run.synthetic).read_bytes(), alt)
 
 
 def picture(fig: Figure, png: bytes, alt: str = "") -> Any:

@@ -58,7 +58,7 @@ def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
 class LiveLoss:
     """A loss figure that grows while decoders train: it redraws one display of the notebook.
 
-    Give it to `aaclib.training.train_all(exp, watch=LiveLoss())`, which calls it with the histories so far. The
+    Give it to `aaclib.training.train_all(run, watch=LiveLoss())`, which calls it with the histories so far. The
     picture shows the target and seed whose decoders train now, at most every `every` seconds. Where nobody looks,
     outside a notebook or in a run without a screen, it draws nothing; the line every ten seconds is the log.
     """

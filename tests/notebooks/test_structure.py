@@ -52,7 +52,7 @@ def test_one_parameters_cell_with_the_default_profile_before_all_other_code(path
 @each
 def test_the_first_code_cell_loads_the_experiment_and_prints_versions(path):
     first = code(path)[1].source
-    assert "exp = aaclib.Experiment.load(profile, overrides)" in first and "provenance.versions()" in first
+    assert "exp = aaclib.Run.load(profile, overrides)" in first and "provenance.versions()" in first
 
 
 @each

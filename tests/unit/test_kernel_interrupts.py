@@ -28,11 +28,11 @@ TRAIN = """
 import aaclib
 from pathlib import Path
 from aaclib import config, training
-from aaclib.experiment import Experiment
+from aaclib.run import Run
 from aaclib.store import Store
 training.POLL_S = 0.1
 few = {"train.epochs": 1500, "threads": 0, "data.targets": {"folder": ["baseline", "noise"]}}
-run = Experiment(config.load("quick", {**made.settings_of(Path(WORLD)), **few}), Store(FOLDER))
+run = Run(config.load("quick", {**made.settings_of(Path(WORLD)), **few}), Store(FOLDER))
 histories = training.train_all(run)
 """
 

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from made_results import Made
+from made_results import Made, made_numbers  # noqa: F401
 from made_results import made as results
 
 from aaclib import retrieval, tables
