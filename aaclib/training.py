@@ -77,6 +77,7 @@ def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], count: int, 
         done=sum(map(len, map(_history, finals.values()))),
     )
     made_by = run.config, run.store.root, run.store.refresh
+    run.store.making("decoder")
     with workers.pool(count) as submit:
         running = [submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
         while not all(job.done() for job in running):

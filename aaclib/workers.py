@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import resource_tracker
+from typing import Any
 
 from aaclib import progress
 
@@ -18,8 +19,9 @@ GRACE_S = 30.0  # a step and a save of a training take less, on any machine that
 
 
 @contextlib.contextmanager
-def pool(count: int) -> Iterator[Callable[..., Future]]:
+def pool(count: int, *first: Any) -> Iterator[Callable[..., Future]]:
     """Yields `submit(function, *arguments) -> Future` of `count` processes, and waits for all that was submitted.
+    `first`: a function and its arguments, called in each process before all else.
 
     Where the block is left by an exception, an interrupt say, what has not begun never begins, and the processes are
     told to end (SIGTERM: a training saves what it has), which takes a second or two. An interrupt reaches the caller
@@ -27,7 +29,9 @@ def pool(count: int) -> Iterator[Callable[..., Future]]:
     """
     before = multiprocessing.active_children()
     # spawn, not fork: the caller may have PyTorch's threads
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_begin) as executor:
+    with ProcessPoolExecutor(
+        count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=first
+    ) as executor:
 
         def submit(*call: object) -> Future:
             with no_interrupts():  # which the process that is started for it inherits
@@ -62,7 +66,9 @@ def no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin() -> None:
+def _begin(first: Callable[..., None] | None = None, *arguments: Any) -> None:
+    if first:
+        first(*arguments)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     progress.silence()  # the parent reports for all
 

@@ -89,6 +89,7 @@ def render_split(world: str, split: str, n: int, store: Store, most: int = 0) ->
     count = min(most or os.cpu_count() or 1, len(todo))
     progress = Progress(f"rendering soundscapes-{world}, {split}", len(todo) * SHARD, "clips")
     if count > 1:
+        store.making("scenes")
         with workers.pool(count) as submit:  # which never import PyTorch
             jobs = [submit(_shard, world, split, i, store.root, store.refresh) for i in todo]
             for job in as_completed(jobs):
