@@ -21,13 +21,28 @@ from typing import Self
 
 import numpy as np
 
-from aaclib import arrays, bridge, captions, clap, config, datasets, decoders, embeddings, gap, rows, seeds, store, text
+from aaclib import (
+    arrays,
+    bridge,
+    captions,
+    clap,
+    config,
+    datasets,
+    decoders,
+    embeddings,
+    gap,
+    roles,
+    rows,
+    seeds,
+    store,
+)
 from aaclib.arrays import Audio, Pairs, Texts
 from aaclib.clap.base import Backend, pick_device
 from aaclib.datasets import leakage
 from aaclib.gap import Estimate
 from aaclib.memo import kept
 from aaclib.paths import runs_dir
+from aaclib.text import normalise
 from aaclib.train import Callback
 
 
@@ -35,7 +50,8 @@ class Run:
     """Everything that a profile computes, but its numbers. Methods that take a `seed` differ between the seeds.
 
     config: the settings; store: where artefacts lie; device: torch.device.
-    targets: the data sets of the tables that can be had here; absent: the others, with the reason.
+    targets: the data sets with captions that can be had here; recordings: those without (aaclib.roles, notebook 14);
+    absent: the others, with the reason.
     seeds: one decoder of each training per seed; with the tiny CLAP, one CLAP per seed as well.
     """
 
@@ -43,7 +59,9 @@ class Run:
         self.config, self.store = settings, store_ or store.Store()
         self.seeds = settings.seeds
         self.absent = {name: why for name in settings.data.targets if (why := datasets.absent(name, settings.data))}
-        self.targets = tuple(name for name in settings.data.targets if name not in self.absent)
+        here = [name for name in settings.data.targets if name not in self.absent]
+        self.recordings = tuple(name for name in here if name in roles.recordings(settings))
+        self.targets = tuple(name for name in here if name not in self.recordings)
         self.device = pick_device(settings.device)
 
     @classmethod
@@ -64,7 +82,7 @@ class Run:
         return cls(config.of_run(run, device))
 
     def __repr__(self) -> str:
-        counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets)
+        counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in (*self.targets, *self.recordings))
         about = [", ".join(counts) or "no target", f"seeds {', '.join(map(str, self.seeds))}"]
         about += [f"CLAP {self.config.clap.backend}", str(self.device)]
         there = ["finished" if (self.run_dir / "run.json").is_file() else "not finished"]
@@ -102,7 +120,8 @@ class Run:
         if self.config.captioner and Run.of_run(self.config.source[0], self.config.device).synthetic:
             return True
         own_clap = self.config.clap.backend == "tiny" and not self.config.captioner and self.config.data.pretrain
-        return any(self.dataset(name).synthetic for name in (*self.targets, *filter(None, [own_clap])))
+        named = (*self.targets, *self.recordings, *filter(None, [own_clap]))
+        return any(self.dataset(name).synthetic for name in named)
 
     @kept
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
@@ -120,20 +139,16 @@ class Run:
         return replace(split, clips=split.clips[:size], notes=(*split.notes, note), digest="")
 
     def training_clips(self, target: str, part: str) -> tuple[datasets.Clip, ...]:
-        """The clips whose captions a target's decoders learn from ("train") or are validated on ("validation"): its
-        own, or, for recordings without any text, those of Clotho and AudioCaps. Raises ConfigError where the setting
-        `captioner` names a finished run, for then nothing is learned here.
+        """The clips whose captions a target's decoders learn from ("train") or are validated on ("validation"). Raises
+        ConfigError where it has none, and where the setting `captioner` names a finished run: nothing is learned then.
 
         >>> sum(len(clip.captions) for clip in run.training_clips("clotho", "train"))
         """
-        if self.config.captioner:
-            raise config.ConfigError(
-                f"No decoder is trained here: by the setting captioner={self.config.captioner} those of that run write "
-                "the captions. Ask aaclib.Captioner.of(run) for them, or set captioner to nothing."
-            )
-        if any(clip.captions for clip in self.split(target, "train").clips):
-            return self.split(target, part).clips
-        return tuple(clip for name in datasets.TEXT_FOR_ALL for clip in self.split(name, part).clips)
+        if self.config.captioner or not any(clip.captions for clip in self.split(target, "train").clips):
+            named = f"captioner={self.config.captioner}" if self.config.captioner else ""
+            why = f"by the setting {named} those of that run write the captions" if named else f"{target} has no text"
+            raise config.ConfigError(f"No decoder is trained here: {why}. Ask aaclib.Captioner.of(run) for them.")
+        return self.split(target, part).clips
 
     # ---- embeddings
 
@@ -170,7 +185,7 @@ class Run:
 
         >>> run.texts_of(run.clips("clotho", "evaluation", 0), 0)
         """
-        captions = text.normalise([c for clip in clips for c in clip.captions], self.config.data.normalise)
+        captions = normalise([c for clip in clips for c in clip.captions], self.config.data.normalise)
         clip = np.repeat(np.arange(len(clips)), [len(c.captions) for c in clips])
         return Texts(captions, clip, embeddings.embed_text(self.clap(seed), captions, self.store))
 
