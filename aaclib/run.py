@@ -1,47 +1,32 @@
-"""A profile's run as one object: data sets, CLAP embeddings, the gap, decoders, captions; arrays and lists, by target
-and seed.
+"""A profile's run as one object: data, embeddings, gap, decoders and captions; arrays and lists, by target and seed.
 
 run = aaclib.Run.load("quick")
 run.audio("soundscapes-long", "evaluation", seed=0).z          # (n, d) float32, unit rows
 run.captions("soundscapes-long", "projection", seed=0)         # n captions
 
 audio, captions -> CLAP embeddings -> gap, memory -> bridge.Context -> decoder -> captions. Each arrow's result is an
-artefact that is made once, and only when somebody asks: captions alone never touch audio. What the captions are worth
-is computed by the functions of aaclib.results.
+artefact that is made once, and only when somebody asks: captions alone never touch audio. aaclib.results has numbers.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from aaclib import (
-    arrays,
-    bridge,
-    captions,
-    clap,
-    config,
-    datasets,
-    decoders,
-    embeddings,
-    gap,
-    roles,
-    rows,
-    seeds,
-    store,
-)
+from aaclib import arrays, bridge, captions, clap, config, datasets, decoders, embeddings, gap, rows, seeds, store
 from aaclib.arrays import Audio, Pairs, Texts
 from aaclib.clap.base import Backend, pick_device
 from aaclib.datasets import leakage
 from aaclib.gap import Estimate
 from aaclib.memo import kept
 from aaclib.paths import runs_dir
+from aaclib.roles import recordings
 from aaclib.text import normalise
 from aaclib.train import Callback
 
@@ -50,8 +35,7 @@ class Run:
     """Everything that a profile computes, but its numbers. Methods that take a `seed` differ between the seeds.
 
     config: the settings; store: where artefacts lie; device: torch.device.
-    targets: the data sets with captions that can be had here; recordings: those without (aaclib.roles, notebook 14);
-    absent: the others, with the reason.
+    targets: the data sets with captions that can be had here; recordings: those without; absent: the others, and why.
     seeds: one decoder of each training per seed; with the tiny CLAP, one CLAP per seed as well.
     """
 
@@ -60,12 +44,12 @@ class Run:
         self.seeds = settings.seeds
         self.absent = {name: why for name in settings.data.targets if (why := datasets.absent(name, settings.data))}
         here = [name for name in settings.data.targets if name not in self.absent]
-        self.recordings = tuple(name for name in here if name in roles.recordings(settings))
+        self.recordings = tuple(filter(recordings(settings).__contains__, here))
         self.targets = tuple(name for name in here if name not in self.recordings)
         self.device = pick_device(settings.device)
 
     @classmethod
-    def load(cls, profile: str = "quick", overrides=()) -> Self:
+    def load(cls, profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Self:
         """The run of a profile (a name, or a YAML file) with these settings changed. Raises ConfigError.
 
         >>> Run.load("quick", {"gap.tau": 0.1})
@@ -82,10 +66,10 @@ class Run:
         return cls(config.of_run(run, device))
 
     def __repr__(self) -> str:
-        counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in (*self.targets, *self.recordings))
+        counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets + self.recordings)
         about = [", ".join(counts) or "no target", f"seeds {', '.join(map(str, self.seeds))}"]
         about += [f"CLAP {self.config.clap.backend}", str(self.device)]
-        there = ["finished" if (self.run_dir / "run.json").is_file() else "not finished"]
+        there = ["run.json"] if (self.run_dir / "run.json").is_file() else ["no run.json yet"]
         there += [f"{len(list(folder.glob('*.*')))} files in {folder.name}" for folder in (self.figures, self.tables)]
         return f"Run {self.config.name!r}: {'; '.join(about)}\n{self.run_dir}: {', '.join(there)}"
 
@@ -120,8 +104,7 @@ class Run:
         if self.config.captioner and Run.of_run(self.config.source[0], self.config.device).synthetic:
             return True
         own_clap = self.config.clap.backend == "tiny" and not self.config.captioner and self.config.data.pretrain
-        named = (*self.targets, *self.recordings, *filter(None, [own_clap]))
-        return any(self.dataset(name).synthetic for name in named)
+        return any(self.dataset(name).synthetic for name in {*self.targets, *self.recordings, own_clap} - {"", False})
 
     @kept
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
@@ -144,11 +127,15 @@ class Run:
 
         >>> sum(len(clip.captions) for clip in run.training_clips("clotho", "train"))
         """
-        if self.config.captioner or not any(clip.captions for clip in self.split(target, "train").clips):
-            named = f"captioner={self.config.captioner}" if self.config.captioner else ""
-            why = f"by the setting {named} those of that run write the captions" if named else f"{target} has no text"
-            raise config.ConfigError(f"No decoder is trained here: {why}. Ask aaclib.Captioner.of(run) for them.")
+        self._learns()
+        if not any(clip.captions for clip in self.split(target, "train").clips):
+            raise config.ConfigError(f"{target} has no captions to learn from: ask aaclib.Captioner.of(run) for some.")
         return self.split(target, part).clips
+
+    def _learns(self) -> None:
+        if self.config.captioner:
+            why = f"By the setting captioner={self.config.captioner} no decoder is trained here"
+            raise config.ConfigError(f"{why}: those of that run write the captions. Ask aaclib.Captioner.of(run).")
 
     # ---- embeddings
 
@@ -231,11 +218,12 @@ class Run:
     @kept
     def gap(self, seed: int) -> Estimate:
         """The gap vector (d,), sigma by every estimator and the one in use, from `pairs`; where there are none, the
-        sigma that the profile gives and the reason (`note`). Raises as `pairs`, and ValueError where these pairs
-        cannot tell the sigma that the profile asks for.
+        sigma that the profile gives and the reason (`note`). Raises as `pairs` and `training_clips`, and ValueError
+        where these pairs cannot tell the sigma that the profile asks for.
 
         >>> run.gap(0).vector, run.gap(0).sigma_value
         """
+        self._learns()
         sigma = self.config.gap.sigma
         if not (self.config.data.pairs and self.config.gap.n_pairs):
             why = "gap.n_pairs is 0" if self.config.data.pairs else "the profile names none"
@@ -254,15 +242,13 @@ class Run:
         >>> bridge.infer_half("projection")(run.audio("clotho", "evaluation", 0).z, run.context("clotho", 0))
         """
         found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
-        about_gap = (
-            {}
-            if found.vector is None
-            else {
+        about_gap = {}
+        if found.vector is not None:
+            about_gap = {
                 "gap": found.vector,
                 "audio_mean": z.mean(0) + found.vector,
                 "sigma_without_gap": found.value(settings.sigma_without_gap or settings.sigma),
             }
-        )
         return bridge.Context(
             **about_gap,
             sigma=found.sigma_value,

@@ -447,21 +447,18 @@ def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeyp
     judged = [c.id for c in done.clips("folder", "evaluation", 0)]
     there = dict(zip(judged, done.captions("folder", "projection", 0), strict=True))
     assert {name: made_here[name] for name in there} == there
-    assert not {"human", "reconstruction"} & {row.name for row in bare.strategies("folder")}
     z = arrays.recordings(Captioner.of(bare).clap, bare.split("folder", "evaluation", True), bare.config, bare.store).z
     np.testing.assert_array_equal(z, bare.audio("folder", "evaluation", 0).z)
-    for ask in (lambda: bare.captions("folder", "projection", 0), lambda: bare.decoder("folder", "noise", 0)):
+    for ask in (bare.captions, bare.decoder):
         with pytest.raises(ConfigError, match=r"captioner=mine .*aaclib\.Captioner\.of\(run\)"):
-            ask()  # and no decoder is trained on some other text in silence
+            ask("folder", "projection", 0)  # and no decoder is trained on some other text in silence
     assert not (tmp_path / "store" / "decoder").exists() and not bare.synthetic
 
 
 def test_the_setting_captioner_names_a_run_and_perhaps_its_target(world, done, tmp_path, monkeypatch):
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
-    both = {**made.settings_of(world), "data.targets": {"other": [], "folder": ["baseline", "projection"]}}
-    monkeypatch.setattr(datasets, "absent", lambda name, data: "")
-    write_record(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": both})
+    write_record(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
 
     def of(captioner):
         return Captioner.of(experiment(world, tmp_path / "store", captioner=captioner))
@@ -469,14 +466,16 @@ def test_the_setting_captioner_names_a_run_and_perhaps_its_target(world, done, t
     clips = done.clips("folder", "evaluation", 0)[:3]
     assert of("mine:folder").caption([c.audio for c in clips]) == done.captions("folder", "projection", 0)[:3]
     for captioner, message in (
-        ("mine:clotho", "no target 'clotho'. It has: other, folder"),
+        ("mine:clotho", "no target 'clotho'. It has: folder"),
         ("gone", "no finished run 'gone' .*Finished: mine"),
         ("", "'captioner' names no finished run: --set captioner=RUN"),
     ):
         with pytest.raises(ConfigError, match=message):
             of(captioner)
-    with pytest.raises((ConfigError, datasets.DatasetError), match="other"):
-        of("mine")  # its first target
+    asked = []
+    monkeypatch.setattr(Captioner, "from_run", lambda *arguments: asked.append(arguments))
+    of("mine"), of("mine:folder")
+    assert asked == [("mine", "projection", None, None, "cpu"), ("mine", "projection", "folder", None, "cpu")]
 
 
 def test_text_too_small_for_a_validation_part_keeps_the_last_epoch(world, tmp_path):
@@ -491,4 +490,5 @@ def test_text_too_small_for_a_validation_part_keeps_the_last_epoch(world, tmp_pa
     small = experiment(world, tmp_path / "store", **text)
     assert not any(clip.captions for clip in small.training_clips("folder", "validation"))
     assert len(small.captions("folder", "noise", 0)) == 150
+    assert not {"human", "reconstruction"} & {row.name for row in small.strategies("folder")}
     assert small.decoder("folder", "noise", 0).history.validation_loss.isna().all()

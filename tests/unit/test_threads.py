@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from aaclib import bridge, config, seeds, text, train, training
-from aaclib.clap import tiny
+from aaclib.clap import tiny, tiny_files
 from aaclib.clap.tiny_model import SAMPLE_RATE
 from aaclib.datasets import Clip, Split, soundscapes
 from aaclib.decoder import CaptionDecoder
@@ -81,7 +81,7 @@ def test_a_tiny_clap(tmp_path):
     def weights(settings=settings) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             made_here = tiny.train(split, settings, 0, Store(folder), "cpu", window_s=1.6)
-            return (made_here / tiny.WEIGHTS).read_bytes()
+            return (made_here / tiny_files.WEIGHTS).read_bytes()
 
     found = at_any_count(weights)
     assert len(set(found)) == 1 and weights(replace(settings, train_threads=2)) != found[0]
