@@ -93,7 +93,7 @@ class Captioner:
             )
         name, learned = run.config.source
         if name:
-            return cls.from_run(name, strategy, learned or None, device=run.config.device or None)
+            return cls.from_run(name, strategy, learned or None, None, run.config.device or None)
         return cls._made(run, roles.learned_from(run.config, target), _to_caption(strategy), run.seeds[0])
 
     @classmethod
