@@ -14,9 +14,9 @@ from types import ModuleType
 from typing import Protocol
 
 from aaclib.config import Data
+from aaclib.roles import TEXT
 from aaclib.store import Store, digest
 
-TEXT_FOR_ALL = ("clotho", "audiocaps")  # captions to learn from, for recordings that come with none
 SPLITS = ("train", "validation", "evaluation")
 
 # data set, and its module's name -> its class; `soundscapes-<world>` are the worlds of the synthetic one
@@ -27,6 +27,7 @@ CLASSES = {
     "wavcaps": "WavCaps",
     "fsd50k": "FSD50K",
     "folder": "Folder",
+    "text": "Text",
 }
 
 
@@ -98,6 +99,8 @@ def load(name: str, data: Data, store: Store | None = None, workers: int = 0) ->
     module, family = _module(name)
     if family == "soundscapes":
         return module.load(name, data, store, workers)
+    if family == TEXT:
+        return module.Text(data, lambda part: load(part, data, store, workers))
     return getattr(module, CLASSES[family])(data)
 
 

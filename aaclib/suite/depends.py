@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aaclib import config as configs
-from aaclib import provenance
+from aaclib import provenance, roles
 from aaclib.config import Config
 from aaclib.paths import cache_dir, home_path, raw_dir
 
@@ -27,7 +27,8 @@ def inputs(config: Config, root: Path) -> dict[str, str]:
     """Digests of the files and folders outside the store that a run reads."""
     data = config.data
     paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
-    used = {name.split("-")[0] for name in (*data.targets, data.pairs, data.pretrain)}
+    text = data.text_of if roles.TEXT in data.targets else ()
+    used = {name.partition("-")[0].partition(".")[0] for name in (*data.targets, *text, data.pairs, data.pretrain)}
     known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
     paths |= {name: getattr(data, name) or raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]

@@ -194,7 +194,8 @@ def test_plan(www, tmp_path):
             DEAD | {"device": "cuda", "data.audiocaps": str(folder), "data.fsd50k": str(fsd50k(tmp_path / "fsd50k"))},
         )
     )
-    assert "14 decoders" in str(three) and "left out" not in str(three)  # text and noise, on both's captions
+    assert "12 decoders" in str(three) and "left out" not in str(three)  # FSD50K is described by Clotho's
+    assert "captions of fsd50k" in str(three)
 
 
 def test_a_tiny_clap_with_too_few_steps_gets_advice_that_suffices():

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from aaclib import bridge
+from aaclib import bridge, roles
 from aaclib.config import Config, ConfigError, of_run
-from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
+from aaclib.datasets import absent, load
 from aaclib.datasets.audiocaps import AudioCaps
 from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
 from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES
@@ -41,10 +41,10 @@ def needs(config: Config) -> list[Need]:
     for target in config.data.targets:
         if absent(target, config.data):
             continue
-        heard = ("evaluation", *learned_from) if supervised(config, target) else ("evaluation",)
-        found += _dataset(config, target, learned_from, heard)
-        if borrows_text(config, target):
-            found += [need for name in TEXT_FOR_ALL for need in _dataset(config, name, learned_from, ())]
+        texts = learned_from if roles.learned_from(config, target) == target else ()
+        heard = ("evaluation", *texts) if supervised(config, target) else ("evaluation",)
+        for i, name in enumerate(config.data.text_of if target == roles.TEXT else [target]):
+            found += _dataset(config, name, texts, heard if i == 0 else ())
     if config.captioner:  # its CLAP and decoders make the captions, its gap was measured in that run
         try:
             config = of_run(config.source[0])
@@ -60,16 +60,6 @@ def needs(config: Config) -> list[Need]:
             _hub("the decoder's tokenizer", config.decoder.tokenizer, [vocabularies], SMALL, "decoder.tokenizer=DIR")
         )
     return list(dict.fromkeys(found))
-
-
-def borrows_text(config: Config, target: str) -> bool:
-    """Whether the target's recordings come without text, so that its decoders learn from `TEXT_FOR_ALL`."""
-    if config.captioner or target not in ("folder", "fsd50k"):
-        return False
-    try:
-        return not load(target, config.data).split("train").captions
-    except DatasetError:  # check_audio says what is wrong with it
-        return False
 
 
 def supervised(config: Config, target: str) -> bool:
