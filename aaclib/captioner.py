@@ -25,7 +25,7 @@ class Captioner:
         self,
         backend: Backend,
         model: CaptionDecoder,
-        half: bridge.Half,
+        half: bridge.Step,
         context: bridge.Context,
         settings: config.Generate,
         key: str = "",
@@ -37,6 +37,9 @@ class Captioner:
         self.run, self.target, self.seed = run, target, seed  # where it learned, and from whose text
         self.synthetic = bool(run and run.synthetic)  # whether CLAP or decoder learned from a synthetic world
         self.key = key  # names all that decides a caption, but for the recording and the beam
+
+    def __repr__(self) -> str:
+        return f"Captioner({self.clap!r})"
 
     @classmethod
     def from_run(

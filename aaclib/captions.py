@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aaclib import bridge, generate, seeds, store
+from aaclib import bridge, generate, memory, seeds, store
 from aaclib.decoders import Trained, array_digest, context_of
 from aaclib.memo import kept
 
@@ -24,8 +24,8 @@ def of(run: Run, target: str, strategy: str, seed: int, decoding: str, part: str
         projected = run.captions(target, "projection", seed, decoding, part)
         return [projected[i] for i in derangement(len(projected), seeds.rng(seed, "shuffled"))]
     z, context = given(run, target, row, seed, part), context_of(run, target, row, seed)
-    if row.name in bridge.NO_DECODER:
-        rows, index = run.memory_rows(target, seed), bridge.memories.nearest_index(z, context.memory)
+    if not row.written:
+        rows, index = run.memory_rows(target, seed), memory.nearest_index(z, context.memory)
         return [run.texts(target, "train", seed).captions[rows[i]] for i in index]
     return write(run, run.decoder(target, row.name, seed), bridge.infer_half(row)(z, context), decoding)
 
@@ -33,7 +33,7 @@ def of(run: Run, target: str, strategy: str, seed: int, decoding: str, part: str
 def given(run: Run, target: str, row: bridge.Strategy, seed: int, part: str = "evaluation") -> np.ndarray:
     """(n, d) float32, what a row's inference half is given: the audio embeddings; for `reconstruction` and `look-up`
     the text embedding of a reference (`unread`)."""
-    if row.name not in ("reconstruction", "look-up"):
+    if row.given == "audio":
         return run.audio(target, part, seed).z
     return run.texts_of(run.clips(target, part, seed), seed).z[unread(run, target, seed, part)[0]]
 

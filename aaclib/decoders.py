@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from aaclib import bridge, config, seeds, store, text, train
+from aaclib import bridge, config, seeds, steps, store, text, train
 from aaclib.decoder import CaptionDecoder
 from aaclib.memo import kept
 from aaclib.reprs import brief
@@ -73,7 +73,7 @@ def key(run: Run, target: str, row: bridge.Strategy, seed: int) -> dict[str, Any
         "context": {name: array_digest(value) for name, value in vars(seen).items()},
         "half": array_digest(bridge.behaviour(row, seen, run.clap(seed).dim)),
         "device": run.device.type,
-    }
+    } | bridge.source_of(row)
 
 
 def settings(run: Run, target: str, row: bridge.Strategy) -> tuple[config.Train, config.Decoder]:
@@ -120,7 +120,7 @@ def examples(run: Run, target: str, part: str, seed: int, training: str = "text"
     if part != "train":
         return z, heard.captions
     texts = run.texts(target, part, seed)
-    read = bridge.chain([bridge.centre_text])(texts.z, context)
+    read = steps.chain([steps.centre_text])(texts.z, context)
     return np.concatenate([read, z]), [*texts.captions, *heard.captions]
 
 

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 
 def computable(run: Run, target: str) -> list[bridge.Strategy]:
-    """The rows of the target's table that this run can compute, in the profile's order; `Run.strategies` in full."""
-    rows = [row for row in map(bridge.strategy, run.config.data.targets[target]) if not left_out(run, target, row.name)]
+    """The rows of the target's table that this run can compute: the profile's, in its order, and after them each part
+    that was registered from outside; `Run.strategies` in full."""
+    names = dict.fromkeys([*run.config.data.targets[target], *bridge.registered()])
+    rows = [row for row in map(bridge.strategy, names) if not left_out(run, target, row.name)]
     return [replace(row, group="paired") if _knows_target(run, target, row) else row for row in rows]
 
 

@@ -272,8 +272,8 @@ class Run:
     # ---- decoders and captions
 
     def strategies(self, target: str) -> list[bridge.Strategy]:
-        """The rows of the target's table that this run can compute, in the profile's order; `rows.left_out` says why
-        another one is not among them.
+        """The rows of the target's table that this run can compute: the profile's and those registered in `bridge`;
+        `rows.left_out` says why another one is not among them.
 
         >>> [row.name for row in run.strategies("clotho")]
         """

@@ -42,7 +42,7 @@ class Examples:
 
 def train(
     model: CaptionDecoder,
-    half: bridge.Half,
+    half: bridge.Step,
     context: bridge.Context | bridge.Narrow,
     training: Examples,
     validation: Examples | None,
@@ -73,8 +73,7 @@ def train(
     for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
         schedule.last_epoch = done
         group["lr"] = base * schedule.lr_lambdas[0](done)
-    progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps")
-    progress.done = done
+    progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps", done=done)
 
     def save() -> None:
         resume.save(folder / STATE, model, optimizer, {**place, "dropout": seeds.torch_state(device)})
@@ -131,7 +130,7 @@ def train(
 @torch.inference_mode()
 def evaluate(
     model: CaptionDecoder,
-    half: bridge.Half,
+    half: bridge.Step,
     context: bridge.Context | bridge.Narrow,
     examples: Examples,
     batch_size: int,

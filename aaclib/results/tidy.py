@@ -129,7 +129,7 @@ def _lines(
 def _note(run: Run, target: str, row: bridge.Strategy) -> str:
     counts = {len(clip.captions) for clip in run.clips(target, "evaluation", run.seeds[0])}
     if row.name != "human" or len(counts) == 1:
-        return bridge.CONTROLS.get(row.name, "")
+        return bridge.CONTROLS[row.name].about if row.name in bridge.CONTROLS else ""
     return (
         f"the first {scoring.human_captions(run, target)} captions of each clip that has two or more, each against "
         f"the others; the systems are scored against all (up to {max(counts)})"

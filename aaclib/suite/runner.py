@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from aaclib import bridge, lost, provenance, told
+from aaclib import bridge, lost, provenance, saving, told
 from aaclib import config as configs
 from aaclib.config import Config
 from aaclib.datasets import absent
@@ -30,7 +30,8 @@ from aaclib.suite.stages import NOTEBOOKS, Notebook, Stage, stages
 from aaclib.sums import changed, sums
 
 # modules that no notebook's result depends on, and settings that change how fast but not what
-BYSTANDERS = ("cli", "__main__", "runner", "stages", "record", "depends", "notebook", "provenance", "errors")
+RUNS = ("cli", "lab", "__main__", "runner", "stages", "record", "depends", "notebook", "outputs")
+BYSTANDERS = (*RUNS, "provenance", "errors")
 CHANGED = {
     "notebook": "its notebook changed",
     "settings": "the settings changed",
@@ -72,7 +73,7 @@ class Runner:
     def _fixed(self) -> dict[str, str]:
         """Digests that are the same for all stages, taken once: a run is of the code that it began with."""
         return {
-            "settings": digest(depends.settings(self.config)),
+            "settings": digest(saving.deciding(self.config)),
             "code": provenance.package_digest(BYSTANDERS),
             "packages": digest(provenance.versions()),
         }

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from aaclib import results, rows
+from aaclib.groups import WEAK
 from aaclib.paths import project_root
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
 from aaclib.tables.facts import IN_DOMAIN, in_domain, missing_frame
-from aaclib.tables.table import ABOVE, MARKS, RELATIVE, WEAK, Cell, Row, Table
+from aaclib.tables.table import ABOVE, MARKS, RELATIVE, Cell, Row, Table
 
 if TYPE_CHECKING:
     from aaclib.run import Run

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from aaclib import escape, metrics, results, stats, store
+from aaclib import escape, metrics, results, saving, stats, store
 from aaclib.metrics import io
 from aaclib.paths import raw_dir
 from aaclib.tables.facts import missing_frame
@@ -26,6 +26,15 @@ DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """A frame as CSV, whole or not at all; floats with nine digits, so that a second run writes the same bytes."""
     return _write(path, escape.csv_frame(frame, "%.9g"))
+
+
+def save_csv(run: Run, name: str, frame: pd.DataFrame) -> Path | None:
+    """Writes `run.tables`/`name`.csv, with a column that says so where it is of a synthetic world; its path, or None where
+    that may not be written (aaclib.saving).
+
+    >>> tables.save_csv(run, "captions_folder", pd.DataFrame({"clip": ["a.wav"], "caption": ["a dog barks"]}))
+    """
+    return saving.write_text(run, f"{name}.csv", escape.csv_frame(_marked(run, frame), "%.9g"))
 
 
 def _write(path: str | Path, content: str) -> Path:
@@ -61,7 +70,9 @@ def letters(text: str) -> str:
 def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
     """Writes everything below `run.tables` and returns the files: results.csv, relative.csv, above_chance.csv,
     content.csv and judged.csv (tidy, fractions), for each table LaTeX (also with all intervals) and Markdown,
-    numbers.tex, per_clip/ with a CSV a row and seed."""
+    numbers.tex, per_clip/ with a CSV a row and seed. Nothing where the finished run has them (aaclib.saving)."""
+    if not saving.may_save(run, "tables"):
+        return []
     folder, written = Path(run.tables), []
     scored = decodings(run)
     numbers = _together(results.results(run, *place) for place in scored)

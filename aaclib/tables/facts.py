@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from aaclib import results, text
+from aaclib import gap, results, text
 from aaclib.results import ALPHA
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ def paired(run: Run, target: str, part: str, seed: int) -> tuple[np.ndarray, np.
     texts = run.texts_of(audio.clips, seed)
     clips, first = np.unique(texts.clip, return_index=True)
     return audio.z[clips], texts.z[first]
+
+
+def gap_pairs(run: Run, target: str, seed: int) -> tuple[Any, Any]:
+    """The pairs that a run measures the gap on and what they tell (`gap.Estimate`). A run without external pairs gets
+    the target's own evaluation pairs: to be looked at, for no strategy may know them."""
+    if run.gap(seed).n:
+        return run.pairs(seed), run.gap(seed)
+    clips = [clip for clip in run.clips(target, "evaluation", seed) if clip.captions]
+    z_a, z_t = paired(run, target, "evaluation", seed)
+    texts = run.texts_of(clips, seed)
+    several = (texts.z, texts.clip) if len(texts.captions) > len(clips) else None
+    return SimpleNamespace(z_a=z_a, z_t=z_t, texts=texts), gap.estimate(z_a, z_t, captions=several)
 
 
 def all_pairs(run: Run, seed: int) -> tuple[np.ndarray, np.ndarray] | None:

@@ -105,7 +105,8 @@ def test_the_conclusions_are_those_of_this_runs_numbers(run):
     weak = weak[weak.decoding == "greedy"]
     for target, part in weak.groupby("target"):
         best = part.loc[part.value.idxmax()]
-        assert f"has **{best.strategy}**, {100 * best.value:.1f} [" in text and f"**{target}**" in text
+        said = f"**{best.strategy}** has the highest CIDEr-D, {100 * best.value:.1f} ["
+        assert said in text and f"**{target}**" in text
     assert "synthetic world" in text
 
 

@@ -31,6 +31,9 @@ LAYERS = (
         "progress",
         "seeds",
         "interrupts",
+        "saving",
+        "screen",
+        "workers",
         "audio",
         "containers",
         "names",
@@ -41,7 +44,7 @@ LAYERS = (
         "memo",
         "reprs",
     },
-    {"gap", "memory", "bridge", "aggregates", "stats", "retrieval"},
+    {"gap", "memory", "steps", "bridge", "groups", "aggregates", "stats", "retrieval"},
     {"datasets", "clap", "embeddings", "decoder", "resume", "train", "generate", "metrics"},
     {
         "run",
@@ -61,6 +64,8 @@ LAYERS = (
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS, 1) for module in layer}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+LONGEST_CELL, LONGEST_FUNCTION = 25, 15  # lines
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -169,8 +174,8 @@ def test_the_stages_are_the_notebooks():
     assert [path.stem for path in NOTEBOOKS] == [notebook.name for notebook in stages.NOTEBOOKS]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
-def test_notebooks_have_parameters_no_outputs_and_little_code(path):
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *SOLUTIONS], ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_notebooks_have_parameters_no_outputs_and_short_cells(path):
     book = json.loads(path.read_text())
     tagged = [cell for cell in book["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     assert len(tagged) == 1 and {"profile", "overrides"} <= assigned("".join(tagged[0]["source"]))
@@ -179,11 +184,32 @@ def test_notebooks_have_parameters_no_outputs_and_little_code(path):
         if cell["cell_type"] != "code":
             continue
         lines = "".join(cell["source"]).splitlines()
+        assert len(lines) <= LONGEST_CELL, f"{cell['id']}: {len(lines)} lines"
         source = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
         for node in ast.walk(ast.parse(source)):
             assert not isinstance(node, ast.ClassDef), "classes live in aaclib"
             if isinstance(node, ast.FunctionDef):
-                assert node.end_lineno - node.lineno < 6, f"{node.name}: functions live in aaclib"
+                assert node.end_lineno - node.lineno < LONGEST_FUNCTION, f"{node.name}: what is long lives in aaclib"
+
+
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if "02" <= p.name[:2] <= "06"], ids=lambda p: p.name)
+def test_prose_and_code_are_in_balance(path):
+    """8 to 15 words of prose per line of code: the method is visible, and explained."""
+    words, lines = words_and_lines(json.loads(path.read_text())["cells"])
+    assert 8 <= words / lines <= 15, f"{words} words, {lines} lines of code: {words / lines:.1f}"
+
+
+def words_and_lines(cells):
+    """Words of prose, and lines of code without blank lines and lines that are comments only."""
+    of = {kind: ["".join(c["source"]) for c in cells if c["cell_type"] == kind] for kind in ("markdown", "code")}
+    lines = [line.strip() for source in of["code"] for line in source.splitlines()]
+    return sum(len(text.split()) for text in of["markdown"]), sum(not re.match("#|$", line) for line in lines)
+
+
+def test_words_and_lines_are_counted_as_a_reader_would():
+    text, code = "# Two words\n\nand three more", "# no code\n\nx = 1  # code\n    y = '#'\n"
+    cells = [{"cell_type": "markdown", "source": text}, {"cell_type": "code", "source": [code]}]
+    assert words_and_lines(cells) == (6, 2)
 
 
 def assigned(source: str) -> set[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from aaclib import bridge, config, results
+from aaclib.captions import derangement
 from aaclib.decoders import Trained
 from aaclib.reprs import brief
 from aaclib.run import Run
@@ -87,3 +88,11 @@ def test_what_is_kept_of_a_run_goes_with_it(run, monkeypatch):
     assert results.new(other, "folder") is None and len(asked) == 1
     assert np.array_equal(run.memory_rows("folder", 0), other.memory_rows("folder", 0))
     assert run.memory_rows("folder", 0) is not other.memory_rows("folder", 0)
+
+
+def test_derangement_moves_everybody():
+    with pytest.raises(ValueError, match="one clip alone"):
+        derangement(1, np.random.default_rng(0))
+    for n in (2, 3, 50):
+        order = derangement(n, np.random.default_rng(n))
+        assert sorted(order) == list(range(n)) and (order != np.arange(n)).all()

@@ -33,7 +33,7 @@ MAKERS = {
     ),
     "audio-embeddings": (*BACKENDS, "embeddings.py", "audio.py", "containers.py"),
     "text-embeddings": (*BACKENDS, "embeddings.py", "clap/tiny_words.py"),
-    "decoder": ("decoder.py", "train.py", "bridge.py", "text.py", "seeds.py", "decoders.py::make"),
+    "decoder": ("decoder.py", "train.py", "bridge.py", "steps.py", "text.py", "seeds.py", "decoders.py::make"),
     "captions": ("decoder.py", "generate.py"),
     "tokens": ("metrics/ptb.py",),
     "meteor": ("metrics/meteor.py",),
