@@ -30,8 +30,8 @@ from aaclib.suite.stages import NOTEBOOKS, Notebook, Stage, stages
 from aaclib.sums import changed, sums
 
 # modules that no notebook's result depends on, and settings that change how fast but not what
-BYSTANDERS = ("cli", "lab", "__main__", "errors", "provenance")  # and the room that executes the notebooks:
-BYSTANDERS += ("runner", "stages", "record", "depends", "notebook", "outputs")
+RUNS = ("cli", "lab", "__main__", "runner", "stages", "record", "depends", "notebook", "outputs")
+BYSTANDERS = (*RUNS, "provenance", "errors")
 CHANGED = {
     "notebook": "its notebook changed",
     "settings": "the settings changed",

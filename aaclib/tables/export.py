@@ -28,6 +28,15 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     return _write(path, escape.csv_frame(frame, "%.9g"))
 
 
+def save_csv(run: Run, name: str, frame: pd.DataFrame) -> Path | None:
+    """Writes `run.tables`/`name`.csv, with a column that says so where it is of a synthetic world; its path, or None
+    where that may not be written (aaclib.saving).
+
+    >>> tables.save_csv(run, "captions_folder", pd.DataFrame({"clip": ["a.wav"], "caption": ["a dog barks"]}))
+    """
+    return saving.write_text(run, f"{name}.csv", escape.csv_frame(_marked(run, frame), "%.9g"))
+
+
 def _write(path: str | Path, content: str) -> Path:
     store.write_text(path, content)
     return Path(path)

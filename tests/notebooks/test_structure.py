@@ -10,9 +10,9 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 NAMES = ["00_preflight", "01_data", "02_embeddings", "03_modality_gap", "04_training", "05_decoding", "06_tables"]
 ONE_TARGET = NAMES[1:6]  # a run executes them once for each target
-LONGEST_LINE = 120  # lengths of cells and functions: tests/unit/test_house.py
 NAMES += ["14_your_recordings"]
 PROFILES = {"14_your_recordings": "folder"}  # whose notebook it is; the others open with quick
+LONGEST_LINE = 120  # lengths of cells and functions: tests/unit/test_house.py
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -49,7 +49,7 @@ def test_one_parameters_cell_with_the_default_profile_before_all_other_code(path
     values: dict = {}
     exec(cells[0].source, values)
     assert values["profile"] == PROFILES.get(path.stem, "quick") and values["overrides"] == {}
-    assert values.get("target") == ("" if path.stem in (*ONE_TARGET, "14_your_recordings") else None)
+    assert values.get("target") == ("" if path.stem in (*ONE_TARGET, *PROFILES) else None)
 
 
 @each

@@ -157,6 +157,7 @@ def test_wrong_rows_and_captioner():
     found = doctor.findings(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never"}))
     assert "There is no strategy 'nose'" in of(found, "rows of clotho")[0].detail
     assert of(found, "captioner")[0].mend == "./run_all.sh --profile never" and not of(found, "pairs")
+    assert "captions of clotho are not scored" in of(found, "captioner")[1].detail
     own = doctor.findings(config.load("paper", DEAD | {"data.pairs": "clotho"}))
     assert "not weakly supervised" in of(own, "pairs")[0].detail
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aaclib import bridge
+from aaclib import bridge, roles
 from aaclib.config import Config, ConfigError, of_run
 from aaclib.datasets import Dataset, DatasetError, absent, load
 from aaclib.datasets.audiocaps import HOW, AudioCaps, report
@@ -265,6 +265,9 @@ def check_rows(config: Config) -> Iterator[Finding]:
         )
     if config.captioner and (wrong := _problem(ConfigError, of_run, config.source[0])):
         yield Finding("error", "captioner", wrong, f"./run_all.sh --profile {config.source[0]}")
+    if config.captioner and (scored := set(config.data.targets) - set(roles.recordings(replace(config, captioner="")))):
+        detail = f"the captions of {', '.join(sorted(scored))} are not scored: that run's decoders describe, no more."
+        yield Finding("warning", "captioner", detail, "leave captioner out, and decoders are trained and scored here")
 
 
 def check_audio(config: Config) -> Iterator[Finding]:
