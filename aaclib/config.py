@@ -21,21 +21,7 @@ from aaclib.store import read_record
 
 PROFILES = Path(__file__).parent / "profiles"
 POSITIONS = 128  # of the decoder's GPT-2: prefix and caption together
-METRICS = (
-    "bleu_1",
-    "bleu_2",
-    "bleu_3",
-    "bleu_4",
-    "meteor",
-    "rouge_l",
-    "cider_d",
-    "spice",
-    "spider",
-    "sbert_sim",
-    "fer",
-    "fense",
-    "spider_fl",
-)
+METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider sbert_sim fer fense spider_fl".split())
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system

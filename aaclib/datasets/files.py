@@ -13,60 +13,18 @@ from aaclib.datasets import Clip, DatasetError
 from aaclib.names import told_apart
 from aaclib.paths import home_path, raw_dir
 
-AUDIO_SUFFIXES = (
-    ".wav",
-    ".flac",
-    ".ogg",
-    ".mp3",
-    ".oga",
-    ".opus",
-    ".aif",
-    ".aiff",
-    ".wave",
-    ".bwf",
-    ".rf64",
-    ".w64",
-    ".aifc",
-    ".mpga",
-    ".mp2",
-    ".au",
-    ".snd",
-    ".caf",
-    ".sph",
-    ".nist",
-    ".voc",
-    ".sf",
-    ".ircam",
-    ".svx",
-    ".8svx",
-    ".avr",
-    ".paf",
-    ".pvf",
+AUDIO_SUFFIXES = tuple(
+    """
+    .wav .flac .ogg .mp3 .oga .opus .aif .aiff .wave .bwf .rf64 .w64 .aifc .mpga .mp2 .au .snd .caf .sph .nist .voc
+    .sf .ircam .svx .8svx .avr .paf .pvf
+    """.split()
 )
-FOREIGN_SUFFIXES = (
-    ".m4a",
-    ".m4b",
-    ".mp4",
-    ".aac",
-    ".wma",
-    ".amr",
-    ".3gp",
-    ".ac3",
-    ".eac3",
-    ".dts",
-    ".ape",
-    ".wv",
-    ".tta",
-    ".mka",
-    ".weba",
-    ".webm",
-    ".spx",
-    ".mpc",
-    ".ra",
-    ".rm",
-    ".dsf",
-    ".dff",
-)  # not decoded
+# recordings as well, which nothing here decodes
+FOREIGN_SUFFIXES = tuple(
+    """
+    .m4a .m4b .mp4 .aac .wma .amr .3gp .ac3 .eac3 .dts .ape .wv .tta .mka .weba .webm .spx .mpc .ra .rm .dsf .dff
+    """.split()
+)
 HIDDEN = (".", "__MACOSX")
 
 # the one reader of tables, whose errors are a data set's here

@@ -56,9 +56,9 @@ def report(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def within(split: Split, policy: str = "lower-nopunct") -> dict[str, float]:
+def within(split: Split) -> dict[str, float]:
     """Of one split: clips, captions, different captions, words a caption (mean, shortest, longest), different words."""
-    captions = list(map(NORMALISE[policy], split.captions))
+    captions = list(map(NORMALISE["lower-nopunct"], split.captions))
     lengths = [len(caption.split()) for caption in captions]
     return {
         "clips": len(split.clips),
