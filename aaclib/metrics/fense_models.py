@@ -18,6 +18,7 @@ from typing import Any
 
 from aaclib import pretrained
 from aaclib.clap.files import digests
+from aaclib.datasets.download import Remote, fetch
 from aaclib.metrics.result import MetricError, Unavailable
 from aaclib.paths import cache_dir, home_path
 from aaclib.store import digest
@@ -35,9 +36,7 @@ def location(part: str) -> str:
     if not chosen:
         raise Unavailable(f"The models of FENSE are not here: {HINT}.")
     if chosen == "hub" and part == "echecker":
-        import pooch
-
-        return pooch.retrieve(ECHECKER_URL, f"sha256:{ECHECKER_SHA256}", fname=ECHECKER, path=cache_dir() / "fense")
+        return str(fetch(Remote(ECHECKER, ECHECKER_URL, f"sha256:{ECHECKER_SHA256}"), cache_dir() / "fense" / ECHECKER))
     if chosen == "hub":
         return {"sbert": SBERT, "bert": "bert-base-uncased"}[part]
     path = home_path(chosen) / {"echecker": ECHECKER}.get(part, part)
