@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from aaclib.clap import checkpoint, hub, laion
+from aaclib import pretrained
+from aaclib.clap import checkpoint, laion
 from aaclib.clap.base import BackendError
 from aaclib.store import write_json
 
@@ -110,7 +111,7 @@ def convert(src: str | Path, dst: str | Path, tokenizer: str = "roberta-base", c
         model.save_pretrained(part)
         truncation = "fusion" if form.fusion else "rand_trunc"
         ClapFeatureExtractor(frequency_min=50, truncation=truncation).save_pretrained(part)
-        hub.tokenizer(tokenizer, text["vocab_size"]).save_pretrained(part)
+        pretrained.tokenizer(tokenizer, BackendError, text["vocab_size"]).save_pretrained(part)
         report = {
             "source": path.name,
             "architecture": form.audio,

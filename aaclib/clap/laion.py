@@ -21,7 +21,8 @@ from unittest import mock
 
 import torch
 
-from aaclib.clap import checkpoint, hub
+from aaclib import pretrained
+from aaclib.clap import checkpoint
 from aaclib.clap.base import BackendError
 from aaclib.clap.hf import LaionModel
 from aaclib.clap.mel import LogMel
@@ -50,7 +51,9 @@ class LaionClap(LaionModel):
         state = checkpoint.state_dict(checkpoint.load(path), "state_dict", path=path)
         form = architecture(state, path)
         self.name, self.fusion = f"laion:{Path(name).name}", form.fusion
-        self.tokenizer = hub.tokenizer(tokenizer, len(state["text_branch.embeddings.word_embeddings.weight"]))
+        self.tokenizer = pretrained.tokenizer(
+            tokenizer, BackendError, len(state["text_branch.embeddings.word_embeddings.weight"])
+        )
         self.model = build(form, state)
         checkpoint.load_strictly(self.model, state, path)
         self.model = self.model.to(self.device).eval()
@@ -85,7 +88,8 @@ def find(name: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     try:
-        return Path(hub.fetch(functools.partial(hf_hub_download, filename=file), REPOSITORY, file))
+        load = functools.partial(hf_hub_download, filename=file)
+        return Path(pretrained.find(load, REPOSITORY, file, BackendError))
     except BackendError as error:
         raise BackendError(f"{error} A copy of {file} in {raw_dir() / 'clap'} is found as well.") from error
 

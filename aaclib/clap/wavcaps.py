@@ -17,7 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from aaclib.clap import checkpoint, hub
+from aaclib import pretrained
+from aaclib.clap import checkpoint
 from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.convert import htsat, htsat_settings
 from aaclib.clap.mel import LogMel
@@ -109,7 +110,7 @@ class WavCapsClap(Backend):
         self.text_projection = _projection(_below(state, "text_proj.", path), self.text.config.hidden_size, path)
         self.dim = self.audio_projection[2].out_features
         self.name = f"wavcaps:{path.name} ({kind}-BERT)"
-        self.tokenizer = hub.tokenizer(tokenizer, self.text.config.vocab_size)
+        self.tokenizer = pretrained.tokenizer(tokenizer, BackendError, self.text.config.vocab_size)
         self.mel = LogMel(32000, 1024, 320, 64, 50, 14000, "slaney")
         for module in (self.audio, self.text, self.audio_projection, self.text_projection, self.mel):
             module.to(self.device).eval()

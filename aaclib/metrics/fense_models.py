@@ -113,10 +113,4 @@ def _echecker(checkpoint: str, bert: str, *_: str) -> tuple:
 
 def _load(kind: str, where: str) -> Any:
     """From the folder or the hub. Raises Unavailable where it is in neither."""
-    from aaclib.clap import hub
-    from aaclib.clap.base import BackendError
-
-    try:
-        return hub.fetch(functools.partial(pretrained.load, kind), where, "a model of FENSE")
-    except BackendError as error:
-        raise Unavailable(str(error)) from error
+    return pretrained.find(functools.partial(pretrained.load, kind), where, "a model of FENSE", Unavailable)

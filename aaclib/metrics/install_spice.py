@@ -182,7 +182,7 @@ def _unzip(source: Path, work: Path) -> list[Path]:
 
 
 def from_maven(folder: Path, repository: str | None = None) -> list[Path]:
-    """Both of Maven's files as they are, downloaded into `folder`; what is cut goes on in the next attempt, or the next run."""
+    """Both files as Maven has them, in `folder`; what is cut goes on in the next attempt, or in the next run."""
     if repository is None:
         from jgo.constants import MAVEN_CENTRAL_URL as repository  # jgo knows where Maven Central is
     base = f"{repository.rstrip('/')}/{GROUP.replace('.', '/')}/{NAME}/{VERSION}"
