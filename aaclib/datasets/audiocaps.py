@@ -9,11 +9,12 @@ Version 1 has 49,838 + 495 + 975 clips; version 2 (data.audiocaps_version = 2) m
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Split, check_split
+from aaclib.datasets import Clip, DatasetError, Need, Split, check_split, table
 from aaclib.datasets.download import Remote, fetch, remote
 from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, some, with_audio
 from aaclib.paths import raw_dir
@@ -71,6 +72,11 @@ class AudioCaps:
                     f"n = {len(clips)}.",
                 )
         return Split(self.name, name, tuple(clips), missing, notes)
+
+    def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
+        """The captions of these splits; the audio, which nobody can fetch, is the user's."""
+        splits = dict.fromkeys([*texts, *audio])
+        return [table(f"AudioCaps' {s} captions", self.table_path(s), self.remote(s).url) for s in splits]
 
     def coverage(self, name: str) -> Coverage:
         """Looks for every clip of a split below the folder, under each usual naming in turn."""
