@@ -129,17 +129,11 @@ class Store:
                 part.mkdir(exist_ok=True)
                 started = time.time()
                 facts = build(part) or {}
-                record = {
-                    "kind": kind,
-                    "id": final.name,
-                    "version": VERSIONS[kind],
-                    "key": key,
-                    "facts": facts,
-                    "made": time.time(),
-                    "seconds": round(time.time() - started, 2),
-                }
+                spent = {"made": time.time(), "seconds": round(time.time() - started, 2)}
+                made_from = {"kind": kind, "id": final.name, "version": VERSIONS[kind], "key": key}
                 files = [path.relative_to(part).as_posix() for path in sorted(part.rglob("*")) if path.is_file()]
-                write_record(part / RECORD, record, [name for name in files if name[0] != "." and name != RECORD])
+                contents = [name for name in files if name[0] != "." and name != RECORD]
+                write_record(part / RECORD, {**made_from, "facts": facts, **spent}, contents)
             for scratch in part.glob(".*"):
                 scratch.unlink()
             if final.exists():

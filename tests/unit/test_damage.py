@@ -136,7 +136,7 @@ def halves(tmp_path_factory):
     def extract(root: Path, backend: ToyClap) -> list:
         kept = store.Store(root)
         return [
-            embeddings.embed_audio(backend, recordings, kept, "key", shard=2, batch_size=2),
+            embeddings.embed_audio(backend, recordings, kept, shard=2, batch_size=2),
             embeddings.embed_text(backend, texts, kept, shard=2, batch_size=2),
         ]
 

@@ -39,8 +39,8 @@ LAYERS = (
         "provenance",
         "memo",
     },
-    {"gap", "memory", "bridge", "aggregates", "stats", "retrieval"},
-    {"datasets", "clap", "embeddings", "decoder", "resume", "train", "generate", "metrics"},
+    {"gap", "memory", "bridge", "aggregates", "resampling", "stats", "retrieval"},
+    {"datasets", "clap", "embeddings", "shards", "decoder", "resume", "train", "generate", "metrics"},
     {"inputs", "pipeline", "training", "scored", "experiment", "plots", "tables", "captioner", "captioning"},
     {"suite"},
 )
