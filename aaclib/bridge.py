@@ -29,144 +29,150 @@ unit length.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aaclib import memory as memories
+from aaclib import steps
+from aaclib.steps import Context, Narrow, Step, chain, unit
 
 if TYPE_CHECKING:
     from aaclib.config import Config, Decoder, Train
 
 
 @dataclass(frozen=True)
-class Context:
-    """What the halves may know: nothing here was measured on the target's audio, but for what the bound knows."""
+class Part:
+    """A part of a strategy's name, whole: what it does, what it needs, and how it is shown."""
 
-    sigma: float = 0.0  # of the noise, per coordinate
-    sigma_without_gap: float = 0.0  # of the noise in rows that take the gap away as well
-    gap: np.ndarray | None = None  # (d,) mean(z_a) - mean(z_t) of the external pairs
-    audio_mean: np.ndarray | None = None  # (d,) of the target's recordings, as text and pairs tell: mean_t + gap
-    text_mean: np.ndarray | None = None  # (d,) of the target's training text
-    memory: np.ndarray | None = None  # (m, d) of the target's training text
-    tau: float = 0.01
-    renormalise: bool = True
-    own_audio_mean: np.ndarray | None = None  # (d,) of the target's training audio, for the bound alone
-
-    def need(self, name: str) -> np.ndarray:
-        value = getattr(self, name)
-        if value is None:
-            raise ValueError(f"this strategy needs '{name}', which this run has no pairs or text to measure on")
-        return value
-
-
-class Narrow:
-    """A context as a training half may know it: only the fields that `reads` names. Reading another one raises."""
-
-    def __init__(self, context: Context, reads: set[str]):
-        vars(self).update({name: getattr(context, name) for name in sorted({*reads, "renormalise"})})
-
-    need = Context.need
-
-    def __getattr__(self, name: str):
-        raise AttributeError(
-            f"a training half reads '{name}' of the context, which its entry in bridge.TRAINING does "
-            f"not name: it belongs into `reads`, so that another {name} asks for another decoder"
-        )
-
-
-Half = Callable[[np.ndarray, Context | Narrow, np.random.Generator | None], np.ndarray]
-
-
-def plain(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return z
-
-
-def add_noise(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return _noisy(z, context.sigma, rng)
-
-
-def add_residual_noise(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return _noisy(z, context.sigma_without_gap, rng)
-
-
-def add_published_noise(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return _noisy(z, PUBLISHED_VARIANCE**0.5, rng)
-
-
-def _noisy(z: np.ndarray, sigma: float, rng: np.random.Generator | None) -> np.ndarray:
-    if rng is None:
-        raise ValueError("noise needs a seeded generator: pass rng")
-    return z + sigma * rng.standard_normal(z.shape, dtype=np.float32)
-
-
-def add_gap(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return z + context.need("gap")
-
-
-def centre_text(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return z - context.need("text_mean")
-
-
-def centre_audio(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return z - context.need("audio_mean")
-
-
-def centre_on_own_audio(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return z - context.need("own_audio_mean")
-
-
-def to_nearest(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return memories.nearest(z, context.need("memory"))
-
-
-def to_projection(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return memories.project(z, context.need("memory"), context.tau)
-
-
-class Part(NamedTuple):
-    """A part of a strategy's name: the steps that it adds to the two halves, in this order, and the fields of Context
-    that these read."""
-
-    training: tuple[Half, ...] = ()
-    noise: tuple[Half, ...] = ()  # at training, before those: what text never passes at inference
-    inference: tuple[Half, ...] = ()
-    reads: tuple[str, ...] = ()  # at training: they and what the steps do name the decoder
+    training: tuple[Step, ...] = ()  # what z_t passes while training, in this order
+    noise: tuple[Step, ...] = ()  # at training, before those: what memory text never passes at inference
+    inference: tuple[Step, ...] = ()  # what z_a passes at inference
+    reads: tuple[str, ...] = ()  # fields of Context that they read at training: these name the decoder
     reads_at_inference: tuple[str, ...] = ()
+    hears: str = "text"  # what a training learns from: "text", the target's "audio", or "both"
+    lands: str = "audio"  # where an inference part ends: among "text" (a memory's), or still among "audio"
+    decoder: bool = True  # whether a control's captions are written by a decoder
+    given: str = "audio"  # what a control is given: the clip's "audio", or its "reference"
+    colour: str = "#56B4E9"  # of the training's curve
+    about: str = ""  # one line for a reader
+    source: str = ""  # of the steps of a part that was registered from outside: it names its decoders as well
 
 
 BOUND = "supervised+text"  # the training with paired audio that is given its best
-PUBLISHED_VARIANCE = 0.001  # of the noise that the published code's shift always carries
-TRAINING = {
-    "supervised": Part(),
-    # its examples are text and audio, each centred on its own mean already (aaclib.pipeline)
-    BOUND: Part(inference=(centre_on_own_audio,), reads_at_inference=("own_audio_mean",)),
-    "shift": Part((add_gap,), reads=("gap",)),
-    "shift (published)": Part((add_gap,), (add_published_noise,), reads=("gap",)),
-    "noise": Part((), (add_noise,), reads=("sigma",)),
-    "noise+shift": Part((add_gap,), (add_residual_noise,), reads=("gap", "sigma_without_gap")),
+TRAINING: dict[str, Part] = {
+    "text": Part(colour="#0072B2"),  # of the rows whose name has no training part
+    "noise": Part((), (steps.add_noise,), reads=("sigma",), colour="#D55E00"),
+    "shift": Part((steps.add_gap,), reads=("gap",), colour="#009E73"),
+    "shift (published)": Part((steps.add_gap,), (steps.add_published_noise,), reads=("gap",), colour="#F0E442"),
+    "noise+shift": Part(
+        (steps.add_gap,), (steps.add_residual_noise,), reads=("gap", "sigma_without_gap"), colour="#CC79A7"
+    ),
     "c3": Part(
-        (centre_text,), (add_residual_noise,), (centre_audio,), ("text_mean", "sigma_without_gap"), ("audio_mean",)
+        (steps.centre_text,),
+        (steps.add_residual_noise,),
+        (steps.centre_audio,),
+        reads=("text_mean", "sigma_without_gap"),
+        reads_at_inference=("audio_mean",),
+        colour="#E69F00",
+    ),
+    "supervised": Part(hears="audio", colour="#000000"),
+    # its examples are text and audio, each centred on its own mean already
+    BOUND: Part((), (), (steps.centre_on_own_audio,), (), ("own_audio_mean",), hears="both", colour="#8C8C8C"),
+}
+INFERENCE: dict[str, Part] = {
+    "nearest": Part(inference=(steps.to_nearest,), reads_at_inference=("memory",), lands="text"),
+    "projection": Part(inference=(steps.to_projection,), reads_at_inference=("memory", "tau"), lands="text"),
+}
+# rows that are no strategy but tell how to read the others
+CONTROLS: dict[str, Part] = {
+    "copy": Part(decoder=False, about="the nearest memory caption itself, no decoder"),
+    "reconstruction": Part(
+        given="reference", about="the decoder on the embedding of a reference, one that no training caption repeats"
+    ),
+    "look-up": Part(
+        decoder=False,
+        given="reference",
+        about="the memory caption nearest to that embedding, no decoder: what reconstruction has to pass",
+    ),
+    "shuffled": Part(decoder=False, about="the projection row's captions, each on another clip: chance"),
+    "human": Part(
+        decoder=False,
+        about="each reference against the others of its clip: one reference fewer than the systems have",
     ),
 }
-INFERENCE = {
-    "nearest": Part(inference=(to_nearest,), reads_at_inference=("memory",)),
-    "projection": Part(inference=(to_projection,), reads_at_inference=("memory", "tau")),
-}
 MEASURED_ON_PAIRS = {"gap", "audio_mean"}  # fields of Context that are None where there are no external pairs
-# rows that are no strategy but tell how to read the others
-NO_DECODER = ("copy", "look-up", "shuffled", "human")
-CONTROLS = {
-    "copy": "the nearest memory caption itself, no decoder",
-    "reconstruction": "the decoder on the embedding of a reference, one that no training caption repeats",
-    "look-up": "the memory caption nearest to that embedding, no decoder: what reconstruction has to pass",
-    "shuffled": "the projection row's captions, each on another clip: chance",
-    "human": "each reference against the others of its clip: one reference fewer than the systems have",
-}
-# `paired`: rows that would be weakly supervised, were the pairs that they read not the target's own
-GROUPS = ("supervised", "baseline", "training", "inference", "both", "paired", "control")
+
+
+def register(
+    name: str,
+    *,
+    training: Sequence[Step] = (),
+    noise: Sequence[Step] = (),
+    inference: Sequence[Step] = (),
+    reads: Sequence[str] = (),
+    reads_at_inference: Sequence[str] = (),
+    lands: str = "audio",
+    colour: str = "#56B4E9",
+    about: str = "",
+) -> str:
+    """Adds a part of one's own under a name that every run then knows, as a row by itself and joined with others.
+
+    A part with steps at training (or noise) is a training, with a decoder of its own; one with steps at inference
+    alone goes with every training. `lands` says where such a part ends: among "text" (it is then given the noiseless
+    training steps, as the memory's text is), or still among "audio" (it is then given the training's own steps for
+    audio). `reads`, `reads_at_inference`: the fields of `Context` that the steps read. Decoders and captions are named
+    by what the steps do and by their source, so a changed step never gets an old decoder. Registering a name again
+    replaces it; a name of this suite's own parts is refused with ValueError, and so is a part without steps.
+
+        def to_top_ten(z, context, rng=None):
+            ...
+        bridge.register("top-10", inference=[to_top_ten], reads_at_inference=["memory"], lands="text")
+        run.captions(target, "noise+top-10", seed)
+    """
+    own = [known for known in (TRAINING, INFERENCE, CONTROLS) if name in known and not known[name].source]
+    if own or name in ("", "baseline", "text", "audio") or "+" in name:
+        raise ValueError(f"'{name}' is no name for a part of your own: it is taken, or empty, or joins two with '+'.")
+    if not (training or noise or inference) or lands not in ("text", "audio"):
+        raise ValueError(f"'{name}' needs a step at training or at inference, and lands among 'text' or 'audio'.")
+    every = [*training, *noise, *inference]
+    part = Part(
+        *map(tuple, (training, noise, inference, reads, reads_at_inference)),
+        lands=lands,
+        colour=colour,
+        about=about,
+        source="\n".join(map(_source, every)),
+    )
+    know({name: part})
+    return name
+
+
+def know(parts: Mapping[str, Part]) -> None:
+    """Takes over parts that were registered, here or in another process."""
+    for name, part in parts.items():
+        forget(name)
+        (TRAINING if part.training or part.noise else INFERENCE)[name] = part
+
+
+def forget(name: str) -> None:
+    """Removes a registered part; one that is not there is no error."""
+    if name in registered():
+        (TRAINING if name in TRAINING else INFERENCE).pop(name)
+
+
+def registered() -> dict[str, Part]:
+    """The parts from outside, trainings first."""
+    return {name: part for known in (TRAINING, INFERENCE) for name, part in known.items() if part.source}
+
+
+def _source(step: Step) -> str:
+    """The source of a step, or, where there is none (a callable object, an interactive shell), its name."""
+    try:
+        return inspect.getsource(step)
+    except (OSError, TypeError):
+        return getattr(step, "__qualname__", type(step).__qualname__)
 
 
 @dataclass(frozen=True)
@@ -174,9 +180,19 @@ class Strategy:
     """A row of the tables. `training` names the decoder that it needs: rows of one training share one."""
 
     name: str
-    training: str  # "text", or a key of TRAINING
-    inference: str  # "audio", "nearest", "projection", or the control's own name
-    group: str  # one of GROUPS
+    training: str  # a key of TRAINING
+    inference: str  # "audio", a key of INFERENCE, or the control's own name
+    group: str  # one of aaclib.groups.GROUPS
+
+    @property
+    def written(self) -> bool:
+        """Whether a decoder writes its captions."""
+        return CONTROLS.get(self.name, Part()).decoder
+
+    @property
+    def given(self) -> str:
+        """What its inference half is given of a clip: the "audio", or, for some controls, a "reference"."""
+        return CONTROLS.get(self.name, Part()).given
 
     @property
     def weakly_supervised(self) -> bool:
@@ -185,7 +201,7 @@ class Strategy:
 
 def hears_target(training: str) -> bool:
     """Whether a training is given the target's own recordings."""
-    return "supervised" in training.split("+")
+    return TRAINING[training].hears != "text"
 
 
 class StrategyError(ValueError):
@@ -199,11 +215,10 @@ def strategy(name: str) -> Strategy:
     parts = [] if name == "baseline" else name.split("+")
     training = "+".join(sorted(part for part in parts if part not in INFERENCE)) or "text"
     inference = [part for part in parts if part in INFERENCE]
-    unknown = training != "text" and training not in TRAINING
-    if unknown or name in ("", "text") or len(inference) > 1 or len(set(parts)) < len(parts):
+    if training not in TRAINING or name in ("", "text") or len(inference) > 1 or len(set(parts)) < len(parts):
         raise StrategyError(
             f"There is no strategy '{name}'. Write baseline, or parts joined by '+': one training "
-            f"({', '.join(TRAINING)}) and one inference part ({', '.join(INFERENCE)}); "
+            f"({', '.join(list(TRAINING)[1:])}) and one inference part ({', '.join(INFERENCE)}); "
             f"or a control row: {', '.join(CONTROLS)}."
         )
     group = {(False, False): "baseline", (True, False): "training", (False, True): "inference", (True, True): "both"}[
@@ -216,21 +231,13 @@ def strategy(name: str) -> Strategy:
 def settings_of(config: Config, training: str) -> tuple[Train, Decoder]:
     """What one training has: the profile's settings, the supervised ones with what they have otherwise."""
     how = config.train
-    own = {"supervised": {"epochs": how.epochs * how.supervised_factor}, BOUND: how.bound}.get(training, {})
-    return (
-        replace(
-            how,
-            epochs=round(own.get("epochs", how.epochs)),
-            lr=own.get("lr", how.lr),
-            weight_decay=own.get("weight_decay", how.weight_decay),
-            supervised_factor=1,
-            bound={},
-        ),
-        replace(config.decoder, dropout=own.get("dropout", config.decoder.dropout)),
-    )
+    own = {"supervised": {"epochs": how.epochs * how.supervised_factor}, BOUND: dict(how.bound)}.get(training, {})
+    dropout = own.pop("dropout", config.decoder.dropout)
+    own["epochs"] = round(own.get("epochs", how.epochs))
+    return replace(how, **own, supervised_factor=1, bound={}), replace(config.decoder, dropout=dropout)
 
 
-def train_half(row: Strategy | str) -> Half:
+def train_half(row: Strategy | str) -> Step:
     """What the decoder sees while training: (n, d) text embeddings -> (n, d). The supervised row is given audio
     embeddings, which pass unchanged."""
     # as the published code: noise first, then the shift, then unit length
@@ -250,6 +257,11 @@ def behaviour(row: Strategy | str, context: Context | Narrow, dim: int) -> np.nd
     return train_half(row)(z, context, np.random.default_rng(1))
 
 
+def source_of(row: Strategy) -> dict[str, str]:
+    """The source of a registered training, by the name "source"; nothing for this suite's own, which has versions."""
+    return {"source": own} if (own := _part(row).source) else {}
+
+
 def reads(row: Strategy | str) -> set[str]:
     """The fields of Context that either half reads."""
     row = strategy(row) if isinstance(row, str) else row
@@ -262,35 +274,17 @@ def needs_pairs(row: Strategy | str) -> bool:
     return bool(MEASURED_ON_PAIRS & reads(row))
 
 
-def infer_half(row: Strategy | str) -> Half:
+def infer_half(row: Strategy | str) -> Step:
     """What the decoder sees at inference: (n, d) audio embeddings -> (n, d)."""
     row = strategy(row) if isinstance(row, str) else row
-    if row.inference in INFERENCE:
-        # the memory is text: what the decoder learned to read is text that passed the noiseless training half
-        return chain([*INFERENCE[row.inference].inference, *_part(row).training])
-    return chain(list(_part(row).inference))
+    training, own = _part(row), INFERENCE.get(row.inference, Part())
+    # the memory is text: what the decoder learned to read is text that passed the noiseless training half
+    return chain([*own.inference, *(training.training if own.lands == "text" else training.inference)])
 
 
 def _part(row: Strategy | str) -> Part:
     """The entry of a training. Raises ValueError for one that has none."""
     row = strategy(row) if isinstance(row, str) else row
-    if row.training != "text" and row.training not in TRAINING:
+    if row.training not in TRAINING:
         raise ValueError(f"There is no training '{row.training}'. Known: {', '.join(TRAINING)}.")
-    return TRAINING.get(row.training, Part())
-
-
-def chain(steps: list[Half]) -> Half:
-    """The half that takes these steps, one after the other, and ends at unit length where the context says so."""
-
-    def half(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-        z = np.asarray(z, dtype=np.float32)
-        for step in steps:
-            z = step(z, context, rng)
-        return unit(z) if steps and context.renormalise else z
-
-    return half
-
-
-def unit(z: np.ndarray) -> np.ndarray:
-    """Rows of length 1, float32; a zero row stays zero."""
-    return (z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
+    return TRAINING[row.training]

@@ -42,7 +42,7 @@ class Examples:
 
 def train(
     model: CaptionDecoder,
-    half: bridge.Half,
+    half: bridge.Step,
     context: bridge.Context | bridge.Narrow,
     training: Examples,
     validation: Examples | None,
@@ -131,7 +131,7 @@ def train(
 @torch.inference_mode()
 def evaluate(
     model: CaptionDecoder,
-    half: bridge.Half,
+    half: bridge.Step,
     context: bridge.Context | bridge.Narrow,
     examples: Examples,
     batch_size: int,

@@ -16,10 +16,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from aaclib import bridge, config, progress, store
-from aaclib.pipeline import Pipeline
+from joblib import wrap_non_picklable_objects
+
+from aaclib import bridge, config, decoders, progress, store
+from aaclib.run import Run
 
 # (target, seed) -> training -> its history, one mapping an epoch
 Histories = Mapping[tuple[str, int], Mapping[str, list[dict]]]
@@ -35,28 +38,28 @@ class Job(NamedTuple):
     seed: int
 
 
-def trainings(pipeline: Pipeline, target: str) -> dict[str, bridge.Strategy]:
+def trainings(run: Run, target: str) -> dict[str, bridge.Strategy]:
     """The different decoders that the target's rows need: training -> the first row that asks for it."""
-    rows = [row for row in pipeline.strategies(target) if row.name not in bridge.NO_DECODER]
+    rows = [row for row in run.strategies(target) if row.written]
     return {row.training: row for row in reversed(rows)}
 
 
-def train_all(pipeline: Pipeline, watch: Watch | None = None) -> Histories:
+def train_all(run: Run, watch: Watch | None = None) -> Histories:
     """Trains what is not in the store yet and returns the history of every decoder of the run."""
     jobs = [
         Job(target, row, seed)
-        for target in pipeline.targets
-        for seed in pipeline.seeds
-        for row in trainings(pipeline, target).values()
+        for target in run.targets
+        for seed in run.seeds
+        for row in trainings(run, target).values()
     ]
-    keys = {job: pipeline.decoder_key(*job) for job in jobs}  # makes the embeddings
-    todo = [job for job in jobs if pipeline.store.find("decoder", keys[job]) is None]
-    workers = pipeline.at_once(min(len(todo), (os.cpu_count() or 1) // pipeline.config.train.threads))
-    if workers > 1 and pipeline.device.type == "cpu":
-        _side_by_side(pipeline, todo, keys, workers, watch)
+    keys = {job: decoders.key(run, *job) for job in jobs}  # makes the embeddings
+    todo = [job for job in jobs if run.store.find("decoder", keys[job]) is None]
+    workers = run.config.at_once(min(len(todo), (os.cpu_count() or 1) // run.config.train.threads))
+    if workers > 1 and run.device.type == "cpu":
+        _side_by_side(run, todo, keys, workers, watch)
     for job in jobs:  # what is left, and what no worker knows: a strategy that was made in a notebook
-        pipeline.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
-    histories = _grouped({job: pipeline.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
+        run.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
+    histories = _grouped({job: run.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
     if watch:
         watch(histories)
     return histories
@@ -73,18 +76,18 @@ def _single(job: Job, watch: Watch | None):
     return (lambda history: watch(_grouped({job: history}))) if watch else None
 
 
-def _side_by_side(
-    pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], workers: int, watch: Watch | None
-) -> None:
+def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], workers: int, watch: Watch | None) -> None:
     report = progress.Progress(
         f"training {len(jobs)} decoders, {workers} at a time",
-        sum(pipeline.settings_of(job.target, job.row)[0].epochs for job in jobs),
+        sum(decoders.settings(run, job.target, job.row)[0].epochs for job in jobs),
         "epochs",
     )
-    finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
-    made_by = pipeline.config, pipeline.store.root, pipeline.store.refresh
+    finals = {job: run.store.root / "decoder" / run.store.id("decoder", keys[job]) for job in jobs}
+    made_by = run.config, run.store.root, run.store.refresh
     # spawn, not fork: the parent has PyTorch's threads
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_worker) as pool:
+    context = multiprocessing.get_context("spawn")
+    own = wrap_non_picklable_objects(bridge.registered(), keep_wrapper=False)
+    with ProcessPoolExecutor(workers, context, initializer=_worker, initargs=(own,)) as pool:
         running: list[Future] = [pool.submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
         try:
             while not all(job.done() for job in running):
@@ -121,7 +124,9 @@ def _history(final: Path) -> list[dict]:
     return []
 
 
-def _worker() -> None:
+def _worker(own: Mapping[str, bridge.Part] = MappingProxyType({})) -> None:
+    """`own`: the parts of strategies that were registered in the process that asks, perhaps in a notebook's cell."""
+    bridge.know(own)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     progress.INTERVAL_S = math.inf  # the parent reports for all
 
@@ -136,8 +141,8 @@ def _end_with_parent() -> None:
 
 def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> None:
     """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such
-    training, or another one of that name."""
-    pipeline = Pipeline(settings, store.Store(root, refresh))
-    known = job.row.training in ("text", *bridge.TRAINING)
-    if known and pipeline.store.id("decoder", pipeline.decoder_key(*job)) == wanted:
-        pipeline.decoder(job.target, job.row.name, job.seed)
+    training, or another one of that name (a half that was changed by hand, not registered)."""
+    run = Run(settings, store.Store(root, refresh))
+    known = job.row.training in bridge.TRAINING
+    if known and run.store.id("decoder", decoders.key(run, *job)) == wanted:
+        run.decoder(job.target, job.row.name, job.seed)

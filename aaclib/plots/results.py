@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from aaclib.plots.style import CYCLE, DOUBLE, GREY, GROUPS, SINGLE, figure, named_rows, styled
+from aaclib.groups import GROUPS
+from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, figure, named_rows, styled
 
 METRIC_LABELS = {
     "bleu_1": "BLEU-1",
@@ -34,24 +35,13 @@ METRIC_LABELS = {
     "label_recall": "label recall",
     "label_hit": "label hit",
 }
-GROUP_LABELS = {
-    "supervised": "with paired audio",
-    "baseline": "baseline",
-    "training": "training strategy",
-    "inference": "inference strategy",
-    "both": "both",
-    "paired": "target's own pairs",
-    "control": "control",
-    "external": "other system",
-    "published": "published",
-}
 INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}
 
 
 def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: list[str] | None = None) -> Figure:
     """Strategies as bars with 95 % intervals, x100, coloured by group; one panel a target and metric.
 
-    `results`: the tidy frame of `Experiment.results` for one or more targets (value, low, high as fractions).
+    `results`: the tidy frame of `results.results` for one or more targets (value, low, high as fractions).
     """
     frame = results[results.metric.isin(metrics) & results.value.notna()]
     panels = {
@@ -71,7 +61,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
             if order:
                 part = part.set_index("strategy").loc[[s for s in order if s in set(part.strategy)]].reset_index()
             y, (value, ends) = np.arange(len(part)), _percent(part)
-            ax.barh(y, value, height=0.72, color=[GROUPS.get(g, GREY) for g in part.group])
+            ax.barh(y, value, height=0.72, color=[GROUPS[g].colour if g in GROUPS else GREY for g in part.group])
             ax.errorbar(value, y, xerr=ends, fmt="none", **INTERVAL)
             for yi, v, up in zip(y, value, ends[1], strict=True):
                 ax.annotate(
@@ -84,8 +74,8 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
             ax.set(title=f"{target}{n}", xlabel=_x100(metric))
         groups = [g for g in GROUPS if g in set(frame.group)]
         fig.legend(
-            [Patch(color=GROUPS[g]) for g in groups],
-            [GROUP_LABELS[g] for g in groups],
+            [Patch(color=GROUPS[g].colour) for g in groups],
+            [GROUPS[g].label for g in groups],
             loc="outside lower center",
             ncols=6 if columns == 2 else 3,
             columnspacing=1.0,
@@ -97,7 +87,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
 def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Figure:
     """Relative performance (strategy / bound, in %) with intervals: one panel a target, a colour a metric.
 
-    `frames`: target -> the frame of `Experiment.relative` (strategy, metric, value, low, high; fractions).
+    `frames`: target -> the frame of `results.relative` (strategy, metric, value, low, high; fractions).
     """
     with styled():
         fig, axes = _a_panel_a_target(frames, 0.24)

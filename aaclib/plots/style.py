@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -18,22 +18,14 @@ from matplotlib.figure import Figure
 
 from aaclib.store import replacing
 
+if TYPE_CHECKING:
+    from aaclib.run import Run
+
 SINGLE, DOUBLE = 3.3, 6.9  # column widths, inches
 BLACK, ORANGE, SKY, GREEN, YELLOW = "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 AUDIO, TEXT = BLUE, VERMILLION  # one colour a modality, in every figure
-GROUPS = {
-    "supervised": "#5A5A5A",  # not black: the interval has to be seen on it
-    "baseline": "#A8A8A8",
-    "training": BLUE,
-    "inference": GREEN,
-    "both": PURPLE,
-    "control": "#C9C9C9",
-    "paired": SKY,
-    "external": ORANGE,
-    "published": YELLOW,
-}
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 8,
@@ -119,12 +111,12 @@ def mark(fig: Figure) -> None:
     )
 
 
-def show(fig: Figure, exp: Any, name: str) -> Any:
-    """Saves the figure as `exp.figures/name` and returns the saved picture for display in a notebook, so that what
+def show(fig: Figure, run: Run, name: str) -> Any:
+    """Saves the figure as `run.figures/name` and returns the saved picture for display in a notebook, so that what
     a reader sees there is what the paper gets."""
     from IPython.display import Image
 
-    png = save(fig, Path(exp.figures) / name, synthetic=exp.synthetic)
+    png = save(fig, Path(run.figures) / name, synthetic=run.synthetic)
     return Image(filename=str(png), width=int(fig.get_figwidth() * SHOWN))
 
 

@@ -11,20 +11,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from aaclib.plots import style
-from aaclib.plots.style import DOUBLE, GREY, SKY, figure, grid, letter, styled
+from aaclib.bridge import TRAINING
+from aaclib.plots.style import DOUBLE, GREY, SHOWN, figure, grid, letter, styled
 
 HEADLESS = "AACLIB_HEADLESS"  # set by the runner
-
-# one colour a training, whichever others stand beside it
-TRAININGS = {
-    "text": style.BLUE,
-    "noise": style.VERMILLION,
-    "shift": style.GREEN,
-    "noise+shift": style.PURPLE,
-    "c3": style.ORANGE,
-    "supervised": style.BLACK,
-}
 
 
 def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
@@ -33,14 +23,13 @@ def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
     `histories`: name of the training -> history with columns epoch, train_loss and, where there was a validation set,
     validation_loss (nats a token). `of`: what was trained, for the titles.
     """
-    # in the order of TRAININGS, others behind
-    names = sorted(histories, key=lambda name: [*TRAININGS, name].index(name))
+    names = [name for name in TRAINING if name in histories]
     with styled():
         fig, axes = figure(DOUBLE, 2.4, 1, 2, sharey=True)
         columns = {"train_loss": "Training", "validation_loss": "Validation"}
         for ax, (column, title) in zip(axes[0], columns.items(), strict=True):
             for name in names:
-                history, color = histories[name], TRAININGS.get(name, SKY)
+                history, color = histories[name], TRAINING[name].colour
                 if column not in history or history[column].isna().all():
                     continue
                 epoch, loss = history["epoch"], history[column].astype(float)
@@ -61,7 +50,7 @@ def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
 class LiveLoss:
     """A loss figure that grows while decoders train: it redraws one display of the notebook.
 
-    Give it to `aaclib.training.train_all(exp, watch=LiveLoss())`, which calls it with the histories so far. The
+    Give it to `aaclib.training.train_all(run, watch=LiveLoss())`, which calls it with the histories so far. The
     picture shows the target and seed whose decoders train now, at most every `every` seconds. Where nobody looks,
     outside a notebook or in a run without a screen, it draws nothing; the line every ten seconds is the log.
     """
@@ -92,7 +81,7 @@ class LiveLoss:
         fig = losses(frames, f"{target}, seed {seed}")
         with styled():
             fig.savefig(buffer, format="png", dpi=140)
-        picture = Image(data=buffer.getvalue(), width=int(fig.get_figwidth() * style.SHOWN))
+        picture = Image(data=buffer.getvalue(), width=int(fig.get_figwidth() * SHOWN))
         if self._handle is None:
             self._handle = display(picture, display_id=True)
         else:

@@ -1,33 +1,36 @@
 """What notebooks 01 to 05 found, in sentences whose wording is chosen by the run's own numbers; nothing is hard-coded.
 
-Each function takes an `aaclib.Experiment` and returns `Findings`, which a notebook shows as a list. The answers to the
+Each function takes an `aaclib.Run` and returns `Findings`, which a notebook shows as a list. The answers to the
 paper's question are in aaclib.tables.conclusions.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from aaclib import gap as gaps
-from aaclib import retrieval, training
+from aaclib import results, retrieval, training
 from aaclib.escape import markdown
+from aaclib.groups import WEAK
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
 from aaclib.tables.facts import has_references
-from aaclib.tables.table import WEAK
+
+if TYPE_CHECKING:
+    from aaclib.run import Run
 
 
 class Findings(list):
     """Sentences; shown as a Markdown list. **...** in a sentence is bold, every other sign is a sign."""
 
     @classmethod
-    def of_first_seed(cls, exp: Any) -> Findings:
+    def of_first_seed(cls, run: Run) -> Findings:
         """An empty list where the run has one seed; else it says whose findings follow."""
-        first, count = exp.seeds[0], len(exp.seeds)
+        first, count = run.seeds[0], len(run.seeds)
         return cls([f"These are the findings of seed {first}, the first of {count}."] if count > 1 else [])
 
     def about(self, subject: str, sentence: str) -> None:
@@ -41,13 +44,13 @@ class Findings(list):
         return self._repr_markdown_()
 
 
-def data(exp: Any) -> Findings:
+def data(run: Run) -> Findings:
     """Sizes, whether splits are disjoint, how much evaluation text was read in training."""
     found = Findings()
-    for target in exp.targets:
-        train, evaluation = exp.split(target, "train"), exp.split(target, "evaluation", audio=True)
+    for target in run.targets:
+        train, evaluation = run.split(target, "train"), run.split(target, "evaluation", audio=True)
         clips, missing = len(evaluation.clips), len(evaluation.missing)
-        read, per_clip = len(facts.training_captions(exp, target)), len(evaluation.captions) / max(clips, 1)
+        read, per_clip = len(facts.training_captions(run, target)), len(evaluation.captions) / max(clips, 1)
         found.about(
             target,
             f"decoders learn from {read:,} captions and are judged on {clips:,} clips with "
@@ -67,7 +70,7 @@ def data(exp: Any) -> Findings:
             )
         else:
             found.about(target, "training and evaluation share no clip.")
-        overlap = facts.caption_overlap(exp, target)
+        overlap = facts.caption_overlap(run, target)
         if not np.isnan(overlap):
             words = (
                 "too few for recitation to carry the scores"
@@ -84,74 +87,69 @@ def data(exp: Any) -> Findings:
                 f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
                 "here; compare with published numbers only with that in mind.",
             )
-    if exp.synthetic:
+    if run.synthetic:
         found.append("All audio is rendered: what is learned here is about the method, not about real recordings.")
     return found
 
 
-def embeddings(exp: Any) -> Findings:
-    """What this CLAP is, and whether captions find their clips."""
-    backend = exp.clap(exp.seeds[0])
+def embeddings(run: Run, target: str) -> Findings:
+    """What this CLAP is, and whether the target's captions find their clips."""
+    backend = run.clap(run.seeds[0])
     found = Findings(
         [
             f"The CLAP is **{backend.name}**: {backend.dim} dimensions, {backend.sample_rate / 1000:g} kHz, "
             f"windows of {backend.window_s:g} s."
         ]
     )
-    for target in exp.targets:
-        if not has_references(exp, target):
-            found.about(target, "without captions for its recordings there is no retrieval check.")
-            continue
-        n = len(exp.clips(target, "evaluation", exp.seeds[0]))
-        if not (ks := retrieval.telling(n)):
-            found.about(target, f"too few clips (n = {n}) for a retrieval check: chance would find them.")
-            continue
-        recall = [exp.retrieval(target, seed)[f"text_to_audio_r@{ks[-1]}"] for seed in exp.seeds]
-        chance = retrieval.chance(n, 1, ks[-1])["text_to_audio"]
-        ratio = np.mean(recall) / chance
-        words = "far above chance" if ratio > 5 else "above chance" if ratio > 1.5 else "hardly better than chance"
-        weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
-        spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in recall)})" if len(recall) > 1 else ""
-        first = {1: "first", 5: "among the first five", 10: "among the first ten"}[ks[-1]]
-        found.about(
-            target,
-            f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
-            f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.",
-        )
+    n = len(run.clips(target, "evaluation", run.seeds[0]))
+    if not (ks := retrieval.telling(n)):
+        found.about(target, f"too few clips (n = {n}) for a retrieval check: chance would find them.")
+        return found
+    recall = [results.retrieval(run, target, seed)[f"text_to_audio_r@{ks[-1]}"] for seed in run.seeds]
+    chance = retrieval.chance(n, 1, ks[-1])["text_to_audio"]
+    ratio = np.mean(recall) / chance
+    words = "far above chance" if ratio > 5 else "above chance" if ratio > 1.5 else "hardly better than chance"
+    weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
+    spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in recall)})" if len(recall) > 1 else ""
+    first = {1: "first", 5: "among the first five", 10: "among the first ten"}[ks[-1]]
+    found.about(
+        target,
+        f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
+        f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.",
+    )
     return found
 
 
-def modality_gap(exp: Any) -> Findings:
-    """How wide the gap is, whether the external pairs measured it well, what sigma means here."""
-    found, seed = Findings.of_first_seed(exp), exp.seeds[0]
-    estimate = exp.gap(seed)
-    for target in [t for t in exp.targets if has_references(exp, t)]:
-        z_a, z_t = facts.paired(exp, target, "evaluation", seed)
-        s = gaps.statistics(z_a, z_t)
-        apart = s["separable"]
-        words = "linearly separable" if apart > 0.99 else "mostly told apart" if apart > 0.9 else "partly mixed"
+def modality_gap(run: Run, target: str) -> Findings:
+    """How wide the target's gap is, whether the external pairs measured it well, what sigma means here."""
+    found, seed = Findings.of_first_seed(run), run.seeds[0]
+    estimate = run.gap(seed)
+    z_a, z_t = facts.paired(run, target, "evaluation", seed)
+    s = gaps.statistics(z_a, z_t)
+    apart = s["separable"]
+    words = "linearly separable" if apart > 0.99 else "mostly told apart" if apart > 0.9 else "partly mixed"
+    found.about(
+        target,
+        f"the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
+        f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of "
+        "one threshold).",
+    )
+    farther = np.mean(np.einsum("ij,ij->i", z_a, z_t) < np.median(z_t @ z_t.T, axis=1))
+    found.about(
+        target,
+        f"matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
+        f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the "
+        "other captions lie closer than the caption's own recording.",
+    )
+    if estimate.vector is not None:
+        own = gaps.gap_vector(z_a, z_t)
+        miss, length = (float(np.linalg.norm(v)) for v in (own - estimate.vector, own))
         found.about(
             target,
-            f"the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
-            f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of "
-            "one threshold).",
+            f"its own gap vector differs from that of the {estimate.n} external pairs by "
+            f"{miss:.2f}, {100 * (miss / max(length, 1e-9)):.0f} % of its length: this much "
+            "the shift leaves unrepaired.",
         )
-        farther = np.mean(np.einsum("ij,ij->i", z_a, z_t) < np.median(z_t @ z_t.T, axis=1))
-        found.about(
-            target,
-            f"matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
-            f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the "
-            "other captions lie closer than the caption's own recording.",
-        )
-        if estimate.vector is not None:
-            own = gaps.gap_vector(z_a, z_t)
-            miss, length = (float(np.linalg.norm(v)) for v in (own - estimate.vector, own))
-            found.about(
-                target,
-                f"its own gap vector differs from that of the {estimate.n} external pairs by "
-                f"{miss:.2f}, {100 * (miss / max(length, 1e-9)):.0f} % of its length: this much "
-                "the shift leaves unrepaired.",
-            )
     how = f"estimator {estimate.chosen}" if estimate.chosen != "given" else "given by the profile"
     length = estimate.noise_length
     size = "longer than" if length > 1.05 else "shorter than" if length < 0.95 else "as long as"
@@ -167,12 +165,12 @@ def modality_gap(exp: Any) -> Findings:
     return found
 
 
-def trained(exp: Any) -> Findings:
+def trained(run: Run) -> Findings:
     """Where each decoder's loss ended, and whether it had done falling."""
-    found, seed = Findings.of_first_seed(exp), exp.seeds[0]
-    for target in exp.targets:
-        for name, row in training.trainings(exp, target).items():
-            history = exp.decoder(target, row.name, seed).history
+    found, seed = Findings.of_first_seed(run), run.seeds[0]
+    for target in run.targets:
+        for name, row in training.trainings(run, target).items():
+            history = run.decoder(target, row.name, seed).history
             last, curve = history.iloc[-1], history.get("validation_loss", pd.Series(dtype=float)).astype(float)
             if not curve.notna().any():
                 found.about(
@@ -198,11 +196,11 @@ def trained(exp: Any) -> Findings:
     return found
 
 
-def decoded(exp: Any) -> Findings:
+def decoded(run: Run) -> Findings:
     """How varied the captions are, and whether the best row beats its controls."""
-    found, seed, metric = Findings(), exp.seeds[0], exp.config.metrics.headline
-    for target in exp.targets:
-        made = {r.name: exp.captions(target, r.name, seed) for r in exp.strategies(target) if r.group != "control"}
+    found, seed, metric = Findings(), run.seeds[0], run.config.metrics.headline
+    for target in run.targets:
+        made = {r.name: run.captions(target, r.name, seed) for r in run.strategies(target) if r.group != "control"}
         share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
         if share:
             most, least = max(share, key=share.get), min(share, key=share.get)
@@ -211,12 +209,12 @@ def decoded(exp: Any) -> Findings:
                 f"the most varied row is {most} ({len(set(made[most]))} different captions for "
                 f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))}).",
             )
-        if not has_references(exp, target):
+        if not has_references(run, target):
             continue
-        told, value = exp.told(target, metric), _values(exp, target, metric)
+        told, value = results.told(run, target, metric), _values(run, target, metric)
         controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
         for test in told[
-            told.b.isin(controls) & told.a.isin([r.name for r in exp.strategies(target) if r.group in WEAK])
+            told.b.isin(controls) & told.a.isin([r.name for r in run.strategies(target) if r.group in WEAK])
         ].itertuples():
             found.about(
                 target,
@@ -234,19 +232,19 @@ def decoded(exp: Any) -> Findings:
     return found
 
 
-def gate(exp: Any) -> Findings:
+def gate(run: Run) -> Findings:
     """Whether the decoders are good enough for strategies to be compared: given the embedding of a caption that it has
     not read, does a decoder write a better caption than the nearest training caption is?"""
     found = Findings()
-    for target in [t for t in exp.targets if has_references(exp, t)]:
-        if not {"reconstruction", "look-up"} <= {row.name for row in exp.strategies(target)}:
+    for target in [t for t in run.targets if has_references(run, t)]:
+        if not {"reconstruction", "look-up"} <= {row.name for row in run.strategies(target)}:
             continue
-        n, (written, looked_up), test = exp.gate(target)
+        n, (written, looked_up), test = results.gate(run, target)
         if test is None:
             found.about(target, f"of {n} clips with a caption that is not in the training text nothing can be said.")
             continue
         size = (
-            f"{METRIC_LABELS[exp.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
+            f"{METRIC_LABELS[run.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
             f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
             f"{100 * test.low:+.1f} to {100 * test.high:+.1f}"
         )
@@ -267,6 +265,6 @@ def gate(exp: Any) -> Findings:
     return found
 
 
-def _values(exp: Any, target: str, metric: str) -> pd.Series:
-    frame = exp.results(target)
+def _values(run: Run, target: str, metric: str) -> pd.Series:
+    frame = results.results(run, target)
     return 100 * frame[frame.metric == metric].set_index("strategy").value.dropna()

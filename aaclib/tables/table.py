@@ -7,20 +7,9 @@ import math
 from dataclasses import dataclass
 
 from aaclib.escape import NO_MATH, beyond_latex, latex, markdown
+from aaclib.groups import GROUPS
 from aaclib.plots.results import METRIC_LABELS
 
-GROUP_TITLES = {
-    "supervised": "With paired audio (same decoder)",
-    "baseline": "Baseline (plain swap)",
-    "training": "Training strategies",
-    "inference": "Inference strategies",
-    "both": "Training and inference strategies",
-    "paired": "With the target's own pairs (not weakly supervised)",
-    "control": "Controls",
-    "external": "Other systems, scored by us",
-    "published": "Published by others",
-}
-WEAK = ("baseline", "training", "inference", "both")  # the groups in which best and second are sought
 RELATIVE, ABOVE = "relative", "above chance"  # columns that are shares of the bound's headline score
 # what a sign behind a number says of its difference from the best
 MARKS = {
@@ -95,7 +84,7 @@ class Table:
         return ("rel. " if column == RELATIVE else "") + METRIC_LABELS.get(metric, metric)
 
     def grouped(self) -> list[tuple[str, list[Row]]]:
-        return [(g, rows) for g in GROUP_TITLES if (rows := [r for r in self.rows if r.group == g])]
+        return [(g, rows) for g in GROUPS if (rows := [r for r in self.rows if r.group == g])]
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th style="text-align:right">{html.escape(self.heading(c))}</th>' for c in self.columns)
@@ -103,7 +92,7 @@ class Table:
         for group, rows in self.grouped():
             body.append(
                 f'<tr><td colspan="{len(self.columns) + 1}" style="text-align:left;font-style:italic;'
-                f'border-top:1px solid #999">{html.escape(GROUP_TITLES[group])}</td></tr>'
+                f'border-top:1px solid #999">{html.escape(GROUPS[group].title)}</td></tr>'
             )
             for row in rows:
                 cells = "".join(map(_html, self.cells(row)))
@@ -125,7 +114,7 @@ class Table:
             "|---|" + "---:|" * len(self.columns),
         ]
         for group, rows in self.grouped():
-            lines.append(f"| *{GROUP_TITLES[group]}* |" + " |" * len(self.columns))
+            lines.append(f"| *{GROUPS[group].title}* |" + " |" * len(self.columns))
             for row in rows:
                 cells = " | ".join(cell.marked("**%s**", "<u>%s</u>") for cell in self.cells(row))
                 lines.append(f"| {markdown(row.shown)} | {cells} |")
@@ -155,7 +144,7 @@ class Table:
             line("Strategy", *(latex(self.heading(c)) for c in self.columns)),
         ]
         for group, rows in self.grouped():
-            title = rf"\emph{{{latex(GROUP_TITLES[group])}}}"
+            title = rf"\emph{{{latex(GROUPS[group].title)}}}"
             lines += [r"\midrule", line(rf"\multicolumn{{{len(self.columns) + 1}}}{{l}}{{{title}}}")]
             for row in rows:
                 cells = self.cells(row)

@@ -56,10 +56,10 @@ def test_every_notebook_ran_to_its_end_without_an_error(run):
 
 def test_figures_are_pdf_and_png_and_tables_latex_and_csv(run):
     figures, tables = run[1] / "figures", run[1] / "tables"
-    names = {path.stem for path in figures.glob("*.png")}
-    assert names == {path.stem for path in figures.glob("*.pdf")}
+    names = {path.stem for path in figures.rglob("*.png")}  # those of one target are in a folder of its name
+    assert names == {path.stem for path in figures.rglob("*.pdf")}
     assert {"01_spectrograms", "02_retrieval", "03_tsne", "03_gap_direction", "05_strategies", "06_bars"} <= names
-    assert not list(figures.glob(".*")), "temporary files were left"
+    assert not list(figures.rglob(".*")), "temporary files were left"
     for target in ("soundscapes-long", "soundscapes-short"):
         assert (tables / f"{target}-greedy.tex").read_text().count(r"\midrule") > 2
         assert f"04_losses_{target}" in names

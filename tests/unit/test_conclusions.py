@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from made_results import VALUES, Made, family, made
+from made_results import VALUES, Made, family, made, made_numbers  # noqa: F401
 
 from aaclib import tables
 from aaclib.tables import conclusions
@@ -94,7 +94,7 @@ def test_captions_are_judged_without_references(tmp_path):
     assert "projection is better (+40.0 points" in said
     level = Made(tmp_path, values={**VALUES, "shuffled": 0.44}, p=0.4)
     assert "the difference is not significant" in str(conclusions.judged(level))
-    exp.partial_judge, exp.seeds = False, (0, 1)
+    exp.partial, exp.seeds = False, (0, 1)
     assert "by another seed's CLAP, trained alike" in str(conclusions.judged(exp))
     assert "opinion" not in str(conclusions.judged(exp))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aaclib import bridge, config, generate, seeds, text, train
+from aaclib import bridge, config, generate, seeds, steps, text, train
 from aaclib.decoder import IGNORE, CaptionDecoder, pad
 
 THINGS, DOES = ["dog", "cat", "bell", "car"], ["sings", "runs", "sleeps"]
@@ -170,4 +170,4 @@ def test_examples_that_do_not_belong_together_are_refused(z):
     with pytest.raises(ValueError, match="one embedding a caption"):
         train.Examples(z, [[1]])
     with pytest.raises(ValueError, match="keep = last"):
-        train.train(None, bridge.plain, bridge.Context(), train.Examples(z[:1], [[1]]), None, TRAIN, 0, None)
+        train.train(None, steps.plain, bridge.Context(), train.Examples(z[:1], [[1]]), None, TRAIN, 0, None)

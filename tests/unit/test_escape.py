@@ -311,11 +311,12 @@ DRAWN = [
 def test_every_text_can_be_drawn_and_is_drawn_as_it_is(tmp_path, monkeypatch):
     monkeypatch.setitem(plots.style.STYLE, "savefig.dpi", 20)
     wave = np.random.default_rng(0).standard_normal(600)
+    rows = pd.DataFrame({"strategy": DRAWN[:4], "metric": "cider_d", "value": 0.2, "low": 0.1, "high": 0.3})
     figures = {
         "titles": plots.spectrograms([(text, wave, 8000) for text in DRAWN[:6]]),
         "labels": plots.caption_lengths({"train": DRAWN}, {text: 30 - i for i, text in enumerate(DRAWN)}, top=30),
         "targets": plots.overlap({text: 0.1 for text in DRAWN[:4]}),
-        "rows": plots.bridged_cosines(pd.DataFrame({"strategy": DRAWN[:4], "matched": 0.2, "mismatched": 0.1})),
+        "rows": plots.relative({"clotho": rows}, ("cider_d",)),
     }
     for name, fig in figures.items():
         plots.save(fig, tmp_path / name)

@@ -244,7 +244,7 @@ def test_a_half_that_reads_what_its_entry_does_not_name_is_refused(context, monk
 
 
 def test_which_strategies_need_pairs(monkeypatch):
-    needing = {name for name in (*bridge.TRAINING, *bridge.INFERENCE, "baseline", "copy") if bridge.needs_pairs(name)}
+    needing = {name for name in (*list(bridge.TRAINING)[1:], *bridge.INFERENCE, "copy") if bridge.needs_pairs(name)}
     assert needing == {"shift", "shift (published)", "noise+shift", "c3"}
     assert bridge.needs_pairs("noise+shift+projection")
     monkeypatch.setitem(bridge.INFERENCE, "away", bridge.Part(reads_at_inference=("audio_mean",)))
@@ -277,3 +277,50 @@ def test_residual_sigma_is_that_of_centred_pairs():
     assert found.value("rms") == found.sigma["rms"] and found.value("0.25") == 0.25
     with pytest.raises(ValueError, match="no pairs here"):
         gap.given("0.1", 12, "no pairs here").value("residual")
+
+
+@pytest.fixture
+def own():
+    yield
+    for name in bridge.registered():
+        bridge.forget(name)
+
+
+def towards(z, context, rng=None):
+    return z - 0.5 * context.need("gap")
+
+
+def to_first(z, context, rng=None):
+    return np.repeat(context.need("memory")[:1], len(z), 0)
+
+
+def test_a_strategy_of_ones_own_is_a_row_alone_and_joined(context, own):
+    z = rows(5, 16, 9)
+    bridge.register("towards", inference=[towards], reads_at_inference=["gap"], about="half way back")
+    bridge.register("first", inference=[to_first], reads_at_inference=["memory"], lands="text")
+    bridge.register("half shift", training=[lambda z, context, rng=None: z + 0.5 * context.need("gap")], reads=["gap"])
+    assert list(bridge.registered()) == ["half shift", "towards", "first"]
+    groups = {name: bridge.strategy(name).group for name in ("towards", "half shift", "half shift+first")}
+    assert groups == {"towards": "inference", "half shift": "training", "half shift+first": "both"}
+    assert bridge.needs_pairs("towards") and not bridge.needs_pairs("noise+first")
+    middle = z - 0.5 * context.gap
+    assert np.allclose(bridge.infer_half("towards")(z, context), bridge.unit(middle), atol=1e-6)
+    # what stays among audio is not shifted once more, but centred as the training's audio is
+    assert np.allclose(bridge.infer_half("shift+towards")(z, context), bridge.unit(middle), atol=1e-6)
+    centred = bridge.unit(middle - context.audio_mean)
+    assert np.allclose(bridge.infer_half("c3+towards")(z, context), centred, atol=1e-6)
+    first = np.repeat(context.memory[:1], 5, 0)
+    assert np.allclose(bridge.infer_half("shift+first")(z, context), bridge.unit(first + context.gap), atol=1e-6)
+    bridge.forget("first")
+    with pytest.raises(bridge.StrategyError, match="no strategy 'first'"):
+        bridge.strategy("first")
+
+
+@pytest.mark.parametrize("name", ["", "noise", "projection", "copy", "baseline", "text", "a+b"])
+def test_a_name_that_is_taken_or_means_two_parts_is_refused(name, own):
+    with pytest.raises(ValueError, match="no name for a part of your own"):
+        bridge.register(name, inference=[towards])
+    for wrong in ({}, {"inference": [towards], "lands": "nowhere"}):
+        with pytest.raises(ValueError, match="needs a step"):
+            bridge.register("mine", **wrong)
+    assert not bridge.registered()

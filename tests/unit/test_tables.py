@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from made_results import VALUES, Made, against_best, made
+from made_results import VALUES, Made, against_best, made, made_numbers  # noqa: F401
 
 from aaclib import config, tables
 from aaclib.datasets import Clip, Split

@@ -17,7 +17,7 @@ from aaclib.clap import tiny
 from aaclib.clap.tiny_model import SAMPLE_RATE
 from aaclib.datasets import Clip, Split, soundscapes
 from aaclib.decoder import CaptionDecoder
-from aaclib.experiment import Experiment
+from aaclib.run import Run
 from aaclib.store import Store
 
 CAPTIONS = [
@@ -96,7 +96,7 @@ def world(tmp_path_factory):
 
 def experiment(world, store, **overrides):
     few = {"train.epochs": 1, "data.targets": {"folder": ["baseline", "noise", "shift"]}}
-    return Experiment(config.load("quick", {**made.settings_of(world), **few, **overrides}), Store(store))
+    return Run(config.load("quick", {**made.settings_of(world), **few, **overrides}), Store(store))
 
 
 def test_the_setting_bounds_what_runs_at_once_and_names_nothing(world, tmp_path, monkeypatch):
@@ -107,7 +107,7 @@ def test_the_setting_bounds_what_runs_at_once_and_names_nothing(world, tmp_path,
         seen.clear()
         found = experiment(world, tmp_path / str(threads), threads=threads)
         training.train_all(found)
-        assert seen == side_by_side and found.at_once(6) == min(threads or 6, 6)
+        assert seen == side_by_side and found.config.at_once(6) == min(threads or 6, 6)
         assert torch.get_num_threads() == before  # embeddings and captions are computed as ever
         trained[threads] = {
             path.name: made.content(path / "decoder.safetensors")

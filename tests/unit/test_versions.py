@@ -24,6 +24,7 @@ MAKERS = {
     "scene-captions": ("datasets/soundscapes",),
     "tiny-clap": (
         "clap/tiny.py",
+        "clap/tiny_files.py",
         "clap/tiny_model.py",
         "clap/tiny_training.py",
         "clap/tiny_words.py",
@@ -32,7 +33,7 @@ MAKERS = {
     ),
     "audio-embeddings": (*BACKENDS, "embeddings.py", "shards.py", "audio.py", "containers.py"),
     "text-embeddings": (*BACKENDS, "embeddings.py", "shards.py", "clap/tiny_words.py"),
-    "decoder": ("decoder.py", "train.py", "bridge.py", "text.py", "seeds.py", "pipeline.py::Pipeline._train"),
+    "decoder": ("decoder.py", "train.py", "bridge.py", "steps.py", "text.py", "seeds.py", "decoders.py::make"),
     "captions": ("decoder.py", "generate.py"),
     "tokens": ("metrics/ptb.py",),
     "meteor": ("metrics/meteor.py",),

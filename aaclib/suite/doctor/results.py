@@ -42,7 +42,7 @@ class Checks(list):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        left = "style='text-align:left'"
+        left = "style='text-align:left;vertical-align:top'"
         head = "".join(f"<th {left}>{name}</th>" for name in ("", "checked", "result", "fix"))
         cells = ((c.level, c.what, c.detail, c.fix) for c in self)
         rows = ("".join(f"<td {left}>{html.escape(text)}</td>" for text in texts) for texts in cells)
