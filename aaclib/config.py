@@ -195,7 +195,7 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     Raises ConfigError, which names the setting (and the file) and what would fit.
     """
     values = fitting.put(_profile(str(profile)), fitting.pairs(Config, _given(overrides)))
-    return _together(fitting.build(Config, values))
+    return _consistent(fitting.build(Config, values))
 
 
 def of_run(run: str | Path, device: str | None = None) -> Config:
@@ -281,25 +281,35 @@ def _pair(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def _together(config: Config) -> Config:
-    """The same settings. Raises ConfigError where some that are right by themselves do not go together."""
-    decoder, longest = config.decoder, max(config.decoder.max_tokens, config.generate.max_tokens)
-    wrong = {
-        f"'train.bound' may hold {', '.join(OF_BOUND)}": set(config.train.bound) - set(OF_BOUND),
-        "'seeds' must be different numbers, at least one": len(set(config.seeds)) < max(len(config.seeds), 1),
-        "'metrics.names' must name a metric": not config.metrics.names,
-        "'data.targets' must have plain names": not all(map(PLAIN.fullmatch, config.data.targets)),
-        f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})": decoder.width
-        % decoder.heads,
-        f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
-        f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions": decoder.prefix_tokens + longest
-        > POSITIONS + 1,
-        f"'data.pairs' ({config.data.pairs}) must not be the evaluation clips of a target: what is measured on them "
-        "would be judged on them": config.data.pairs_split
-        in [(target, "evaluation") for target in config.data.targets],
-        f"'gap.sigma' ({config.gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0": config.gap.n_pairs == 0
-        and config.gap.sigma in SIGMAS,
-    }
-    if found := [what for what, is_so in wrong.items() if is_so]:
-        raise ConfigError(f"{found[0]}.")
+def _consistent(config: Config) -> Config:
+    """The same settings. Raises ConfigError where some that are right by themselves contradict each other."""
+    if contradiction := next(_contradictions(config), ""):
+        raise ConfigError(f"{contradiction}.")
     return config
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    data, decoder, gap = config.data, config.decoder, config.gap
+    longest = max(decoder.max_tokens, config.generate.max_tokens)
+    if set(config.train.bound) - set(OF_BOUND):
+        yield f"'train.bound' may hold {', '.join(OF_BOUND)}"
+    if len(set(config.seeds)) < max(len(config.seeds), 1):
+        yield "'seeds' must be different numbers, at least one"
+    if not config.metrics.names:
+        yield "'metrics.names' must name a metric"
+    if not all(map(PLAIN.fullmatch, data.targets)):
+        yield "'data.targets' must have plain names"
+    if decoder.width % decoder.heads:
+        yield f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})"
+    if decoder.prefix_tokens + longest > POSITIONS + 1:
+        yield (
+            f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
+            f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions"
+        )
+    if data.pairs_split in [(target, "evaluation") for target in data.targets]:
+        yield (
+            f"'data.pairs' ({data.pairs}) must not be the evaluation clips of a target: what is measured on them would "
+            "be judged on them"
+        )
+    if gap.n_pairs == 0 and gap.sigma in SIGMAS:
+        yield f"'gap.sigma' ({gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0"

@@ -45,16 +45,9 @@ GUESSES = {
     "labels": ("labels", "label", "tags", "category"),
 }
 SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "development": "train",
-    "dev": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "evaluation",
-    "eval": "evaluation",
-    "evaluation": "evaluation",
+    **dict.fromkeys(("train", "training", "development"), "train"),
+    **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "eval", "evaluation"), "evaluation"),
 }
 SHARES = {"evaluation": "20%", "validation": "10%"}
 TEXT_VALIDATION = 0.05  # of a text-only corpus, where the table has no validation clips

@@ -15,22 +15,9 @@ import pandas as pd
 from aaclib import aggregates, lost
 from aaclib.cache import Cache, key
 from aaclib.metrics import ptb
-from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable
+from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores
+from aaclib.metrics.result import Unavailable as Unavailable  # for those who catch it
 from aaclib.store import VERSIONS, Store
-
-__all__ = [
-    "NAMES",
-    "OPTIONAL",
-    "STANDARD",
-    "Lost",
-    "MetricError",
-    "Result",
-    "Scores",
-    "Unavailable",
-    "close",
-    "evaluate",
-    "identity",
-]
 
 STANDARD = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
 OPTIONAL = ("sbert_sim", "fer", "fense", "spider_fl")  # need models of their own
