@@ -16,8 +16,6 @@ from typing import Any
 
 from aaclib import fitting
 from aaclib.fitting import ConfigError, checked, number, one_of, some_of
-from aaclib.paths import runs_dir
-from aaclib.store import read_record
 
 PROFILES = Path(__file__).parent / "profiles"
 POSITIONS = 128  # of the decoder's GPT-2: prefix and caption together
@@ -196,38 +194,6 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     """
     values = fitting.put(_profile(str(profile)), fitting.pairs(Config, _given(overrides)))
     return _consistent(fitting.build(Config, values))
-
-
-def of_run(run: str | Path, device: str | None = None) -> Config:
-    """The settings of a finished run, as its `run.json` describes it: the name of a profile, or the run's folder.
-    Raises ConfigError where there is no such run."""
-    described = _described(run)
-    return load(described["profile"], {**described.get("overrides", {}), **({"device": device} if device else {})})
-
-
-def _described(run: str | Path) -> dict[str, Any]:
-    """What the `run.json` of a finished run says. Raises ConfigError where there is none, and
-    store.Damaged where it was changed."""
-    record = record_of(run)
-    if not record.is_file():
-        there = sorted(path.parent.name for path in runs_dir().glob("*/run.json"))
-        raise ConfigError(
-            f"There is no finished run '{run}' ({record} is missing). "
-            + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh.")
-        )
-    return read_record(record)
-
-
-def made_on(run: str | Path) -> str:
-    """The kind of device (cpu, cuda, mps) that a finished run computed on; "" where its record does not say."""
-    described = _described(run)
-    chosen = described.get("config", {}).get("device") or described.get("machine", {}).get("device") or ""
-    return chosen.split(":")[0]
-
-
-def record_of(run: str | Path) -> Path:
-    """Where the `run.json` of a run lies, or would lie."""
-    return (Path(run) if Path(run).is_dir() else runs_dir() / str(run)) / "run.json"
 
 
 def profiles() -> dict[str, str]:

@@ -1,5 +1,4 @@
-"""A profile's run as one object: data sets, CLAP embeddings, the gap, decoders, captions; arrays and lists, by target
-and seed.
+"""A profile's run as one object: data sets, CLAP embeddings, the gap, decoders and captions, by target and seed.
 
 run = aaclib.Run.load("quick")
 run.audio("soundscapes-long", "evaluation", seed=0).z          # (n, d) float32, unit rows
@@ -28,6 +27,7 @@ from aaclib.datasets import leakage
 from aaclib.gap import Estimate
 from aaclib.memo import kept
 from aaclib.paths import runs_dir
+from aaclib.records import settings as settings_of
 from aaclib.train import Callback
 
 
@@ -61,7 +61,7 @@ class Run:
 
         >>> Run.of_run("data/runs/quick")
         """
-        return cls(config.of_run(run, device))
+        return cls(settings_of(run, device))
 
     def __repr__(self) -> str:
         counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets)

@@ -38,6 +38,7 @@ LAYERS = (
         "pretrained",
         "provenance",
         "memo",
+        "records",
         "reprs",
     },
     {"gap", "memory", "steps", "bridge", "groups", "aggregates", "resampling", "stats", "retrieval"},

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from aaclib import bridge
-from aaclib.config import Config, ConfigError, of_run
+from aaclib import bridge, records
+from aaclib.config import Config, ConfigError
 from aaclib.datasets import Dataset, DatasetError, Need, absent, load
 from aaclib.datasets.audiocaps import HOW, AudioCaps, report
 from aaclib.datasets.clotho import Clotho
@@ -132,7 +132,7 @@ def rows(config: Config) -> Iterator[Check]:
             "not weakly supervised, and the tables say so."
         )
         yield Check("warning", "pairs", wrong, "--set data.pairs=NAME, another set that is no target")
-    if config.captioner and (wrong := problem(ConfigError, of_run, config.source[0])):
+    if config.captioner and (wrong := problem(ConfigError, records.settings, config.source[0])):
         yield Check("error", "captioner", wrong, f"./run_all.sh --profile {config.source[0]}")
 
 

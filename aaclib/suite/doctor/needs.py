@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from aaclib import bridge
-from aaclib.config import Config, ConfigError, of_run
+from aaclib import bridge, records
+from aaclib.config import Config, ConfigError
 from aaclib.datasets import SMALL, TEXT_FOR_ALL, DatasetError, Need, absent, load
 from aaclib.datasets import needs as needs_of_data
 from aaclib.paths import home_path, raw_dir
@@ -22,7 +22,7 @@ def needs(config: Config) -> list[Need]:
     found = [need for name, texts, audio in reads(config) for need in needs_of_data(name, config.data, texts, audio)]
     if config.captioner:  # its CLAP and decoders make the captions
         try:
-            config = of_run(config.source[0])
+            config = records.settings(config.source[0])
         except ConfigError:  # the checks of the settings say that there is no such run
             return list(dict.fromkeys(found))
     found += _clap(config)
