@@ -131,7 +131,7 @@ def _audio_shards(
     todo = [
         (start, stop, file)
         for start, stop, file in shards.each(part, len(paths), plan["shard"])
-        if _mended(backend, paths, start, shards.bad_items(file))
+        if _due(backend, paths, start, shards.bad_items(file))
     ]
     progress = Progress(f"Embedding audio with {backend.name}", sum(stop - start for start, stop, _ in todo), "files")
     if cluster is None:
@@ -207,7 +207,7 @@ def _decoded(backend: Backend, paths: list[Path], workers: int) -> Iterator[np.n
             yield ahead.popleft().result()
 
 
-def _mended(backend: Backend, paths: list[Path], start: int, errors: dict[str, str] | None) -> bool:
+def _due(backend: Backend, paths: list[Path], start: int, errors: dict[str, str] | None) -> bool:
     """Whether a shard has to be made: it is not there, or a file that failed in it can be read by now."""
     for i in errors or ():
         try:

@@ -90,7 +90,7 @@ def normalise(captions: Iterable[str], policy: str) -> list[str]:
     after = [NORMALISE[policy](caption) for caption in before]
     for i, (old, new) in enumerate(zip(before, after, strict=True)):
         if not new:
-            raise TextError(f"Caption {i} ({old!r}) is empty after '{policy}'. Remove or mend it in its file.")
+            raise TextError(f"Caption {i} ({old!r}) is empty after '{policy}'. Remove it, or fix it in its file.")
     return after
 
 

@@ -122,7 +122,7 @@ def build(form: SimpleNamespace, state: Mapping[str, torch.Tensor]) -> torch.nn.
     """The package's model with weights still to be loaded. It would fetch RoBERTa's weights only to overwrite them."""
     from transformers import RobertaConfig, RobertaModel
 
-    text = checkpoint.text_settings(checkpoint.below(state, "text_branch."))
+    text = checkpoint.text_settings(checkpoint.branch(state, "text_branch."))
     random = RobertaModel(RobertaConfig(**text, type_vocab_size=1, layer_norm_eps=1e-5))
     create = package().create_model
     with (

@@ -103,11 +103,11 @@ class WavCapsClap(Backend):
                 "github.com/XinhaoMei/WavCaps (folder retrieval); fetch it by hand and give its path."
             )
         state = checkpoint.state_dict(checkpoint.load(path), "model", "state_dict", path=path)
-        audio = _below(state, "audio_encoder.audio_enc.", path, without=("audio_feats_extractor.",))
+        audio = _branch(state, "audio_encoder.audio_enc.", path, without=("audio_feats_extractor.",))
         self.audio, kind, self.window_s = _audio_tower(audio, path)
-        self.text = _text_tower(_below(state, "text_encoder.text_encoder.", path, without=("pooler.",)), path)
-        self.audio_projection = _projection(_below(state, "audio_proj.", path), self.audio.width, path)
-        self.text_projection = _projection(_below(state, "text_proj.", path), self.text.config.hidden_size, path)
+        self.text = _text_tower(_branch(state, "text_encoder.text_encoder.", path, without=("pooler.",)), path)
+        self.audio_projection = _projection(_branch(state, "audio_proj.", path), self.audio.width, path)
+        self.text_projection = _projection(_branch(state, "text_proj.", path), self.text.config.hidden_size, path)
         self.dim = self.audio_projection[2].out_features
         self.name = f"wavcaps:{path.name} ({kind}-BERT)"
         self.tokenizer = pretrained.tokenizer(tokenizer, BackendError, self.text.config.vocab_size)
@@ -136,10 +136,10 @@ def normalise(text: str) -> str:
     return result
 
 
-def _below(
+def _branch(
     state: Mapping[str, torch.Tensor], prefix: str, path: Path, without: tuple[str, ...] = ()
 ) -> dict[str, torch.Tensor]:
-    result = checkpoint.below(state, prefix)
+    result = checkpoint.branch(state, prefix)
     if not result:
         raise BackendError(
             f"{path} is no WavCaps retrieval checkpoint: nothing in it is called {prefix}*. "

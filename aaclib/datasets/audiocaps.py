@@ -16,7 +16,7 @@ from pathlib import Path
 from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Need, Split, check_split, table
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, some, with_audio
+from aaclib.datasets.files import audio_files, by_stem, data_folder, listing, read_table, with_audio
 from aaclib.paths import raw_dir
 from aaclib.reading import Row
 
@@ -99,7 +99,7 @@ class AudioCaps:
             clips: dict[str, list[Row]] = {}
             for row in read_table(path, COLUMNS):
                 if not row.text("caption") or not row.text("youtube_id"):
-                    raise DatasetError(f"{row.where}: a clip without caption or YouTube id. Mend or delete {path}.")
+                    raise DatasetError(f"{row.where}: a clip without caption or YouTube id. Fix or delete {path}.")
                 clips.setdefault(f"{row.text('youtube_id')}_{row.text('start_time')}", []).append(row)
             self._rows[name] = clips
         return self._rows[name]
@@ -137,7 +137,7 @@ def report(coverage: Coverage) -> str:
     """Found, missing and which, in one line."""
     total = len(coverage.found) + len(coverage.missing)
     named = ", ".join(f"{n} as {naming}" for naming, n in coverage.namings.items())
-    gone = f"; missing: {some(coverage.missing)}" if coverage.missing else ""
+    gone = f"; missing: {listing(coverage.missing)}" if coverage.missing else ""
     return f"AudioCaps: {len(coverage.found)} of {total} clips found ({coverage.share:.1%}; {named or 'none'}){gone}."
 
 

@@ -15,7 +15,7 @@ from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Need, Split, check_split, table
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, data_folder, doubts, read_table, some, with_audio
+from aaclib.datasets.files import audio_files, data_folder, doubts, listing, read_table, with_audio
 from aaclib.names import match_names
 
 ZENODO = "https://zenodo.org/records/4783391/files"
@@ -63,7 +63,7 @@ class Clotho:
         if missing:
             notes.append(
                 f"{len(missing)} of Clotho's {total} {OFFICIAL[name]} clips have no audio file and are left "
-                f"out ({some(missing, 3)})."
+                f"out ({listing(missing, 3)})."
             )
         return Split(self.name, name, tuple(clips), missing, tuple(notes))
 

@@ -94,7 +94,7 @@ def doubts(doubtful: Mapping[str, Sequence[Path]]) -> list[str]:
     shown = [f"{name} ({', '.join(files)})" for name, *files in (told_apart([n, *f]) for n, f in doubtful.items())]
     return (
         [
-            f"{len(shown)} clips are left out whose names could each mean several files: {some(shown, 3)}. Give them "
+            f"{len(shown)} clips are left out whose names could each mean several files: {listing(shown, 3)}. Give them "
             f"exact names, with their folders."
         ]
         if shown
@@ -102,7 +102,7 @@ def doubts(doubtful: Mapping[str, Sequence[Path]]) -> list[str]:
     )
 
 
-def some(names: Iterable[object], n: int = 5) -> str:
+def listing(names: Iterable[object], n: int = 5) -> str:
     """The first few of many names, for a message."""
     names = list(map(str, names))
     return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from aaclib.datasets import Dataset, DatasetError, Split
-from aaclib.datasets.files import parse_json, read_table, read_text, some
+from aaclib.datasets.files import listing, parse_json, read_table, read_text
 from aaclib.text import NORMALISE
 
 BLACKLIST = "blacklist_exclude_all_ac.json"
@@ -91,7 +91,7 @@ def refuse_shared(pairs: Split, evaluation: Split) -> None:
     if hits := [clip.id for clip in pairs.clips if known.get(clip.id, set()).intersection(clip.captions)]:
         raise LeakError(
             f"data.pairs: {len(hits)} of the {len(pairs.clips)} pairs of {label(pairs)} are clips of "
-            f"{label(evaluation)} ({some(hits, 3)}), which is judged. Name another set."
+            f"{label(evaluation)} ({listing(hits, 3)}), which is judged. Name another set."
         )
 
 
@@ -103,7 +103,7 @@ def _row(what: str, names: tuple[str, str], hits: Sequence[str], of: int, absent
     if absent:
         values = [None, of, None, f"not checked: there is no {absent}"]
     else:
-        values = [len(hits), of, len(hits) / of if of else 0.0, some(dict.fromkeys(hits), 3)]
+        values = [len(hits), of, len(hits) / of if of else 0.0, listing(dict.fromkeys(hits), 3)]
     return dict(zip(COLUMNS, [what, *names, *values], strict=True))
 
 

@@ -60,7 +60,7 @@ class WavCaps:
         captions, long = {}, 0
         for row in read_table(path, ("id", "caption")):
             if not row.text("id") or not row.text("caption"):
-                raise DatasetError(f"{row.where}: a clip without id or caption. Mend or delete {path}.")
+                raise DatasetError(f"{row.where}: a clip without id or caption. Fix or delete {path}.")
             if float(row.cells.get("duration") or 0) > LONGEST_S:
                 long += 1
             else:

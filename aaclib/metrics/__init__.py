@@ -194,13 +194,13 @@ class _Run:
 
     def scores(self, wanted: list[str]) -> Scores:
         names = [name for name in NAMES if name in wanted]
-        found = together({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
+        found = scores_of({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
         found.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
         gone = tuple(name for name in names if isinstance(self.errors.get(name), Lost))
         return replace(found, notes=_notes(self.candidates, self.references), lost=gone)
 
 
-def together(results: Mapping[str, Result], n: int) -> Scores:
+def scores_of(results: Mapping[str, Result], n: int) -> Scores:
     """The scores of n clips from each metric's result: a corpus value where every clip has a score."""
     found = Scores({}, pd.DataFrame({name: r.per_clip for name, r in results.items()}, index=range(n)))
     for name, result in results.items():

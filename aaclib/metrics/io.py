@@ -50,7 +50,7 @@ def read_predictions(path: str | Path, ids: str = "", caption: str = "") -> dict
         if name in found:
             raise FormatError(f"{path}: '{name}' occurs twice; one predicted caption a clip is expected.")
         found[name] = values[0]
-    return _some(found, path)
+    return _not_empty(found, path)
 
 
 @raising(FormatError)
@@ -70,7 +70,7 @@ def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[
                 raise FormatError(f"{path}: a reference of '{name}' is {value!r}, not text.")
             if value and value.strip():
                 found.setdefault(name, []).append(value)
-    return _some(found, path)
+    return _not_empty(found, path)
 
 
 def match(
@@ -142,7 +142,7 @@ def _stem(name: str) -> str:
     return AUDIO.sub("", name_key(Path(name).name))
 
 
-def _some(found: dict, path: Path) -> dict:
+def _not_empty(found: dict, path: Path) -> dict:
     if not found:
         raise FormatError(f"{path} holds no captions.")
     return found

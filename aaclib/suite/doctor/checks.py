@@ -16,7 +16,7 @@ from aaclib.datasets import Dataset, DatasetError, Need, absent, load
 from aaclib.datasets.audiocaps import HOW, AudioCaps, report
 from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.download import free_bytes
-from aaclib.datasets.files import some
+from aaclib.datasets.files import listing
 from aaclib.paths import cache_dir, raw_dir, runs_dir
 from aaclib.suite import requirements
 from aaclib.suite.doctor.needs import NEED_SPICE, needs
@@ -46,7 +46,7 @@ def check(config: Config) -> Checks:
 def packages(config: Config) -> Iterator[Check]:
     missing = requirements.missing() if requirements.PYPROJECT.is_file() else []
     fix = "./run_all.sh sets the environment up; or: pip install -e ."
-    yield either("error", "packages", some(missing), "everything that pyproject.toml names is installed.", fix)
+    yield either("error", "packages", listing(missing), "everything that pyproject.toml names is installed.", fix)
 
 
 def folders(config: Config) -> Iterator[Check]:
@@ -199,13 +199,13 @@ def _recordings(config: Config, what: str, dataset: Dataset) -> Iterator[Check]:
         wrong = "no clip is in the evaluation split: there is nothing to caption."
         yield Check("error", what, wrong, "--set data.splits.evaluation=VALUE (or a share such as 20%)")
         return
-    wrong = f"{gone} of {total} evaluation clips have no file: {some(split.missing, 3)}." if gone else ""
+    wrong = f"{gone} of {total} evaluation clips have no file: {listing(split.missing, 3)}." if gone else ""
     fine = f"all {total} evaluation clips have a file."
     yield either("warning", what, wrong, fine, "put them there, or leave them: the tables say n")
     looked_at = split.paths[:: max(len(split.paths) // SAMPLE, 1)]
     if bad := [name for path in looked_at if (name := _unreadable(path))]:
         level = "warning" if config.clap.on_error == "skip" else "error"
-        wrong = f"{len(bad)} of {len(looked_at)} files looked at cannot be read: {some(bad, 3)}."
+        wrong = f"{len(bad)} of {len(looked_at)} files looked at cannot be read: {listing(bad, 3)}."
         yield Check(level, what, wrong, "repair or remove them, or --set clap.on_error=skip")
 
 
