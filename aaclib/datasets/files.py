@@ -92,14 +92,8 @@ def with_audio(clips: Collection[Clip], files: Mapping[str, Path]) -> tuple[list
 def doubts(doubtful: Mapping[str, Sequence[Path]]) -> list[str]:
     """The note on clips whose name could mean several files (`names.match_names`), if there are any."""
     shown = [f"{name} ({', '.join(files)})" for name, *files in (told_apart([n, *f]) for n, f in doubtful.items())]
-    return (
-        [
-            f"{len(shown)} clips are left out whose names could each mean several files: {listing(shown, 3)}. Give them "
-            f"exact names, with their folders."
-        ]
-        if shown
-        else []
-    )
+    what = f"{len(shown)} clips are left out whose names could each mean several files: {listing(shown, 3)}."
+    return [f"{what} Give them exact names, with their folders."] if shown else []
 
 
 def listing(names: Iterable[object], n: int = 5) -> str:
