@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from aaclib import screen
+
 __version__ = "0.1.0"
 
 # name -> the module that has it; a module stands for itself
@@ -33,3 +35,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+screen.settle_in()

@@ -12,11 +12,11 @@ is computed by the functions of aaclib.results.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Run:
         self.device = pick_device(settings.device)
 
     @classmethod
-    def load(cls, profile: str = "quick", overrides=()) -> Self:
+    def load(cls, profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Self:
         """The run of a profile (a name, or a YAML file) with these settings changed. Raises ConfigError.
 
         >>> Run.load("quick", {"gap.tau": 0.1})
@@ -273,8 +273,8 @@ class Run:
     # ---- decoders and captions
 
     def strategies(self, target: str) -> list[bridge.Strategy]:
-        """The rows of the target's table that this run can compute, in the profile's order; `rows.left_out` says why
-        another one is not among them.
+        """The rows of the target's table that this run can compute: the profile's and those registered in `bridge`;
+        `rows.left_out` says why another one is not among them.
 
         >>> [row.name for row in run.strategies("clotho")]
         """

@@ -59,6 +59,10 @@ class Split:
         if not self.digest:
             object.__setattr__(self, "digest", digest([[c.id, *c.captions] for c in self.clips]))
 
+    def __repr__(self) -> str:
+        clips, captions = len(self.clips), sum(len(clip.captions) for clip in self.clips)
+        return f"Split({self.dataset}.{self.name}: {clips} clips, {captions} captions, {len(self.paths)} with audio)"
+
     @property
     def captions(self) -> list[str]:
         """All captions, clip after clip."""
@@ -89,6 +93,15 @@ class Need:
 def table(what: str, path: Path, url: str) -> Need:
     """A table of captions, which is small."""
     return Need(what, str(path), path.is_file(), SMALL, SMALL, url, f"a network; or put it at {path}")
+
+
+class Named:
+    """What every data set prints as."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
 
 
 class Dataset(Protocol):

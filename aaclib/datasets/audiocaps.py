@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Need, Split, check_split, table
+from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.download import Remote, fetch, remote
 from aaclib.datasets.files import audio_files, by_stem, data_folder, listing, read_table, with_audio
 from aaclib.paths import raw_dir
@@ -44,7 +44,7 @@ class Coverage:
         return len(self.found) / max(len(self.found) + len(self.missing), 1)
 
 
-class AudioCaps:
+class AudioCaps(Named):
     name = "audiocaps"
     title = "AudioCaps"
     synthetic = False

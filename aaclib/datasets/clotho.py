@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Need, Split, check_split, table
+from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
 from aaclib.datasets.files import audio_files, data_folder, doubts, listing, read_table, with_audio
@@ -38,7 +38,7 @@ ARCHIVE_BYTES = {"train": 4_600_000_000, "validation": 1_300_000_000, "evaluatio
 AUDIO_BYTES = {"train": 7_600_000_000, "validation": 2_100_000_000, "evaluation": 2_100_000_000}
 
 
-class Clotho:
+class Clotho(Named):
     name = "clotho"
     title = "Clotho"
     synthetic = False

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Need, Split, check_split, table
+from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
 from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, with_audio
@@ -23,7 +23,7 @@ CLIPS = 1232
 LONGEST_S = 30.0
 
 
-class WavCaps:
+class WavCaps(Named):
     name = "wavcaps"
     title = "WavCaps (SoundBible)"
     synthetic = False

@@ -1,17 +1,15 @@
 """Figures for the notebooks and for a paper. Each function returns a matplotlib Figure; `show` saves and displays it.
 
 style    sizes, colours, saving, the 'synthetic world' mark
-world    spectrograms, players, caption lengths, labels, caption overlap
+world    spectrograms and players
 training loss curves, live too
 results  bars with intervals, relative performance, seeds, greedy against beam
 """
 
-import warnings
-
 from aaclib.plots.results import METRIC_LABELS, bars, decoding, relative, seeds
 from aaclib.plots.style import AUDIO, DOUBLE, GREY, SINGLE, TEXT, drawable, figure, mark, save, show, styled
 from aaclib.plots.training import LiveLoss, losses
-from aaclib.plots.world import caption_lengths, overlap, player, spectrogram, spectrograms
+from aaclib.plots.world import player, spectrogram, spectrograms
 
 __all__ = [
     "AUDIO",
@@ -22,13 +20,11 @@ __all__ = [
     "TEXT",
     "LiveLoss",
     "bars",
-    "caption_lengths",
     "decoding",
     "drawable",
     "figure",
     "losses",
     "mark",
-    "overlap",
     "player",
     "relative",
     "save",
@@ -38,6 +34,3 @@ __all__ = [
     "spectrograms",
     "styled",
 ]
-
-# transformers imports tqdm, which asks every notebook without ipywidgets to install them; our progress lines need none
-warnings.filterwarnings("ignore", message="IProgress not found")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from aaclib import results
+from aaclib import bridge, results
 from aaclib.groups import WEAK
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts, frames
@@ -25,27 +25,28 @@ LABELS = "label_recall"
 
 
 def conclusions(run: Run, decoding: str = "greedy") -> Findings:
-    """One target after the other, then what they agree on."""
+    """Of every target with reference captions: the highest row and what beats the plain swap, its share of the bound,
+    its distance from the controls, whether more is heard or only guessed, what is left on new content; then what the
+    targets agree on. What the tables show is not said again."""
     found, metric, level = Findings(), run.config.metrics.headline, {}
-    for target in run.targets:
-        if not has_references(run, target):
-            found.append(f"**{target}** has no reference captions to score against.")
-            continue
-        if note := facts.own_pairs_note(run, target):
-            found.about(target, note)
+    for target in [target for target in run.targets if has_references(run, target)]:
+        notes = [facts.own_pairs_note(run, target), facts.IN_DOMAIN if facts.in_domain(run, target) else ""]
         weak = _weak(_of_metric(results.results(run, target, decoding), metric))
         if weak.empty:
-            found.about(target, f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
+            notes.append(f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
+        for note in filter(None, notes):
+            found.about(target, note)
+        if weak.empty:
             continue
         best = weak.value.idxmax()
         level[target] = {best, *_level(run, target, weak, best, decoding)}
-        if facts.in_domain(run, target):
-            found.about(target, facts.IN_DOMAIN)
-        _ranking(found, run, target, weak, best, decoding)
+        _highest(found, run, target, weak, best, decoding)
+        _against_the_swap(found, run, target, weak, decoding)
+        _share(found, run, target, best, decoding)
         _against_controls(found, run, target, best, decoding)
-        _relative(found, run, target, best, decoding)
         _likely_or_heard(found, run, target, decoding)
         _new_content(found, run, target, best)
+        _ceiling(found, run, target)
     if len(level) > 1:
         both = set.intersection(*level.values())
         named = [row.name for row in run.strategies(next(iter(level))) if row.name in both]
@@ -117,28 +118,33 @@ def _level(run: Run, target: str, weak: pd.DataFrame, best: str, decoding: str) 
     return [n for n in weak.index if n != best and (p := pair(tests, best, n)) is not None and not established(p)]
 
 
-def _ranking(found: Findings, run: Run, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
+def _highest(found: Findings, run: Run, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
     metric = run.config.metrics.headline
-    found.append(
-        f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
-        f"learned from text alone has **{best}**, {shown(weak.loc[best])}."
-    )
+    wins = ""
     if len(run.seeds) > 1:
         by_seed = frames.by_seed(run, target, metric, decoding).pivot(index="seed", columns="strategy", values="value")
-        wins = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
-        found.about(target, f"{best} is the highest in {wins} of {len(run.seeds)} seeds.")
+        first = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
+        wins = f", and is the highest in {first} of {len(run.seeds)} seeds"
+    level = _level(run, target, weak, best, decoding)
+    tied = f"; it cannot be told from {', '.join(level)}: their order is no result" if level else ""
+    found.append(
+        f"**{target}** (n = {int(weak.n.max())}): of the rows that learned from text alone **{best}** has the highest "
+        f"{METRIC_LABELS[metric]}, {shown(weak.loc[best])}{wins}{tied}."
+    )
+
+
+def _against_the_swap(found: Findings, run: Run, target: str, weak: pd.DataFrame, decoding: str) -> None:
     others = [name for name in weak.index if name != "baseline"]
-    if "baseline" in weak.index and others:
-        told = results.told(run, target, metric, decoding)
-        tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
-        found.about(
-            target,
-            f"of {len(others)} ways to bridge the gap, better than the plain swap "
-            f"({shown(weak.loc['baseline'])}): {_named(tests, 1, established)}; worse: "
-            f"{_named(tests, -1, established)}." + _these_alone(tests),
-        )
-    if level := _level(run, target, weak, best, decoding):
-        found.about(target, f"{best} cannot be told from {', '.join(level)}: their order is no result.")
+    if "baseline" not in weak.index or not others:
+        return
+    told = results.told(run, target, run.config.metrics.headline, decoding)
+    tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
+    ways = f"{len(others)} way{'' if len(others) == 1 else 's'}"
+    found.about(
+        target,
+        f"of {ways} to bridge the gap, better than the plain swap ({shown(weak.loc['baseline'])}): "
+        f"{_named(tests, 1, established)}; worse: {_named(tests, -1, established)}." + _these_alone(tests),
+    )
 
 
 def _named(tests: dict[str, pd.Series], sign: int, sure: Any) -> str:
@@ -159,12 +165,16 @@ def _these_alone(tests: dict[str, pd.Series]) -> str:
 def _against_controls(found: Findings, run: Run, target: str, best: str, decoding: str) -> None:
     told = results.told(run, target, run.config.metrics.headline, decoding)
     controls = {"shuffled": "captions on the wrong clips", "copy": "copying the nearest training caption"}
-    for control, words in controls.items():
-        if pair(told, best, control) is not None:
-            found.about(target, f"{best} against {words}: {facts.verdict(told, best, control)}.")
+    against = [
+        f"against {words}: {facts.verdict(told, best, control)}"
+        for control, words in controls.items()
+        if pair(told, best, control) is not None
+    ]
+    if against:
+        found.about(target, f"{best} {'; '.join(against)}.")
 
 
-def _relative(found: Findings, run: Run, target: str, best: str, decoding: str) -> None:
+def _share(found: Findings, run: Run, target: str, best: str, decoding: str) -> None:
     metric, relative = run.config.metrics.headline, results.relative(run, target, decoding)
     if facts.missing_frame(relative):
         found.about(target, f"no relative performance. {results.why_no_relative(run, target, decoding)}")
@@ -178,32 +188,34 @@ def _relative(found: Findings, run: Run, target: str, best: str, decoding: str) 
             "training has not succeeded and relative performance means nothing here.",
         )
         return
-    above = results.above_chance(run, target, decoding)
-    for words, frame in (
-        (f"reaches {{}} % of the bound's {METRIC_LABELS[metric]}", relative),
-        ("covers {} % of the way from captions on the wrong clips to the bound", above),
-    ):
-        if not facts.missing_frame(frame):
-            for r in frame[(frame.metric == metric) & (frame.strategy == best)].itertuples():
-                interval = (
-                    "no interval can be given"
-                    if pd.isna(r.low)
-                    else f"95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %"
-                )
-                found.about(
-                    target, f"trained on text alone, {best} {words.format(round(100 * r.value))} ({bound}; {interval})."
-                )
-    passing = (
-        relative[(relative.metric == metric) & (relative.value > 1)]
-        .merge(results.results(run, target, decoding)[["strategy", "group"]].drop_duplicates())
-        .query("group in @WEAK")
-    )
-    if len(passing):
+    said = [f"reaches {share} of the bound's {METRIC_LABELS[metric]}" for share in _percent(relative, metric, best)]
+    above = _percent(results.above_chance(run, target, decoding), metric, best)
+    said += [f"covers {share} of the way from captions on the wrong clips to it" for share in above]
+    if said:
+        found.about(target, f"trained on text alone, {best} {' and '.join(said)}; the bound is {bound}.")
+    over = relative[(relative.metric == metric) & (relative.value > 1)]
+    if passing := [name for name in over.strategy if bridge.strategy(name).group in WEAK]:
         found.about(
             target,
-            f"{', '.join(passing.strategy)} pass{'es' if len(passing) == 1 else ''} the bound: it is "
+            f"{', '.join(passing)} pass{'es' if len(passing) == 1 else ''} the bound: it is "
             "what this decoder reaches with this much paired audio, not what anyone could reach.",
         )
+
+
+def _percent(shares: pd.DataFrame | None, metric: str, name: str) -> list[str]:
+    """A row's share in words, with its interval; nothing where there is none."""
+    if facts.missing_frame(shares):
+        return []
+    rows = shares[(shares.metric == metric) & (shares.strategy == name)]
+    return [
+        f"{100 * r.value:.0f} % "
+        + (
+            "(no interval can be given)"
+            if pd.isna(r.low)
+            else f"(95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %)"
+        )
+        for r in rows.itertuples()
+    ]
 
 
 def _likely_or_heard(found: Findings, run: Run, target: str, decoding: str) -> None:
@@ -242,3 +254,14 @@ def _new_content(found: Findings, run: Run, target: str, best: str) -> None:
         f"reaches {shown(rows.loc['new'])}, on the other {int(rows.n['known'])} "
         f"{shown(rows.loc['known'])}.",
     )
+
+
+def _ceiling(found: Findings, run: Run, target: str) -> None:
+    """Notebook 04 asks whether the decoder reads well enough for strategies to be compared; here a no is repeated."""
+    if {"reconstruction", "look-up"} <= {row.name for row in run.strategies(target)}:
+        test = results.gate(run, target)[2]
+        if test is not None and test.difference <= 0:
+            found.about(
+                target,
+                "the decoder is the bottleneck, not the gap (notebook 04): these rows are compared under its ceiling.",
+            )

@@ -18,10 +18,11 @@ from aaclib.escape import markdown
 from aaclib.groups import WEAK
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
-from aaclib.tables.facts import has_references
 
 if TYPE_CHECKING:
     from aaclib.run import Run
+
+LEVEL = 0.01  # a loss that moves by less is level
 
 
 class Findings(list):
@@ -44,49 +45,45 @@ class Findings(list):
         return self._repr_markdown_()
 
 
-def data(run: Run) -> Findings:
-    """Sizes, whether splits are disjoint, how much evaluation text was read in training."""
+def data(run: Run, target: str) -> Findings:
+    """How much there is, whether the splits are disjoint, how much evaluation text was read in training."""
     found = Findings()
-    for target in run.targets:
-        train, evaluation = run.split(target, "train"), run.split(target, "evaluation", audio=True)
-        clips, missing = len(evaluation.clips), len(evaluation.missing)
-        read, per_clip = len(facts.training_captions(run, target)), len(evaluation.captions) / max(clips, 1)
+    train, evaluation = run.split(target, "train"), run.split(target, "evaluation", audio=True)
+    clips, missing = len(evaluation.clips), len(evaluation.missing)
+    read, per_clip = len(facts.training_captions(run, target)), len(evaluation.captions) / max(clips, 1)
+    found.about(
+        target,
+        f"decoders learn from {read:,} captions and are judged on {clips:,} clips with {per_clip:.1f} captions each.",
+    )
+    if shared := {c.id for c in train.clips} & {c.id for c in evaluation.clips}:
+        many = len(shared) > 0.01 * clips
         found.about(
             target,
-            f"decoders learn from {read:,} captions and are judged on {clips:,} clips with "
-            f"{per_clip:.1f} captions each.",
+            f"training and evaluation SHARE {len(shared)} of {clips} clip names, for example {min(shared)}"
+            + (
+                ": its scores are worthless until they are parted."
+                if many
+                else "; listen whether it is the same recording."
+            ),
         )
-        if shared := {c.id for c in train.clips} & {c.id for c in evaluation.clips}:
-            many = len(shared) > 0.01 * clips
-            found.about(
-                target,
-                f"training and evaluation SHARE {len(shared)} of {clips} clip names, for example "
-                f"{min(shared)}"
-                + (
-                    ": its scores are worthless until they are parted."
-                    if many
-                    else "; listen whether it is the same recording."
-                ),
-            )
-        else:
-            found.about(target, "training and evaluation share no clip.")
-        overlap = facts.caption_overlap(run, target)
-        if not np.isnan(overlap):
-            words = (
-                "too few for recitation to carry the scores"
-                if overlap < 0.05
-                else "so recitation may carry a part of the scores"
-            )
-            found.about(
-                target,
-                f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training text, {words}.",
-            )
-        if missing:
-            found.about(
-                target,
-                f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
-                "here; compare with published numbers only with that in mind.",
-            )
+    else:
+        found.about(target, "training and evaluation share no clip.")
+    overlap = facts.caption_overlap(run, target)
+    words = (
+        "too few for recitation to carry the scores"
+        if overlap < 0.05
+        else "so recitation may carry a part of the scores"
+    )
+    found.about(
+        target,
+        f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training text, {words}.",
+    )
+    if missing:
+        found.about(
+            target,
+            f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
+            "here; compare with published numbers only with that in mind.",
+        )
     if run.synthetic:
         found.append("All audio is rendered: what is learned here is about the method, not about real recordings.")
     return found
@@ -165,78 +162,82 @@ def modality_gap(run: Run, target: str) -> Findings:
     return found
 
 
-def trained(run: Run) -> Findings:
-    """Where each decoder's loss ended, and whether it had done falling."""
+def trained(run: Run, target: str) -> Findings:
+    """How far reading text brought the decoder, whether any training ended too early, whether the bound did."""
     found, seed = Findings.of_first_seed(run), run.seeds[0]
-    for target in run.targets:
-        for name, row in training.trainings(run, target).items():
-            history = run.decoder(target, row.name, seed).history
-            last, curve = history.iloc[-1], history.get("validation_loss", pd.Series(dtype=float)).astype(float)
-            if not curve.notna().any():
-                found.about(
-                    f"{target}, {name}",
-                    f"training loss {last.train_loss:.2f} after {int(last.epoch)} epochs; "
-                    "the last epoch is kept, without a validation set.",
-                )
-                continue
-            best, low, end = history.loc[curve.idxmin()], curve.min(), curve.iloc[-1]
-            if best.epoch < last.epoch:
-                level = end / low - 1 < 0.01
-                state = "and stayed level from there on" if level else f"and rose to {end:.2f} by the end"
-            else:
-                gain = 1 - end / curve.iloc[-2] if len(curve) > 1 else 1.0
-                falls = f"and was still falling, by {100 * gain:.0f} % in the last one"
-                if not row.weakly_supervised:
-                    falls += ": this bound may be too low, and relative performance flatter"
-                state = "and had levelled off" if gain < 0.01 else falls
-            found.about(
-                f"{target}, {name}",
-                f"validation loss was lowest ({low:.2f}) after epoch {int(best.epoch)} of {int(last.epoch)} {state}.",
-            )
+    rows = training.trainings(run, target)
+    ends = {name: _end(run.decoder(target, row.name, seed).history) for name, row in rows.items()}
+    if "text" in rows and not np.isnan(low := ends["text"][0]):
+        size = run.decoder(target, rows["text"].name, seed).model.tokenizer.vocabulary_size
+        found.append(
+            f"Untrained, a decoder pays log V = {np.log(size):.2f} nats per token; having read plain text, {low:.2f} "
+            f"on captions that it has not read: as if it chose among {np.exp(low):.1f} tokens and not among {size:,}."
+        )
+    falling = [f"{name} ({100 * gain:.0f} %)" for name, (_, gain) in ends.items() if gain > LEVEL]
+    rose = [f"{name} ({-100 * gain:.0f} %)" for name, (_, gain) in ends.items() if gain < -LEVEL]
+    level = [name for name, (_, gain) in ends.items() if abs(gain) <= LEVEL]
+    said = {
+        "still falling in their last epoch": falling,
+        "higher at the end than at their lowest": rose,
+        "level at the end": level,
+    }
+    found += [f"Validation losses {words}: {', '.join(names)}." for words, names in said.items() if names]
+    if unknown := [name for name, (low, _) in ends.items() if np.isnan(low)]:
+        found.append(f"Without a validation set, so that the last epoch is kept: {', '.join(unknown)}.")
+    bounds = [name for name, row in rows.items() if not row.weakly_supervised and not np.isnan(ends[name][0])]
+    if short := [name for name in bounds if ends[name][1] > LEVEL]:
+        found.append(f"The bound may be too low, and relative performance flatter: train {', '.join(short)} longer.")
+    elif bounds:
+        found.append(f"The bound is not one that was stopped too early: {', '.join(bounds)} had done falling.")
     return found
 
 
-def decoded(run: Run) -> Findings:
-    """How varied the captions are, and whether the best row beats its controls."""
+def _end(history: pd.DataFrame) -> tuple[float, float]:
+    """The lowest validation loss of a training, and the share by which its last epoch lowered it; negative: the share
+    by which the loss has risen since. NaN without a validation set."""
+    curve = history.get("validation_loss", pd.Series(dtype=float)).astype(float)
+    if not curve.notna().any():
+        return np.nan, np.nan
+    low, last = curve.min(), curve.iloc[-1]
+    if last > low:
+        return low, 1 - last / low
+    return low, 1 - last / curve.iloc[-2] if len(curve) > 1 else 1.0
+
+
+def decoded(run: Run, target: str) -> Findings:
+    """How varied the captions are, whether the best row beats its controls, and what the swap costs."""
     found, seed, metric = Findings(), run.seeds[0], run.config.metrics.headline
-    for target in run.targets:
-        made = {r.name: run.captions(target, r.name, seed) for r in run.strategies(target) if r.group != "control"}
-        share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
-        if share:
-            most, least = max(share, key=share.get), min(share, key=share.get)
-            found.about(
-                target,
-                f"the most varied row is {most} ({len(set(made[most]))} different captions for "
-                f"{len(made[most])} clips), the least varied {least} ({len(set(made[least]))}).",
-            )
-        if not has_references(run, target):
-            continue
-        told, value = results.told(run, target, metric), _values(run, target, metric)
-        controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
-        for test in told[
-            told.b.isin(controls) & told.a.isin([r.name for r in run.strategies(target) if r.group in WEAK])
-        ].itertuples():
-            found.about(
-                target,
-                f"{test.a} ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
-                f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}.",
-            )
-        if {"reconstruction", "baseline"} <= set(value.index):
-            found.about(
-                target,
-                "given the text embedding itself the decoder reaches "
-                f"{value['reconstruction']:.1f}, given the audio embedding {value['baseline']:.1f}; "
-                "what lies between is the price of the swap, and the advantage of having been given "
-                "one of the references.",
-            )
+    made = {r.name: run.captions(target, r.name, seed) for r in run.strategies(target) if r.group != "control"}
+    share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
+    if share:
+        most, least = max(share, key=share.get), min(share, key=share.get)
+        found.append(
+            f"The most varied row is **{most}** ({len(set(made[most]))} different captions for {len(made[most])} "
+            f"clips), the least varied **{least}** ({len(set(made[least]))})."
+        )
+    told, value = results.told(run, target, metric), _values(run, target, metric)
+    controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
+    weak = [row.name for row in run.strategies(target) if row.group in WEAK]
+    for test in told[told.b.isin(controls) & told.a.isin(weak)].itertuples():
+        found.append(
+            f"**{test.a}** ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
+            f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}."
+        )
+    if {"reconstruction", "baseline"} <= set(value.index):
+        found.append(
+            f"Given the text embedding itself the decoder reaches {value['reconstruction']:.1f}, given the audio "
+            f"embedding {value['baseline']:.1f}; what lies between is the price of the swap, and the advantage of "
+            "having been given one of the references."
+        )
     return found
 
 
-def gate(run: Run) -> Findings:
-    """Whether the decoders are good enough for strategies to be compared: given the embedding of a caption that it has
-    not read, does a decoder write a better caption than the nearest training caption is?"""
+def gate(run: Run, *targets: str) -> Findings:
+    """Whether the decoders of these targets, of all by default, are good enough for strategies to be compared: given
+    the embedding of a caption that it has not read, does a decoder write a better caption than the nearest training
+    caption is? Nothing where the profile leaves out the two rows that tell."""
     found = Findings()
-    for target in [t for t in run.targets if has_references(run, t)]:
+    for target in targets or run.targets:
         if not {"reconstruction", "look-up"} <= {row.name for row in run.strategies(target)}:
             continue
         n, (written, looked_up), test = results.gate(run, target)
@@ -248,20 +249,16 @@ def gate(run: Run) -> Findings:
             f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
             f"{100 * test.low:+.1f} to {100 * test.high:+.1f}"
         )
-        if test.difference > 0:
-            found.about(
-                target,
-                "given the embedding of a caption that it has not read, the decoder writes one that "
-                f"describes the clip better than the nearest training caption does ({size}).",
-            )
-        else:
-            found.about(
-                target,
-                "the decoder is the bottleneck, not the gap: the training caption nearest to a text "
-                f"embedding describes the clip better than what the decoder writes ({size}). The "
-                "rows are compared under that ceiling: more epochs (train.epochs) or a higher "
-                "learning rate (train.lr) would raise it.",
-            )
+        better = (
+            "given the embedding of a caption that it has not read, the decoder writes one that describes the clip "
+            f"better than the nearest training caption does ({size})."
+        )
+        worse = (
+            "the decoder is the bottleneck, not the gap: the training caption nearest to a text embedding describes "
+            f"the clip better than what the decoder writes ({size}). The rows are compared under that ceiling: more "
+            "epochs (train.epochs) or a higher learning rate (train.lr) would raise it."
+        )
+        found.about(target, better if test.difference > 0 else worse)
     return found
 
 

@@ -92,7 +92,7 @@ def test_every_kind_of_damage_to_every_kind_of_file(ground):
         for how in damage.HOW:
             damage.fresh()
             left = damage.damage(path, how)
-            found = damage.watch([lambda: results(settings)])
+            found = damage.watch([lambda: asked(settings)])
             seen[path.name, how] = damage.verdict(path, left, found, [expected])
             shutil.rmtree(folder / "here")
             shutil.copytree(folder / "whole", folder / "here")
@@ -250,7 +250,7 @@ def test_where_nothing_can_be_written_what_is_known_is_read(tmp_path, monkeypatc
 def test_a_finished_run_captions_where_nothing_can_be_written(ground, monkeypatch):
     """As on a disk that was mounted to be read: every way to open for writing, or to make a folder, fails."""
     folder, settings = ground
-    expected = results(settings)
+    expected = asked(settings)
     damage.fresh()
     real = open
 
@@ -267,4 +267,4 @@ def test_a_finished_run_captions_where_nothing_can_be_written(ground, monkeypatc
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda path, **how: connect(f"file:{path}?mode=ro", uri=True, **how))
-    assert results(settings) == expected
+    assert asked(settings) == expected

@@ -45,6 +45,7 @@ def run(world, tmp_path, monkeypatch):
 
     def evaluate(candidates, references, names, **options):
         scores, gone = whole(candidates, references, names, **options), found.lose(found.calls, names)
+        gone = gone if options.get("tokenize", True) else ()  # it is the tokenizer that was killed
         found.calls += 1
         keep = lambda values: {name: value for name, value in values.items() if name not in gone}  # noqa: E731
         return replace(

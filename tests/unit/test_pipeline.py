@@ -13,7 +13,6 @@ import pytest
 
 from aaclib import arrays, bridge, config, datasets, decoders, results, rows, train, training
 from aaclib.captioner import Captioner
-from aaclib.captions import derangement
 from aaclib.config import ConfigError
 from aaclib.datasets import leakage
 from aaclib.decoder import CaptionDecoder
@@ -229,9 +228,8 @@ def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done, monke
 def test_workers_end_with_a_parent_that_was_killed(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text("""
-import multiprocessing, os, pathlib, time
-from concurrent.futures import ProcessPoolExecutor
-from aaclib import interrupts, training
+import os, pathlib, time
+from aaclib import interrupts, workers
 def train():
     with interrupts.Saves(pathlib.Path(__file__).with_name("saved").touch, every_s=1000) as whole:
         for _ in range(4000):                      # for less time than the first save would take to come
@@ -239,9 +237,9 @@ def train():
             time.sleep(0.001)
             whole()
 if __name__ == "__main__":
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=training._worker) as pool:
-        print(pool.submit(os.getpid).result(), flush=True)
-        pool.submit(train).result()
+    with workers.pool(1) as submit:
+        print(submit(os.getpid).result(), flush=True)
+        submit(train).result()
 """)
     parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     worker = psutil.Process(int(parent.stdout.readline()))
@@ -403,14 +401,6 @@ def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
     )
     with pytest.raises(ConfigError, match="was made on tpu"):
         Captioner.from_run("far")
-
-
-def test_derangement_moves_everybody():
-    with pytest.raises(ValueError, match="one clip alone"):
-        derangement(1, np.random.default_rng(0))
-    for n in (2, 3, 50):
-        order = derangement(n, np.random.default_rng(n))
-        assert sorted(order) == list(range(n)) and (order != np.arange(n)).all()
 
 
 def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeypatch):

@@ -48,6 +48,11 @@ def results(targets=("soundscapes-long", "soundscapes-short"), decoding="greedy"
     )
 
 
+def small():
+    """A figure that is quickly drawn."""
+    return plots.bars(results(("clotho",)))
+
+
 def figures():
     rng = np.random.default_rng(1)
     wave = rng.standard_normal(8000)
@@ -56,8 +61,6 @@ def figures():
     relative = {t: f[f.group != "control"] for t, f in frame.groupby("target")}
     return {
         "spectrograms": plots.spectrograms([("a long title that must not run into its neighbour", wave, 8000)] * 4),
-        "lengths": plots.caption_lengths({"train": ["a dog barks", "rain"], "evaluation": ["a bell rings far away"]}),
-        "overlap": plots.overlap({"soundscapes-long": 0.031}),
         "losses": plots.losses({"text": history, "noise": history.drop(columns="validation_loss")}),
         "bars": plots.bars(frame),
         "bars, one target": plots.bars(results(("clotho",)), ("cider_d", "meteor")),
@@ -68,13 +71,34 @@ def figures():
     }
 
 
+def rows_of(fig):
+    """The height of each bar, panel by panel."""
+    return [[bar.get_y() + bar.get_height() / 2 for bar in ax.patches] for ax in fig.axes]
+
+
+def test_a_strategy_stands_in_the_same_row_of_every_panel():
+    """Where one target lacks a strategy there is no bar, and the rows below it stay where they are."""
+    frame = results()
+    lacks = frame[(frame.target != "soundscapes-short") | ~frame.strategy.isin(["baseline"])]
+    fig = plots.bars(lacks)
+    names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    whole, partly = rows_of(fig)
+    assert whole == pytest.approx(range(len(names))) and partly == pytest.approx(
+        [i for i, name in enumerate(names) if name != "baseline"]
+    )
+    late = plots.bars(pd.concat([lacks[lacks.target == "soundscapes-short"], lacks]))  # the shorter list comes first
+    assert [label.get_text() for label in late.axes[0].get_yticklabels()] == names
+    panels = plots.relative(dict(list(lacks.groupby("target"))), ("cider_d",)).axes
+    assert panels[0].get_ylim() == panels[1].get_ylim() and len(panels[1].get_lines()[0].get_ydata()) == len(names)
+
+
 def test_every_figure_has_column_width_readable_text_and_nothing_outside_the_page():
     for name, fig in figures().items():
         pages.check(fig, name)
 
 
 def test_save_writes_both_files_with_truetype_fonts_and_without_leftovers(tmp_path):
-    png = plots.save(plots.overlap({"clotho": 0.0025}), tmp_path / "sub" / "figure")
+    png = plots.save(small(), tmp_path / "sub" / "figure")
     assert sorted(p.name for p in png.parent.iterdir()) == ["figure.pdf", "figure.png"]
     pdf = png.with_suffix(".pdf").read_bytes()
     assert b"/CIDFontType2" in pdf or b"/FontFile2" in pdf, "fonts are embedded as TrueType (type 42)"
@@ -83,13 +107,13 @@ def test_save_writes_both_files_with_truetype_fonts_and_without_leftovers(tmp_pa
 
 
 def test_the_same_figure_is_the_same_file(tmp_path):
-    one, two = (plots.save(plots.overlap({"clotho": 0.0025}), tmp_path / name) for name in "ab")
+    one, two = (plots.save(small(), tmp_path / name) for name in "ab")
     assert one.read_bytes() == two.read_bytes()
     assert one.with_suffix(".pdf").read_bytes() == two.with_suffix(".pdf").read_bytes()
 
 
 def test_a_failing_save_leaves_nothing(tmp_path):
-    fig = plots.overlap({"clotho": 0.1})
+    fig = small()
     fig.axes[0].set_xlabel("$\\unknowncommand$", parse_math=True)
     with pytest.raises(ValueError):
         plots.save(fig, tmp_path / "broken")
@@ -97,7 +121,7 @@ def test_a_failing_save_leaves_nothing(tmp_path):
 
 
 def test_only_synthetic_figures_carry_the_mark_and_only_once(tmp_path):
-    fig = plots.overlap({"clotho": 0.1})
+    fig = small()
     plots.save(fig, tmp_path / "real")
     assert not fig.texts
     plots.save(fig, tmp_path / "made", synthetic=True)
@@ -109,7 +133,7 @@ def test_no_style_leaks_into_a_users_own_figures():
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    plots.overlap({"clotho": 0.1})
+    small()
     assert dict(matplotlib.rcParams) == before
 
 
@@ -163,7 +187,7 @@ def test_rows_without_a_value_are_left_out_of_the_bars():
 
 
 def test_the_mark_is_in_the_pdf_as_text(tmp_path):
-    path = plots.save(plots.overlap({"clotho": 0.1}), tmp_path / "made", synthetic=True).with_suffix(".pdf")
+    path = plots.save(small(), tmp_path / "made", synthetic=True).with_suffix(".pdf")
     streams = re.findall(rb"stream\r?\n(.*?)endstream", path.read_bytes(), re.S)
     plain = b"".join(zlib.decompress(s) for s in streams if s[:1] == b"x")
     assert b"Tj" in plain or b"TJ" in plain, "text stays text, not outlines"

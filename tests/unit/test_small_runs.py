@@ -60,22 +60,19 @@ def test_the_human_row_uses_every_clip_that_has_two_captions(folders, captions, 
 def everything(exp):
     """What the notebooks 01 to 06 ask of a run, as text."""
     said = [
-        frames.splits(exp),
-        frames.leaks(exp),
-        frames.variety(exp, "folder", 0),
+        frames.leaks(exp, "folder"),
+        findings.data(exp, "folder"),
         frames.by_seed(exp, "folder", "cider_d"),
         *(
             find(exp)
             for find in (
-                findings.data,
-                findings.trained,
-                findings.decoded,
                 conclusions.conclusions,
                 conclusions.judged,
             )
         ),
     ]
-    said += [find(exp, "folder") for find in (findings.embeddings, findings.modality_gap)]
+    by_target = findings.embeddings, findings.modality_gap, findings.trained, findings.decoded, findings.gate
+    said += [find(exp, "folder") for find in by_target]
     for index in tables.examples(exp, "folder", 0):
         said.append(tables.side_by_side(exp, "folder", index, 0))
     scores = results.results(exp, "folder")
@@ -128,7 +125,7 @@ def test_leaks_count_what_is_in_wavcaps_and_what_its_authors_left_out(tmp_path):
             split=lambda name, part: datasets.Split(name, part, recordings),
             config=config.load("paper", {"data.wavcaps": str(wavcaps)}),
         )
-        frame = frames.leaks(exp)
+        frame = frames.leaks(exp, "clotho")
         assert "a" in tables.text_table(frame).to_html()
         return frame[frame["second"].eq("clotho.evaluation") & frame.what.str.contains("WavCaps")].set_index("first")
 

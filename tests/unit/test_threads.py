@@ -1,7 +1,6 @@
 """The setting `threads` never decides what comes out, nor do PyTorch's own threads what a training gives."""
 
 import contextlib
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +11,8 @@ import pytest
 import soundfile
 import torch
 
-from aaclib import bridge, config, seeds, text, train, training
-from aaclib.clap import tiny
+from aaclib import bridge, config, seeds, text, train, training, workers
+from aaclib.clap import tiny, tiny_files
 from aaclib.clap.tiny_model import SAMPLE_RATE
 from aaclib.datasets import Clip, Split, soundscapes
 from aaclib.decoder import CaptionDecoder
@@ -81,7 +80,7 @@ def test_a_tiny_clap(tmp_path):
     def weights(settings=settings) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             made_here = tiny.train(split, settings, 0, Store(folder), "cpu", window_s=1.6)
-            return (made_here / tiny.WEIGHTS).read_bytes()
+            return (made_here / tiny_files.WEIGHTS).read_bytes()
 
     found = at_any_count(weights)
     assert len(set(found)) == 1 and weights(replace(settings, train_threads=2)) != found[0]
@@ -125,14 +124,14 @@ def test_rendering_has_no_more_workers_than_asked_for(tmp_path, monkeypatch):
     pools = []
 
     @contextlib.contextmanager
-    def pool(workers, *_):
-        pools.append(workers)
+    def pool(count):
+        pools.append(count)
         raise RuntimeError("enough")
         yield
 
-    monkeypatch.setattr(sys.modules["aaclib.datasets.soundscapes.render"], "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(workers, "pool", pool)
     settings = config.Data(sizes={"soundscapes-dev.train": 500})
-    for workers in (2, 3):
+    for most in (2, 3):
         with pytest.raises(RuntimeError, match="enough"):
-            soundscapes.load("soundscapes-dev", settings, Store(tmp_path), workers).split("train", audio=True)
+            soundscapes.load("soundscapes-dev", settings, Store(tmp_path), most).split("train", audio=True)
     assert pools == [2, 3]

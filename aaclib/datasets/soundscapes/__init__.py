@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import SPLITS, Clip, DatasetError, Split
+from aaclib.datasets import SPLITS, Clip, DatasetError, Named, Split
 from aaclib.datasets.soundscapes.grammar import captions
 from aaclib.datasets.soundscapes.render import render_split
 from aaclib.datasets.soundscapes.scenes import DATA_SEED, Scene, scene
@@ -19,7 +19,7 @@ from aaclib.datasets.soundscapes.worlds import WORLDS, get
 from aaclib.store import Store, read_json, write_json
 
 
-class Soundscapes:
+class Soundscapes(Named):
     """One world as a data set. `sizes`: split -> number of clips, `data.sizes` or else the world's own; `workers`:
     processes that render, 0 = one a core."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from aaclib.suite.doctor.announce import announce
 from aaclib.suite.doctor.checks import check
 from aaclib.suite.doctor.needs import needs
 from aaclib.suite.doctor.plan import Plan, plan
@@ -35,4 +36,4 @@ def run(args: argparse.Namespace) -> int:
     return 1 if checks.errors else 0
 
 
-__all__ = ["Check", "Checks", "Plan", "add_arguments", "check", "needs", "plan", "run"]
+__all__ = ["Check", "Checks", "Plan", "add_arguments", "announce", "check", "needs", "plan", "run"]

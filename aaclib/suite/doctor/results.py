@@ -43,7 +43,7 @@ class Checks(list):
 
     def _repr_html_(self) -> str:
         left = "style='text-align:left;vertical-align:top'"
-        head = "".join(f"<th {left}>{name}</th>" for name in ("", "checked", "result", "fix"))
+        head = "".join(f"<th {left}>{name}</th>" for name in ("", "checked", "result", "to fix it"))
         cells = ((c.level, c.what, c.detail, c.fix) for c in self)
         rows = ("".join(f"<td {left}>{html.escape(text)}</td>" for text in texts) for texts in cells)
         return f"<table {NO_MATH}><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
