@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from aaclib.config import Config, ConfigError, load
-from aaclib.paths import runs_dir
-from aaclib.store import read_record
+from aaclib.paths import cache_dir, runs_dir
+from aaclib.store import RECORD, Damaged, read_record
 
 
 def settings(run: str | Path, device: str | None = None) -> Config:
@@ -39,3 +40,15 @@ def _described(run: str | Path) -> dict[str, Any]:
             + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh.")
         )
     return read_record(record)
+
+
+def gone(names: Iterable[str]) -> str:
+    """Which of these artefacts ("kind/id") is gone or lacks something, or ''; of files only the sizes are looked at."""
+    for name in names:
+        try:
+            read_record(cache_dir() / name / RECORD, content=False)
+        except FileNotFoundError:
+            return f"{name} is gone"
+        except Damaged as error:
+            return f"{name} is damaged ({error.args[1]})"
+    return ""

@@ -253,18 +253,6 @@ def read_json(path: str | Path) -> Any:
         raise Damaged(path, error) from error
 
 
-def gone(names: Iterable[str]) -> str:
-    """Which of these artefacts ("kind/id") is gone or lacks something, or ''; of files only the sizes are looked at."""
-    for name in names:
-        try:
-            read_record(cache_dir() / name / RECORD, content=False)
-        except FileNotFoundError:
-            return f"{name} is gone"
-        except Damaged as error:
-            return f"{name} is damaged ({error.args[1]})"
-    return ""
-
-
 def write_record(path: str | Path, value: dict[str, Any], files: Iterable[str] | None = None) -> None:
     """A JSON object that cannot change unseen, nor can the `files` beside it (paths relative to its folder)."""
     value = value if files is None else {**value, "files": sums(Path(path).parent, files)}

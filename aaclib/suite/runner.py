@@ -25,7 +25,8 @@ from aaclib import config as configs
 from aaclib.config import Config, ConfigError
 from aaclib.paths import project_root, runs_dir
 from aaclib.progress import duration
-from aaclib.store import Damaged, digest, gone, read_record, temporary, write_record
+from aaclib.records import gone
+from aaclib.store import Damaged, digest, read_record, temporary, write_record
 from aaclib.suite import depends, notebook
 from aaclib.sums import changed, sums
 
