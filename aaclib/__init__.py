@@ -13,44 +13,13 @@ from aaclib import screen
 __version__ = "0.1.0"
 
 # name -> the module that has it; a module stands for itself
-_CLASSES = {
-    "Run": "aaclib.run",
-    "Captioner": "aaclib.captioner",
-    "Config": "aaclib.config",
-    "Store": "aaclib.store",
-}
-_MODULES = (
-    "aggregates",
-    "arrays",
-    "audio",
-    "bridge",
-    "captioner",
-    "captions",
-    "clap",
-    "config",
-    "datasets",
-    "decoder",
-    "decoders",
-    "embeddings",
-    "gap",
-    "generate",
-    "memory",
-    "metrics",
-    "plots",
-    "progress",
-    "provenance",
-    "results",
-    "resume",
-    "retrieval",
-    "rows",
-    "run",
-    "seeds",
-    "stats",
-    "store",
-    "tables",
-    "text",
-    "train",
-    "training",
+_CLASSES = {"Run": "aaclib.run", "Captioner": "aaclib.captioner", "Config": "aaclib.config", "Store": "aaclib.store"}
+_MODULES = tuple(
+    """
+    aggregates arrays audio bridge captioner captions clap config datasets decoder decoders embeddings gap generate
+    memory metrics plots progress provenance results resume retrieval rows run seeds stats store tables text train
+    training
+    """.split()
 )
 
 __all__ = ["__version__", *_CLASSES, *_MODULES]

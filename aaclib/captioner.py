@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aaclib import bridge, config, decoders, generate, roles
+from aaclib import bridge, config, decoders, generate, records, roles
 from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
 from aaclib.run import Run
@@ -57,7 +57,7 @@ class Captioner:
         folder to delete, where its decoder was changed.
         """
         finished = Run.of_run(run, device)
-        made_on = config.made_on(run)
+        made_on = records.made_on(run)
         if made_on and made_on != finished.device.type:
             raise config.ConfigError(
                 f"The run '{run}' was made on {made_on}, and its embeddings and decoders belong "

@@ -16,26 +16,10 @@ from typing import Any
 
 from aaclib import fitting, roles
 from aaclib.fitting import ConfigError, checked, number, one_of, some_of
-from aaclib.paths import runs_dir
-from aaclib.store import read_record
 
 PROFILES = Path(__file__).parent / "profiles"
 POSITIONS = 128  # of the decoder's GPT-2: prefix and caption together
-METRICS = (
-    "bleu_1",
-    "bleu_2",
-    "bleu_3",
-    "bleu_4",
-    "meteor",
-    "rouge_l",
-    "cider_d",
-    "spice",
-    "spider",
-    "sbert_sim",
-    "fer",
-    "fense",
-    "spider_fl",
-)
+METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider sbert_sim fer fense spider_fl".split())
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
@@ -214,39 +198,7 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     Raises ConfigError, which names the setting (and the file) and what would fit.
     """
     values = fitting.put(_profile(str(profile)), fitting.pairs(Config, _given(overrides)))
-    return _together(roles.with_text(fitting.build(Config, values)))
-
-
-def of_run(run: str | Path, device: str | None = None) -> Config:
-    """The settings of a finished run, as its `run.json` describes it: the name of a profile, or the run's folder.
-    Raises ConfigError where there is no such run."""
-    described = _described(run)
-    return load(described["profile"], {**described.get("overrides", {}), **({"device": device} if device else {})})
-
-
-def _described(run: str | Path) -> dict[str, Any]:
-    """What the `run.json` of a finished run says. Raises ConfigError where there is none, and
-    store.Damaged where it was changed."""
-    record = record_of(run)
-    if not record.is_file():
-        there = sorted(path.parent.name for path in runs_dir().glob("*/run.json"))
-        raise ConfigError(
-            f"There is no finished run '{run}' ({record} is missing). "
-            + (f"Finished: {', '.join(there)}." if there else "Make one with ./run_all.sh.")
-        )
-    return read_record(record)
-
-
-def made_on(run: str | Path) -> str:
-    """The kind of device (cpu, cuda, mps) that a finished run computed on; "" where its record does not say."""
-    described = _described(run)
-    chosen = described.get("config", {}).get("device") or described.get("machine", {}).get("device") or ""
-    return chosen.split(":")[0]
-
-
-def record_of(run: str | Path) -> Path:
-    """Where the `run.json` of a run lies, or would lie."""
-    return (Path(run) if Path(run).is_dir() else runs_dir() / str(run)) / "run.json"
+    return _consistent(roles.with_text(fitting.build(Config, values)))
 
 
 def profiles() -> dict[str, str]:
@@ -300,25 +252,35 @@ def _pair(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def _together(config: Config) -> Config:
-    """The same settings. Raises ConfigError where some that are right by themselves do not go together."""
-    decoder, longest = config.decoder, max(config.decoder.max_tokens, config.generate.max_tokens)
-    wrong = {
-        f"'train.bound' may hold {', '.join(OF_BOUND)}": set(config.train.bound) - set(OF_BOUND),
-        "'seeds' must be different numbers, at least one": len(set(config.seeds)) < max(len(config.seeds), 1),
-        "'metrics.names' must name a metric": not config.metrics.names,
-        "'data.targets' must have plain names": not all(map(PLAIN.fullmatch, config.data.targets)),
-        f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})": decoder.width
-        % decoder.heads,
-        f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
-        f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions": decoder.prefix_tokens + longest
-        > POSITIONS + 1,
-        f"'data.pairs' ({config.data.pairs}) must not be the evaluation clips of a target: what is measured on them "
-        "would be judged on them": config.data.pairs_split
-        in [(target, "evaluation") for target in config.data.targets],
-        f"'gap.sigma' ({config.gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0": config.gap.n_pairs == 0
-        and config.gap.sigma in SIGMAS,
-    }
-    if found := [what for what, is_so in wrong.items() if is_so]:
-        raise ConfigError(f"{found[0]}.")
+def _consistent(config: Config) -> Config:
+    """The same settings. Raises ConfigError where some that are right by themselves contradict each other."""
+    if contradiction := next(_contradictions(config), ""):
+        raise ConfigError(f"{contradiction}.")
     return config
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    data, decoder, gap = config.data, config.decoder, config.gap
+    longest = max(decoder.max_tokens, config.generate.max_tokens)
+    if set(config.train.bound) - set(OF_BOUND):
+        yield f"'train.bound' may hold {', '.join(OF_BOUND)}"
+    if len(set(config.seeds)) < max(len(config.seeds), 1):
+        yield "'seeds' must be different numbers, at least one"
+    if not config.metrics.names:
+        yield "'metrics.names' must name a metric"
+    if not all(map(PLAIN.fullmatch, data.targets)):
+        yield "'data.targets' must have plain names"
+    if decoder.width % decoder.heads:
+        yield f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})"
+    if decoder.prefix_tokens + longest > POSITIONS + 1:
+        yield (
+            f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
+            f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions"
+        )
+    if data.pairs_split in [(target, "evaluation") for target in data.targets]:
+        yield (
+            f"'data.pairs' ({data.pairs}) must not be the evaluation clips of a target: what is measured on them would "
+            "be judged on them"
+        )
+    if gap.n_pairs == 0 and gap.sigma in SIGMAS:
+        yield f"'gap.sigma' ({gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0"

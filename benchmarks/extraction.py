@@ -62,7 +62,7 @@ def child(what: str, folder: Path, files: list[str]) -> dict:
         )
         backend = clap.load(spec, "cpu")
         start, work, before = time.perf_counter(), time.process_time(), reset_peak()
-        rows = embeddings.embed_audio(backend, files, Store(tempfile.mkdtemp(dir=folder)), key="benchmark")
+        rows = embeddings.embed_audio(backend, files, Store(tempfile.mkdtemp(dir=folder)))
     seconds = time.perf_counter() - start
     return {
         "what": what,

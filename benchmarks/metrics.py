@@ -119,16 +119,12 @@ def read(captions: Path, others: Path | None, clips: int) -> dict:
 
 
 def spice(box: Path) -> dict:
-    from jgo.maven import MavenContext
-
     from aaclib.metrics import install_spice
     from aaclib.metrics.spice import _jars
     from aaclib.paths import cache_dir
 
     install_spice.install()
-    context = MavenContext(repo_cache=box / "maven", timeout=30)
-    version = context.project(install_spice.GROUP, install_spice.NAME).at_version(install_spice.VERSION)
-    full = str(version.artifact(classifier="models").resolve())
+    full = str(install_spice.from_maven(box)[1])
     jars = [full if jar.endswith(install_spice.MODELS_JAR) else jar for jar in _jars()]
     (box / "cache-spice" / "spice").mkdir(parents=True)  # the program, without the tuples that are kept there
     for folder in (cache_dir() / "spice").iterdir():

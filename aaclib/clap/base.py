@@ -230,7 +230,7 @@ class Backend:
 def check_captions(texts: Sequence[str]) -> None:
     for i, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"Caption {i} is empty ({text!r}): it has no embedding.")
+            raise ValueError(f"Caption {i} of {len(texts)} is empty ({text!r}): it has no embedding.")
 
 
 def distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:

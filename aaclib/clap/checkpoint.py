@@ -41,11 +41,11 @@ def state_dict(content: Any, *keys: str, path: str | Path = "the checkpoint") ->
         )
     state = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if all(name.startswith("module.") for name in state):
-        state = below(state, "module.")
+        state = branch(state, "module.")
     return {name: value for name, value in state.items() if not name.endswith(".position_ids")}
 
 
-def below(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def branch(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """The weights whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from aaclib.clap import checkpoint, hub, laion
+from aaclib import pretrained
+from aaclib.clap import checkpoint, laion
 from aaclib.clap.base import BackendError
 from aaclib.store import write_json
 
@@ -53,7 +54,7 @@ def htsat(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A LAION-CLAP checkpoint's weights under the names of transformers' ClapModel."""
-    audio, text = htsat(checkpoint.below(state, "audio_branch.")), checkpoint.below(state, "text_branch.")
+    audio, text = htsat(checkpoint.branch(state, "audio_branch.")), checkpoint.branch(state, "text_branch.")
     result = {f"audio_model.audio_encoder.{name}": value for name, value in audio.items()}
     result |= {f"text_model.{name}": value for name, value in text.items()}
     for side in ("audio", "text"):
@@ -98,8 +99,8 @@ def convert(src: str | Path, dst: str | Path, tokenizer: str = "roberta-base", c
     state = checkpoint.state_dict(checkpoint.load(path), "state_dict", path=path)
     form = laion.architecture(state, path)
     state = names(state)
-    audio = htsat_settings(checkpoint.below(state, "audio_model.audio_encoder."))
-    text = {**checkpoint.text_settings(checkpoint.below(state, "text_model.")), "layer_norm_eps": 1e-5}
+    audio = htsat_settings(checkpoint.branch(state, "audio_model.audio_encoder."))
+    text = {**checkpoint.text_settings(checkpoint.branch(state, "text_model.")), "layer_norm_eps": 1e-5}
     model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=512))
     own = model.state_dict()
     state |= {name: own[name] for name in own if name.endswith((".position_ids", ".token_type_ids"))}
@@ -110,7 +111,7 @@ def convert(src: str | Path, dst: str | Path, tokenizer: str = "roberta-base", c
         model.save_pretrained(part)
         truncation = "fusion" if form.fusion else "rand_trunc"
         ClapFeatureExtractor(frequency_min=50, truncation=truncation).save_pretrained(part)
-        hub.tokenizer(tokenizer, text["vocab_size"]).save_pretrained(part)
+        pretrained.tokenizer(tokenizer, BackendError, text["vocab_size"]).save_pretrained(part)
         report = {
             "source": path.name,
             "architecture": form.audio,

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from aaclib import pretrained
-from aaclib.clap import checkpoint, hub
+from aaclib.clap import checkpoint
 from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.mel import LogMel, fused
 
@@ -71,10 +71,11 @@ class HFClap(LaionModel):
             raise ValueError(f"settings is 'laion' or 'own', found '{settings}'.")
         self.name, self.tokens = f"hf:{name}", tokens
         front = functools.partial(pretrained.load, "AutoFeatureExtractor")
-        extractor = hub.fetch(front, name, "preprocessor_config.json")
-        self.model = hub.fetch(_complete, name, "config.json and model.safetensors").to(self.device).eval()
+        extractor = pretrained.find(front, name, "preprocessor_config.json", BackendError)
+        model = pretrained.find(_complete, name, "config.json and model.safetensors", BackendError)
+        self.model = model.to(self.device).eval()
         config = self.model.config
-        self.tokenizer = hub.tokenizer(name, config.text_config.vocab_size)
+        self.tokenizer = pretrained.tokenizer(name, BackendError, config.text_config.vocab_size)
         self.fusion, self.dim = bool(config.audio_config.enable_fusion), config.projection_dim
         self.front = {key: getattr(extractor, key) for key in (*LAION, "frequency_min", "padding")}
         self.notes = self._enforce() if settings == "laion" else []

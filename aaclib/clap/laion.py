@@ -21,7 +21,8 @@ from unittest import mock
 
 import torch
 
-from aaclib.clap import checkpoint, hub
+from aaclib import pretrained
+from aaclib.clap import checkpoint
 from aaclib.clap.base import BackendError
 from aaclib.clap.hf import LaionModel
 from aaclib.clap.mel import LogMel
@@ -50,7 +51,9 @@ class LaionClap(LaionModel):
         state = checkpoint.state_dict(checkpoint.load(path), "state_dict", path=path)
         form = architecture(state, path)
         self.name, self.fusion = f"laion:{Path(name).name}", form.fusion
-        self.tokenizer = hub.tokenizer(tokenizer, len(state["text_branch.embeddings.word_embeddings.weight"]))
+        self.tokenizer = pretrained.tokenizer(
+            tokenizer, BackendError, len(state["text_branch.embeddings.word_embeddings.weight"])
+        )
         self.model = build(form, state)
         checkpoint.load_strictly(self.model, state, path)
         self.model = self.model.to(self.device).eval()
@@ -85,7 +88,8 @@ def find(name: str) -> Path:
     from huggingface_hub import hf_hub_download
 
     try:
-        return Path(hub.fetch(functools.partial(hf_hub_download, filename=file), REPOSITORY, file))
+        load = functools.partial(hf_hub_download, filename=file)
+        return Path(pretrained.find(load, REPOSITORY, file, BackendError))
     except BackendError as error:
         raise BackendError(f"{error} A copy of {file} in {raw_dir() / 'clap'} is found as well.") from error
 
@@ -118,7 +122,7 @@ def build(form: SimpleNamespace, state: Mapping[str, torch.Tensor]) -> torch.nn.
     """The package's model with weights still to be loaded. It would fetch RoBERTa's weights only to overwrite them."""
     from transformers import RobertaConfig, RobertaModel
 
-    text = checkpoint.text_settings(checkpoint.below(state, "text_branch."))
+    text = checkpoint.text_settings(checkpoint.branch(state, "text_branch."))
     random = RobertaModel(RobertaConfig(**text, type_vocab_size=1, layer_norm_eps=1e-5))
     create = package().create_model
     with (

@@ -37,6 +37,8 @@ DTYPES = {
     "ComplexFloatStorage": torch.complex64,
     "ComplexDoubleStorage": torch.complex128,
 }
+# what Python raises over content that makes no sense
+NONSENSE = (EOFError, LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError, AssertionError)
 MAGIC = 0x1950A86A20F9469CFC6C  # a file of the layout before PyTorch 1.6 begins with it
 
 
@@ -48,21 +50,7 @@ def unpickled(path: Path) -> Any:
     """What the file holds, tensors on the CPU. Raises CheckpointError."""
     try:
         return _zip(path) if zipfile.is_zipfile(path) else _old_layout(path)
-    except (
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-        AttributeError,
-        ArithmeticError,
-        AssertionError,
-        MemoryError,
-        OSError,
-        struct.error,
-    ) as error:
+    except (*NONSENSE, pickle.UnpicklingError, zipfile.BadZipFile, struct.error, MemoryError, OSError) as error:
         if isinstance(error, CheckpointError) or getattr(error, "filename", None):  # one may not be opened
             raise
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -17,7 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from aaclib.clap import checkpoint, hub
+from aaclib import pretrained
+from aaclib.clap import checkpoint
 from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.convert import htsat, htsat_settings
 from aaclib.clap.mel import LogMel
@@ -102,14 +103,14 @@ class WavCapsClap(Backend):
                 "github.com/XinhaoMei/WavCaps (folder retrieval); fetch it by hand and give its path."
             )
         state = checkpoint.state_dict(checkpoint.load(path), "model", "state_dict", path=path)
-        audio = _below(state, "audio_encoder.audio_enc.", path, without=("audio_feats_extractor.",))
+        audio = _branch(state, "audio_encoder.audio_enc.", path, without=("audio_feats_extractor.",))
         self.audio, kind, self.window_s = _audio_tower(audio, path)
-        self.text = _text_tower(_below(state, "text_encoder.text_encoder.", path, without=("pooler.",)), path)
-        self.audio_projection = _projection(_below(state, "audio_proj.", path), self.audio.width, path)
-        self.text_projection = _projection(_below(state, "text_proj.", path), self.text.config.hidden_size, path)
+        self.text = _text_tower(_branch(state, "text_encoder.text_encoder.", path, without=("pooler.",)), path)
+        self.audio_projection = _projection(_branch(state, "audio_proj.", path), self.audio.width, path)
+        self.text_projection = _projection(_branch(state, "text_proj.", path), self.text.config.hidden_size, path)
         self.dim = self.audio_projection[2].out_features
         self.name = f"wavcaps:{path.name} ({kind}-BERT)"
-        self.tokenizer = hub.tokenizer(tokenizer, self.text.config.vocab_size)
+        self.tokenizer = pretrained.tokenizer(tokenizer, BackendError, self.text.config.vocab_size)
         self.mel = LogMel(32000, 1024, 320, 64, 50, 14000, "slaney")
         for module in (self.audio, self.text, self.audio_projection, self.text_projection, self.mel):
             module.to(self.device).eval()
@@ -135,10 +136,10 @@ def normalise(text: str) -> str:
     return result
 
 
-def _below(
+def _branch(
     state: Mapping[str, torch.Tensor], prefix: str, path: Path, without: tuple[str, ...] = ()
 ) -> dict[str, torch.Tensor]:
-    result = checkpoint.below(state, prefix)
+    result = checkpoint.branch(state, prefix)
     if not result:
         raise BackendError(
             f"{path} is no WavCaps retrieval checkpoint: nothing in it is called {prefix}*. "

@@ -8,6 +8,7 @@ audio=True)` makes the audio be there first.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,9 @@ from aaclib.config import Data
 from aaclib.roles import TEXT
 from aaclib.store import Store, digest
 
+PUBLISHED = ("clotho", "audiocaps", "wavcaps")  # those of which something is fetched
 SPLITS = ("train", "validation", "evaluation")
+SMALL = 2_000_000  # bytes of a captions table, about
 
 # data set, and its module's name -> its class; `soundscapes-<world>` are the worlds of the synthetic one
 CLASSES = {
@@ -75,6 +78,24 @@ class Split:
         return [clip.audio for clip in self.clips if clip.audio is not None]
 
 
+@dataclass(frozen=True)
+class Need:
+    """One thing that a run reads from outside the store and that has to be there. `url` "": nothing can fetch it."""
+
+    what: str
+    where: str  # file, folder or hub name
+    here: bool
+    size: int = 0  # bytes to fetch, about
+    unpacked: int = 0  # bytes on the disk afterwards, about; 0 = as fetched
+    url: str = ""
+    fix: str = ""  # the command that gets it
+
+
+def table(what: str, path: Path, url: str) -> Need:
+    """A table of captions, which is small."""
+    return Need(what, str(path), path.is_file(), SMALL, SMALL, url, f"a network; or put it at {path}")
+
+
 class Named:
     """What every data set prints as."""
 
@@ -102,6 +123,12 @@ def load(name: str, data: Data, store: Store | None = None, workers: int = 0) ->
     if family == TEXT:
         return module.Text(data, lambda part: load(part, data, store, workers))
     return getattr(module, CLASSES[family])(data)
+
+
+def needs(name: str, data: Data, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
+    """What the captions of these splits and the audio of those come from. [] for a data set that nobody fetches: what
+    it lacks is an error of its own."""
+    return load(name, data).needs(texts, audio) if name in PUBLISHED else []
 
 
 def absent(name: str, data: Data) -> str:

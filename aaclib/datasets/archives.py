@@ -17,6 +17,9 @@ from typing import Any
 
 from aaclib.datasets.download import DownloadError, Remote, fetch, need_space, short
 
+# what Python's own unpackers raise for a damaged archive
+SPOILT = (zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
 
 @contextlib.contextmanager
 def fetched(file: Remote, archive: Path, allowed: bool) -> Iterator[Path]:
@@ -89,17 +92,8 @@ def _opened(archive: Path) -> Iterator[Any]:
     """The archive, open as a ZipFile or SevenZipFile; what the unpackers raise for a damaged one, as one error."""
     import py7zr
 
-    broken = (
-        py7zr.exceptions.ArchiveError,
-        py7zr.exceptions.AbsolutePathError,
-        py7zr.exceptions.PasswordRequired,
-        zipfile.BadZipFile,
-        lzma.LZMAError,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-    )
+    seven = py7zr.exceptions
+    broken = (*SPOILT, seven.ArchiveError, seven.AbsolutePathError, seven.PasswordRequired)
     try:
         with (py7zr.SevenZipFile if archive.suffix == ".7z" else zipfile.ZipFile)(archive) as handle:
             yield handle

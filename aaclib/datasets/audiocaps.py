@@ -9,13 +9,14 @@ Version 1 has 49,838 + 495 + 975 clips; version 2 (data.audiocaps_version = 2) m
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Named, Split, check_split
+from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, some, with_audio
+from aaclib.datasets.files import audio_files, by_stem, data_folder, listing, read_table, with_audio
 from aaclib.paths import raw_dir
 from aaclib.reading import Row
 
@@ -72,6 +73,11 @@ class AudioCaps(Named):
                 )
         return Split(self.name, name, tuple(clips), missing, notes)
 
+    def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
+        """The captions of these splits; the audio, which nobody can fetch, is the user's."""
+        splits = dict.fromkeys([*texts, *audio])
+        return [table(f"AudioCaps' {s} captions", self.table_path(s), self.remote(s).url) for s in splits]
+
     def coverage(self, name: str) -> Coverage:
         """Looks for every clip of a split below the folder, under each usual naming in turn."""
         files = by_stem(self.root)
@@ -93,7 +99,7 @@ class AudioCaps(Named):
             clips: dict[str, list[Row]] = {}
             for row in read_table(path, COLUMNS):
                 if not row.text("caption") or not row.text("youtube_id"):
-                    raise DatasetError(f"{row.where}: a clip without caption or YouTube id. Mend or delete {path}.")
+                    raise DatasetError(f"{row.where}: a clip without caption or YouTube id. Fix or delete {path}.")
                 clips.setdefault(f"{row.text('youtube_id')}_{row.text('start_time')}", []).append(row)
             self._rows[name] = clips
         return self._rows[name]
@@ -131,7 +137,7 @@ def report(coverage: Coverage) -> str:
     """Found, missing and which, in one line."""
     total = len(coverage.found) + len(coverage.missing)
     named = ", ".join(f"{n} as {naming}" for naming, n in coverage.namings.items())
-    gone = f"; missing: {some(coverage.missing)}" if coverage.missing else ""
+    gone = f"; missing: {listing(coverage.missing)}" if coverage.missing else ""
     return f"AudioCaps: {len(coverage.found)} of {total} clips found ({coverage.share:.1%}; {named or 'none'}){gone}."
 
 

@@ -8,13 +8,14 @@ matched by exact name first, then without such differences.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Named, Split, check_split
+from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, data_folder, doubts, read_table, some, with_audio
+from aaclib.datasets.files import audio_files, data_folder, doubts, listing, read_table, with_audio
 from aaclib.names import match_names
 
 ZENODO = "https://zenodo.org/records/4783391/files"
@@ -62,9 +63,24 @@ class Clotho(Named):
         if missing:
             notes.append(
                 f"{len(missing)} of Clotho's {total} {OFFICIAL[name]} clips have no audio file and are left "
-                f"out ({some(missing, 3)})."
+                f"out ({listing(missing, 3)})."
             )
         return Split(self.name, name, tuple(clips), missing, tuple(notes))
+
+    def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
+        """The captions of these splits and the audio of those."""
+        tables = {split: self.table_path("captions", split) for split in (*texts, *audio)}
+        return [
+            *(table(f"Clotho's {OFFICIAL[s]} captions", p, self.remote(p.name).url) for s, p in tables.items()),
+            *map(self._audio_need, audio),
+        ]
+
+    def _audio_need(self, name: str) -> Need:
+        what, folder = f"Clotho's {OFFICIAL[name]} audio", self.audio_folder(name)
+        here, place = folder.is_dir() and any(folder.iterdir()), self.archive_path(name)
+        size = 0 if place.is_file() else ARCHIVE_BYTES[name]
+        fix = f"a network; or put the archive at {place}"
+        return Need(what, str(folder), here, size, AUDIO_BYTES[name], self.remote(place.name).url, fix)
 
     def captions(self, name: str) -> dict[str, tuple[str, ...]]:
         """Official file name -> its five captions, in the file's order."""
@@ -92,8 +108,8 @@ class Clotho(Named):
         files = {file.name: file for file in audio_files(folder)} if folder.is_dir() else {}
         found, doubtful = match_names(wanted, files.values())
         if not found:
-            file = self.remote(f"clotho_audio_{OFFICIAL[name]}.7z", ARCHIVE_BYTES[name])
-            with fetched(file, self.root / "archives" / file.name, self.data.download) as archive:
+            path = self.archive_path(name)
+            with fetched(self.remote(path.name, ARCHIVE_BYTES[name]), path, self.data.download) as archive:
                 found, doubtful = match_names(wanted, extract(archive, folder, lambda n: n.lower().endswith(".wav")))
                 if not found:
                     raise DatasetError(f"{archive} holds none of the {len(wanted)} clips of its captions file.")
@@ -101,6 +117,9 @@ class Clotho(Named):
 
     def audio_folder(self, name: str) -> Path:
         return self.root / "clotho_audio_files" / OFFICIAL[name]
+
+    def archive_path(self, name: str) -> Path:
+        return self.root / "archives" / f"clotho_audio_{OFFICIAL[name]}.7z"
 
     def remote(self, file: str, size: int = 0) -> Remote:
         return remote(self.data, "clotho", ZENODO, file, f"md5:{MD5[file]}", size)

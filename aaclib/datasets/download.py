@@ -259,17 +259,6 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def remote_size(file: Remote, timeout: float = 5.0) -> int:
-    """Bytes by the server's word, else the size known beforehand; 0 = unknown. Never raises for a lack of network."""
-    import requests
-
-    try:
-        answer = requests.head(file.url, allow_redirects=True, timeout=timeout, headers={"Accept-Encoding": "identity"})
-        return (_length(answer) if answer.ok else 0) or file.size
-    except requests.RequestException:
-        return file.size
-
-
 def short(error: BaseException) -> str:
     """The first line of an error's text, for a message."""
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

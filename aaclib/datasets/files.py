@@ -13,60 +13,18 @@ from aaclib.datasets import Clip, DatasetError
 from aaclib.names import told_apart
 from aaclib.paths import home_path, raw_dir
 
-AUDIO_SUFFIXES = (
-    ".wav",
-    ".flac",
-    ".ogg",
-    ".mp3",
-    ".oga",
-    ".opus",
-    ".aif",
-    ".aiff",
-    ".wave",
-    ".bwf",
-    ".rf64",
-    ".w64",
-    ".aifc",
-    ".mpga",
-    ".mp2",
-    ".au",
-    ".snd",
-    ".caf",
-    ".sph",
-    ".nist",
-    ".voc",
-    ".sf",
-    ".ircam",
-    ".svx",
-    ".8svx",
-    ".avr",
-    ".paf",
-    ".pvf",
+AUDIO_SUFFIXES = tuple(
+    """
+    .wav .flac .ogg .mp3 .oga .opus .aif .aiff .wave .bwf .rf64 .w64 .aifc .mpga .mp2 .au .snd .caf .sph .nist .voc
+    .sf .ircam .svx .8svx .avr .paf .pvf
+    """.split()
 )
-FOREIGN_SUFFIXES = (
-    ".m4a",
-    ".m4b",
-    ".mp4",
-    ".aac",
-    ".wma",
-    ".amr",
-    ".3gp",
-    ".ac3",
-    ".eac3",
-    ".dts",
-    ".ape",
-    ".wv",
-    ".tta",
-    ".mka",
-    ".weba",
-    ".webm",
-    ".spx",
-    ".mpc",
-    ".ra",
-    ".rm",
-    ".dsf",
-    ".dff",
-)  # not decoded
+# recordings as well, which nothing here decodes
+FOREIGN_SUFFIXES = tuple(
+    """
+    .m4a .m4b .mp4 .aac .wma .amr .3gp .ac3 .eac3 .dts .ape .wv .tta .mka .weba .webm .spx .mpc .ra .rm .dsf .dff
+    """.split()
+)
 HIDDEN = (".", "__MACOSX")
 
 # the one reader of tables, whose errors are a data set's here
@@ -134,17 +92,11 @@ def with_audio(clips: Collection[Clip], files: Mapping[str, Path]) -> tuple[list
 def doubts(doubtful: Mapping[str, Sequence[Path]]) -> list[str]:
     """The note on clips whose name could mean several files (`names.match_names`), if there are any."""
     shown = [f"{name} ({', '.join(files)})" for name, *files in (told_apart([n, *f]) for n, f in doubtful.items())]
-    return (
-        [
-            f"{len(shown)} clips are left out whose names could each mean several files: {some(shown, 3)}. Give them "
-            f"exact names, with their folders."
-        ]
-        if shown
-        else []
-    )
+    what = f"{len(shown)} clips are left out whose names could each mean several files: {listing(shown, 3)}."
+    return [f"{what} Give them exact names, with their folders."] if shown else []
 
 
-def some(names: Iterable[object], n: int = 5) -> str:
+def listing(names: Iterable[object], n: int = 5) -> str:
     """The first few of many names, for a message."""
     names = list(map(str, names))
     return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")

@@ -27,9 +27,9 @@ from aaclib.datasets.files import (
     AUDIO_SUFFIXES,
     audio_files,
     doubts,
+    listing,
     read_lines,
     read_table,
-    some,
     with_audio,
 )
 from aaclib.names import match_names
@@ -45,16 +45,9 @@ GUESSES = {
     "labels": ("labels", "label", "tags", "category"),
 }
 SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "development": "train",
-    "dev": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "evaluation",
-    "eval": "evaluation",
-    "evaluation": "evaluation",
+    **dict.fromkeys(("train", "training", "development"), "train"),
+    **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "eval", "evaluation"), "evaluation"),
 }
 SHARES = {"evaluation": "20%", "validation": "10%"}
 TEXT_VALIDATION = 0.05  # of a text-only corpus, where the table has no validation clips
@@ -212,11 +205,11 @@ class Folder(Named):
                 unknown[value] += 1
         if unknown and not ours:
             raise DatasetError(
-                f"{self.table}: the split column has the values {some(sorted(unknown))}. Say what they "
+                f"{self.table}: the split column has the values {listing(sorted(unknown))}. Say what they "
                 f"are: --set data.splits.evaluation=VALUE,VALUE (and train, validation)."
             )
         if unknown:
-            self.notes.append(f"{unknown.total()} clips are in no split (values {some(sorted(unknown))}).")
+            self.notes.append(f"{unknown.total()} clips are in no split (values {listing(sorted(unknown))}).")
         return entries
 
     # ---- audio and text ----------------------------------------------------------------------------------------------
@@ -243,8 +236,8 @@ class Folder(Named):
         here, missing = with_audio(clips, given | found)
         if clips and not here:
             raise DatasetError(
-                f"None of the {len(clips)} clips is in {some(self.roots)} (looked for "
-                f"{some(missing, 3)}). Is data.audio the right folder? {''.join(doubts(doubtful))}"
+                f"None of the {len(clips)} clips is in {listing(self.roots)} (looked for "
+                f"{listing(missing, 3)}). Is data.audio the right folder? {''.join(doubts(doubtful))}"
             )
         return here, missing, doubtful
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from aaclib.datasets import Dataset, DatasetError, Split
-from aaclib.datasets.files import parse_json, read_table, read_text, some
+from aaclib.datasets.files import listing, parse_json, read_table, read_text
 from aaclib.text import NORMALISE
 
 BLACKLIST = "blacklist_exclude_all_ac.json"
@@ -56,21 +56,6 @@ def report(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def within(split: Split, policy: str = "lower-nopunct") -> dict[str, float]:
-    """Of one split: clips, captions, different captions, words a caption (mean, shortest, longest), different words."""
-    captions = list(map(NORMALISE[policy], split.captions))
-    lengths = [len(caption.split()) for caption in captions]
-    return {
-        "clips": len(split.clips),
-        "captions": len(captions),
-        "different captions": len(set(captions)),
-        "words a caption": sum(lengths) / max(len(lengths), 1),
-        "shortest": min(lengths, default=0),
-        "longest": max(lengths, default=0),
-        "different words": len({w for c in captions for w in c.split()}),
-    }
-
-
 def recordings(dataset: Dataset, split: str) -> dict[str, str]:
     """Clip id -> the recording it was cut from, such as 'youtube:r1nicOVtvkQ' or 'freesound:80399'; empty where the
     data set does not tell. Clotho's come from its metadata file (under 1 MB, fetched like its captions)."""
@@ -106,7 +91,7 @@ def refuse_shared(pairs: Split, evaluation: Split) -> None:
     if hits := [clip.id for clip in pairs.clips if known.get(clip.id, set()).intersection(clip.captions)]:
         raise LeakError(
             f"data.pairs: {len(hits)} of the {len(pairs.clips)} pairs of {label(pairs)} are clips of "
-            f"{label(evaluation)} ({some(hits, 3)}), which is judged. Name another set."
+            f"{label(evaluation)} ({listing(hits, 3)}), which is judged. Name another set."
         )
 
 
@@ -118,7 +103,7 @@ def _row(what: str, names: tuple[str, str], hits: Sequence[str], of: int, absent
     if absent:
         values = [None, of, None, f"not checked: there is no {absent}"]
     else:
-        values = [len(hits), of, len(hits) / of if of else 0.0, some(dict.fromkeys(hits), 3)]
+        values = [len(hits), of, len(hits) / of if of else 0.0, listing(dict.fromkeys(hits), 3)]
     return dict(zip(COLUMNS, [what, *names, *values], strict=True))
 
 

@@ -6,10 +6,11 @@ on it here. Clips longer than `LONGEST_S` are left out: their windows would be a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Named, Split, check_split
+from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
 from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, with_audio
@@ -45,13 +46,21 @@ class WavCaps(Named):
             notes.append(f"{len(missing)} of {total} clips have no audio file and are left out.")
         return Split(self.name, name, tuple(clips), missing, tuple(notes))
 
+    def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
+        """The one table and the one archive, whatever is asked for."""
+        here = self.root.is_dir() and any(file.suffix.lower() == ".flac" for file in audio_files(self.root))
+        captions = table("WavCaps' SoundBible captions", self.json_path(), self.remote(JSON).url)
+        fix = "a network; or --set data.wavcaps=DIR with {id}.flac files and sb_final.json"
+        what, url = "WavCaps' SoundBible audio", self.remote(ZIP).url
+        return [captions, Need(what, str(self.root), here, ZIP_BYTES, ZIP_BYTES, url, fix)]
+
     def _clips(self) -> tuple[list[Clip], int]:
         """The clips, and the number of those left out for their length."""
         path = fetch(self.remote(JSON), self.json_path(), self.data.download)
         captions, long = {}, 0
         for row in read_table(path, ("id", "caption")):
             if not row.text("id") or not row.text("caption"):
-                raise DatasetError(f"{row.where}: a clip without id or caption. Mend or delete {path}.")
+                raise DatasetError(f"{row.where}: a clip without id or caption. Fix or delete {path}.")
             if float(row.cells.get("duration") or 0) > LONGEST_S:
                 long += 1
             else:
@@ -81,6 +90,3 @@ class WavCaps(Named):
         name = JSON.rsplit("/", 1)[-1]
         own = sorted(self.root.rglob(name)) if self.root.is_dir() else []
         return own[0] if own else self.root / name
-
-    def audio_is_here(self) -> bool:
-        return self.root.is_dir() and any(file.suffix.lower() == ".flac" for file in audio_files(self.root))

@@ -15,22 +15,9 @@ import pandas as pd
 from aaclib import aggregates, lost
 from aaclib.cache import Cache, key
 from aaclib.metrics import ptb
-from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable
+from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores
+from aaclib.metrics.result import Unavailable as Unavailable  # for those who catch it
 from aaclib.store import VERSIONS, Store
-
-__all__ = [
-    "NAMES",
-    "OPTIONAL",
-    "STANDARD",
-    "Lost",
-    "MetricError",
-    "Result",
-    "Scores",
-    "Unavailable",
-    "close",
-    "evaluate",
-    "identity",
-]
 
 STANDARD = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
 OPTIONAL = ("sbert_sim", "fer", "fense", "spider_fl")  # need models of their own
@@ -211,7 +198,7 @@ class _Run:
 
     def scores(self, wanted: list[str]) -> Scores:
         names = [name for name in NAMES if name in wanted]
-        found = together({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
+        found = scores_of({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
         found.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
         gone = tuple(name for name in names if isinstance(self.errors.get(name), Lost))
         return replace(found, notes=_notes(self.candidates, self.references), lost=gone)
@@ -227,7 +214,7 @@ def _interrupt(waiting: Sequence[Future]) -> None:
         worker.interrupted = False
 
 
-def together(results: Mapping[str, Result], n: int) -> Scores:
+def scores_of(results: Mapping[str, Result], n: int) -> Scores:
     """The scores of n clips from each metric's result: a corpus value where every clip has a score."""
     found = Scores({}, pd.DataFrame({name: r.per_clip for name, r in results.items()}, index=range(n)))
     for name, result in results.items():

@@ -65,24 +65,12 @@ def run(args: argparse.Namespace) -> int:
     for note in (*notes, *scores.notes, *(f"{name}: {why}" for name, why in scores.missing.items())):
         print(note, file=sys.stderr)
     if args.per_clip:
-        frame = pd.DataFrame(
-            {
-                "clip": clips,
-                "candidate": candidates,
-                "references": [json.dumps(refs, ensure_ascii=False) for refs in references],
-            }
-        )
+        texts = [json.dumps(refs, ensure_ascii=False) for refs in references]
+        frame = pd.DataFrame({"clip": clips, "candidate": candidates, "references": texts})
         write_text(args.per_clip, csv_frame(pd.concat([frame, scores.per_clip], axis=1)))
     if args.out:
-        write_json(
-            args.out,
-            {
-                "clips": scores.n,
-                "corpus": table.set_index("metric").to_dict("index"),
-                "missing": scores.missing,
-                "notes": [*notes, *scores.notes],
-            },
-        )
+        about = {"clips": scores.n, "missing": scores.missing, "notes": [*notes, *scores.notes]}
+        write_json(args.out, {**about, "corpus": table.set_index("metric").to_dict("index")})
     return 1 if scores.lost else 0
 
 

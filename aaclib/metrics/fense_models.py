@@ -18,6 +18,7 @@ from typing import Any
 
 from aaclib import pretrained
 from aaclib.clap.files import digests
+from aaclib.datasets.download import Remote, fetch
 from aaclib.metrics.result import MetricError, Unavailable
 from aaclib.paths import cache_dir, home_path
 from aaclib.store import digest
@@ -35,9 +36,7 @@ def location(part: str) -> str:
     if not chosen:
         raise Unavailable(f"The models of FENSE are not here: {HINT}.")
     if chosen == "hub" and part == "echecker":
-        import pooch
-
-        return pooch.retrieve(ECHECKER_URL, f"sha256:{ECHECKER_SHA256}", fname=ECHECKER, path=cache_dir() / "fense")
+        return str(fetch(Remote(ECHECKER, ECHECKER_URL, f"sha256:{ECHECKER_SHA256}"), cache_dir() / "fense" / ECHECKER))
     if chosen == "hub":
         return {"sbert": SBERT, "bert": "bert-base-uncased"}[part]
     path = home_path(chosen) / {"echecker": ECHECKER}.get(part, part)
@@ -114,10 +113,4 @@ def _echecker(checkpoint: str, bert: str, *_: str) -> tuple:
 
 def _load(kind: str, where: str) -> Any:
     """From the folder or the hub. Raises Unavailable where it is in neither."""
-    from aaclib.clap import hub
-    from aaclib.clap.base import BackendError
-
-    try:
-        return hub.fetch(functools.partial(pretrained.load, kind), where, "a model of FENSE")
-    except BackendError as error:
-        raise Unavailable(str(error)) from error
+    return pretrained.find(functools.partial(pretrained.load, kind), where, "a model of FENSE", Unavailable)

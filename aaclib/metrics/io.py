@@ -1,4 +1,4 @@
-"""Captions in and out: the DCASE CSV, COCO JSON, and the files that other systems leave behind.
+"""Reading captions: the DCASE CSV, COCO JSON, and the files that other systems leave behind.
 
 Predictions are `{clip: caption}`, references `{clip: [captions]}`. A clip's name is the file's own (file_name,
 image_id, youtube_id with start_time, ...), as it stands there. Two files meet by equal names, then by the only names
@@ -7,7 +7,6 @@ that are equal but for outer spaces, case and Unicode form, else by names withou
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,37 +14,17 @@ from pathlib import Path
 from aaclib.metrics.result import MetricError
 from aaclib.names import name_key, told_apart
 from aaclib.reading import AUDIO, UTF8, Row, namesakes, raising, read_table
-from aaclib.store import replacing, write_json
 
-ID_COLUMNS = (
-    "file_name",
-    "filename",
-    "fname",
-    "audio_file",
-    "clip",
-    "clip_id",
-    "audio_id",
-    "image_id",
-    "id",
-    "wav",
-    "audio",
-    "file",
-    "youtube_id",
-    "ytid",
-    "audiocap_id",
+ID_COLUMNS = tuple(
+    """
+    file_name filename fname audio_file clip clip_id audio_id image_id id wav audio file youtube_id ytid audiocap_id
+    """.split()
 )
-PREDICTION_COLUMNS = (
-    "caption_predicted",
-    "predicted_caption",
-    "prediction",
-    "predicted",
-    "candidate",
-    "candidates",
-    "hypothesis",
-    "generated_caption",
-    "generated",
-    "output",
-    "caption",
+PREDICTION_COLUMNS = tuple(
+    """
+    caption_predicted predicted_caption prediction predicted candidate candidates hypothesis generated_caption
+    generated output caption
+    """.split()
 )
 REFERENCE_COLUMNS = ("references", "captions", "mult_references", "reference", "raw_caption", "caption")
 NUMBERED = re.compile(r"(?:raw_)?(?:caption|reference|caption_reference)_?\d+$")
@@ -54,9 +33,6 @@ ENCODINGS = (*UTF8, "latin-1")  # other systems' files are taken as they are
 
 class FormatError(MetricError, ValueError):
     """A file of captions that cannot be read as such; the message names the file and what was expected."""
-
-
-# ---- in
 
 
 @raising(FormatError)
@@ -74,7 +50,7 @@ def read_predictions(path: str | Path, ids: str = "", caption: str = "") -> dict
         if name in found:
             raise FormatError(f"{path}: '{name}' occurs twice; one predicted caption a clip is expected.")
         found[name] = values[0]
-    return _some(found, path)
+    return _not_empty(found, path)
 
 
 @raising(FormatError)
@@ -94,7 +70,7 @@ def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[
                 raise FormatError(f"{path}: a reference of '{name}' is {value!r}, not text.")
             if value and value.strip():
                 found.setdefault(name, []).append(value)
-    return _some(found, path)
+    return _not_empty(found, path)
 
 
 def match(
@@ -132,38 +108,6 @@ def for_clips(predictions: Mapping[str, str], clips: Iterable[str]) -> list[str]
     return captions
 
 
-# ---- out
-
-
-def write_dcase(path: str | Path, clips: Sequence[str], captions: Sequence[str]) -> None:
-    """DCASE Task 6: a CSV with file_name and caption_predicted, for the challenge's program: what would be a formula in
-    a spreadsheet is not marked (`escape.cell`), for it compares the names as they are."""
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["file_name", "caption_predicted"])
-        writer.writerows(zip(clips, captions, strict=True))
-
-
-def write_coco_results(path: str | Path, clips: Sequence[str], captions: Sequence[str]) -> None:
-    """COCO results: [{"image_id": ..., "caption": ...}]."""
-    write_json(path, [{"image_id": clip, "caption": text} for clip, text in zip(clips, captions, strict=True)])
-
-
-def write_coco_annotations(path: str | Path, clips: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-    """COCO annotations of the references, as pycocotools and pycocoevalcap read them."""
-    pairs = [(clip, caption) for clip, refs in zip(clips, references, strict=True) for caption in refs]
-    write_json(
-        path,
-        {
-            "info": {},
-            "licenses": [],
-            "type": "captions",
-            "images": [{"id": clip} for clip in clips],
-            "annotations": [{"id": i, "image_id": clip, "caption": caption} for i, (clip, caption) in enumerate(pairs)],
-        },
-    )
-
-
 # ---- inside
 
 
@@ -198,7 +142,7 @@ def _stem(name: str) -> str:
     return AUDIO.sub("", name_key(Path(name).name))
 
 
-def _some(found: dict, path: Path) -> dict:
+def _not_empty(found: dict, path: Path) -> dict:
     if not found:
         raise FormatError(f"{path} holds no captions.")
     return found

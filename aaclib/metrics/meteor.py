@@ -69,22 +69,8 @@ class Meteor(Child):
 
     def command(self) -> list[str]:
         """pycocoevalcap's own, and where the paraphrases are: the jar cannot find them under a path with spaces."""
-        return [
-            str(java().executable),
-            "-Xmx2G",
-            "-XX:+UseSerialGC",
-            "-Dfile.encoding=UTF-8",
-            "-jar",
-            "meteor-1.5.jar",
-            "-",
-            "-",
-            "-stdio",
-            "-l",
-            "en",
-            "-norm",
-            "-a",
-            "data/paraphrase-en.gz",
-        ]
+        options = "-Xmx2G -XX:+UseSerialGC -Dfile.encoding=UTF-8 -jar meteor-1.5.jar - - -stdio -l en -norm"
+        return [str(java().executable), *options.split(), "-a", "data/paraphrase-en.gz"]
 
     def score(self, lines: list[str]) -> list[np.ndarray]:
         """The 23 counts of each SCORE line, in order. Raises Lost."""

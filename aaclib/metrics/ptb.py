@@ -61,19 +61,9 @@ def tokenise(captions: list[str], store: Store | None = None) -> list[str]:
 
 def _run(lines: list[str]) -> list[str]:
     jar = pycocoevalcap() / "tokenizer" / "stanford-corenlp-3.4.1.jar"
-    command = [
-        str(java().executable),
-        "-Xmx1G",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Dfile.encoding=UTF-8",
-        "-Dstdout.encoding=UTF-8",
-        "-cp",
-        str(jar),
-        "edu.stanford.nlp.process.PTBTokenizer",
-        "-preserveLines",
-        "-lowerCase",
-    ]
+    options = "-Xmx1G -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8"
+    program = ["edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"]
+    command = [str(java().executable), *options.split(), "-cp", str(jar), *program]
     text = "\n".join(lines).encode("utf-8", errors="replace")  # lone surrogates cannot be sent
     seconds = START_S + len(lines) / CAPTIONS_PER_S
     try:

@@ -19,7 +19,7 @@ class InputError(MetricError, ValueError):
 
 
 class Unavailable(MetricError):
-    """Something that a metric needs is not installed here; the message names the command that mends it."""
+    """Something that a metric needs is not installed here; the message names the command that helps."""
 
 
 class Lost(MetricError):

@@ -15,8 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from aaclib.cache import Cache, key
 from aaclib.metrics.child import Child, twice
 from aaclib.metrics.install_spice import VERSION, installed
@@ -43,30 +41,11 @@ def identity() -> dict[str, Any]:
 def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
     """Tokenised captions in; per-clip F-scores, NaN for a clip with a caption that has no parse.
     Raises Unavailable where SPICE, JPype or Java is missing, naming the command that installs it; Lost."""
-    rows, failures = _scores(candidates, references, store, detail=False)
+    rows, failures = _scores(candidates, references, store)
     return {"spice": means([row["All"]["f"] if row else math.nan for row in rows], failures)}
 
 
-def details(candidates: list[str], references: list[list[str]], store: Store | None = None) -> pd.DataFrame:
-    """F-score, precision and recall of all tuples and of objects, attributes, relations, numbers, colours and sizes.
-    Tokenised captions in; one row a clip; columns `all_f`, `all_pr`, `all_re`, `object_f`, ...; NaN where neither side
-    has tuples of that kind, as SPICE defines it."""
-    rows, _ = _scores(candidates, references, store, detail=True)
-    return pd.DataFrame(
-        [
-            {
-                f"{kind.lower()}_{part}": math.nan if score[part] is None else float(score[part])
-                for kind, score in sorted(row.items())
-                for part in ("f", "pr", "re")
-            }
-            if row
-            else {}
-            for row in rows
-        ]
-    )
-
-
-def _scores(candidates: list[str], references: list[list[str]], store: Store | None, detail: bool) -> tuple[list, dict]:
+def _scores(candidates: list[str], references: list[list[str]], store: Store | None) -> tuple[list, dict]:
     """SPICE's own scores of each clip, None for one with a caption that has no parse; and why, by clip."""
     tuples, problems = parse([c for refs in (candidates, *references) for c in refs], store)
     failures, clips = {}, {}
@@ -78,7 +57,7 @@ def _scores(candidates: list[str], references: list[list[str]], store: Store | N
             clips[i] = tuples[captions[0]], [tuples[caption] for caption in captions[1:]]
     rows: list = [None] * len(candidates)
     for part in _chunks(list(clips), 250):
-        answer = worker().ask(START_S, do="score", clips=[clips[i] for i in part], detail=detail)
+        answer = worker().ask(START_S, do="score", clips=[clips[i] for i in part])
         for i, scored in zip(part, answer["scores"], strict=True):
             rows[i] = scored["scores"]
     return rows, failures

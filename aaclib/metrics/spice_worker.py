@@ -17,7 +17,6 @@ import tempfile
 import threading
 
 ANNOTATORS = "tokenize,ssplit,parse,lemma"
-SUBSETS = ("Object", "Attribute", "Relation", "Cardinality", "Color", "Size")
 
 
 def main() -> None:
@@ -63,7 +62,7 @@ class Spice:
         j = jpype.JClass
         self.HashMap, self.ArrayList = j("java.util.HashMap"), j("java.util.ArrayList")
         self.Graph, self.Stats = j("edu.anu.spice.SceneGraph"), j("edu.anu.spice.SpiceStats")
-        self.Filter, self.Annotation = j("edu.anu.spice.TupleFilter"), j("edu.stanford.nlp.pipeline.Annotation")
+        self.Annotation = j("edu.stanford.nlp.pipeline.Annotation")
         self.sentences = j("edu.stanford.nlp.ling.CoreAnnotations$SentencesAnnotation").class_
         self.tree = j("edu.stanford.nlp.trees.TreeCoreAnnotations$TreeAnnotation").class_
         self.parser = j("edu.anu.spice.SpiceParser")(None, settings["threads"], True)
@@ -101,12 +100,9 @@ class Spice:
                 tuples.append([[str(word) for word in one] for one in proposed])
         return {"tuples": tuples, "errors": errors}
 
-    def score(self, clips: list, detail: bool) -> dict:
+    def score(self, clips: list) -> dict:
         """clips: [tuples of the candidate, [tuples of each reference]] -> SPICE's own JSON of each clip's scores."""
-        filters = self.HashMap()
-        for name in SUBSETS if detail else ():
-            filters.put(name, getattr(self.Filter, f"{name.lower()}Filter"))
-        stats = self.Stats(filters, False)
+        stats = self.Stats(self.HashMap(), False)  # no filters: all tuples count alike
         for i, (candidate, references) in enumerate(clips):
             stats.score(str(i), self._graph([candidate]), self._graph(references), True)
         return {"scores": json.loads(str(stats.toJSONString()))}

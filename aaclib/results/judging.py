@@ -37,7 +37,7 @@ def judged(run: Run, target: str, strategy: str, seed: int) -> Scores:
     )
     if any(clip.labels for clip in clips):
         found |= label_recall.label_recall(captions, [clip.labels for clip in clips])
-    return metrics.together(found, len(clips))
+    return metrics.scores_of(found, len(clips))
 
 
 def judge(run: Run, seed: int) -> Backend:

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from aaclib import config as configs
-from aaclib import provenance, roles
+from aaclib import provenance, records, roles
 from aaclib.config import Config
 from aaclib.paths import cache_dir, home_path, raw_dir
 
@@ -39,5 +38,5 @@ def inputs(config: Config, root: Path) -> dict[str, str]:
     paths |= {folder.name: folder for folder in (cache_dir() / "spice").glob("corenlp-*")}
     paths["fense"] = os.environ.get("AACLIB_FENSE", "")
     if config.captioner:
-        paths["captioner"] = configs.record_of(config.source[0])
+        paths["captioner"] = records.record_of(config.source[0])
     return {name: provenance.files_digest(home_path(path)) for name, path in paths.items() if str(path)}

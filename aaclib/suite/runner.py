@@ -23,7 +23,8 @@ from aaclib.config import Config
 from aaclib.datasets import absent
 from aaclib.paths import project_root, runs_dir
 from aaclib.progress import duration
-from aaclib.store import digest, gone
+from aaclib.records import gone
+from aaclib.store import digest
 from aaclib.suite import depends, notebook
 from aaclib.suite.record import Folder, RunError
 from aaclib.suite.stages import NOTEBOOKS, Notebook, Stage, stages

@@ -85,7 +85,7 @@ def test_equals_the_package(name, truth, sounds, request):
     np.testing.assert_allclose(np.linalg.norm(audio, axis=1), 1, atol=1e-6)
     cosines = audio @ audio.T  # the comparison means something: these sounds differ
     assert cosines[0, 3] < 0.9 and cosines[0, 1] < 0.99
-    with pytest.raises(ValueError, match="Caption 1 is empty"):
+    with pytest.raises(ValueError, match="Caption 1 of 2 is empty"):
         backend.embed_text(["a dog", "  "])
 
 

@@ -148,9 +148,6 @@ def test_spice_of_some_clips(oracle, installed_spice, tmp_path):
     assert np.abs(result.per_clip - published).max() < 1e-12 and not result.failures
     turned = spice.compute(candidates[::-1], references[::-1], store)["spice"]
     np.testing.assert_array_equal(turned.per_clip[::-1], result.per_clip)
-    details = spice.details(candidates[:5], references[:5], store)
-    np.testing.assert_array_equal(details["all_f"], result.per_clip[:5])
-    assert {"object_f", "relation_f", "attribute_f"} <= set(details)
 
 
 @pytest.mark.slow

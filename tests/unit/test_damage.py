@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_clap import ToyClap
 
-from aaclib import cache, config, embeddings, paths, results, resume, store
+from aaclib import cache, config, embeddings, paths, records, results, resume, store
 from aaclib.captioner import Captioner
 from aaclib.clap import files
 from aaclib.run import Run
@@ -112,11 +112,11 @@ def test_a_decoder_that_was_damaged_is_not_trained_in_passing(ground):
         shutil.rmtree(weights.parent)
         with pytest.raises(config.ConfigError, match="Run ./run_all.sh"):
             Captioner.from_run("mine")
-        assert store.gone([f"decoder/{weights.parent.name}"]) == f"decoder/{weights.parent.name} is gone"
+        assert records.gone([f"decoder/{weights.parent.name}"]) == f"decoder/{weights.parent.name} is gone"
     finally:
         shutil.rmtree(folder / "here")
         shutil.copytree(folder / "whole", folder / "here")
-    assert store.gone([f"decoder/{weights.parent.name}"]) == ""
+    assert records.gone([f"decoder/{weights.parent.name}"]) == ""
 
 
 # ---- unfinished folders ----------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def halves(tmp_path_factory):
     def extract(root: Path, backend: ToyClap) -> list:
         kept = store.Store(root)
         return [
-            embeddings.embed_audio(backend, recordings, kept, "key", shard=2, batch_size=2),
+            embeddings.embed_audio(backend, recordings, kept, shard=2, batch_size=2),
             embeddings.embed_text(backend, texts, kept, shard=2, batch_size=2),
         ]
 

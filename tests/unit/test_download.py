@@ -145,11 +145,6 @@ def test_addresses():
         download.remote(Data(urls={"a.7z": "http://m/y#crc=1"}), "z", "https://z.org", "a.7z")
 
 
-def test_size_by_head_and_without_network(server):
-    assert download.remote_size(Remote("f", f"{server.url}/file.bin")) == len(CONTENT)
-    assert download.remote_size(Remote("f", "http://127.0.0.1:9/x", size=7), timeout=0.2) == 7
-
-
 # ---- archives --------------------------------------------------------------------------------------------------------
 
 

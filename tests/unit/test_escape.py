@@ -22,9 +22,8 @@ from aaclib.datasets.files import read_table
 from aaclib.metrics import command
 from aaclib.metrics.io import read_predictions
 from aaclib.suite import cli
-from aaclib.suite.doctor.checks import Finding
-from aaclib.suite.doctor.checks import Findings as Checked
 from aaclib.suite.doctor.plan import Plan
+from aaclib.suite.doctor.results import Check, Checks
 from aaclib.tables.findings import Findings
 from aaclib.tables.table import Cell, Row, Table
 
@@ -105,7 +104,7 @@ def test_all_that_shows_itself_as_html_shows_text(text):
     downloads = pd.DataFrame([(text, text, "here", 0.0)], columns=["what", "where", "state", "gb"])
     shown = [
         Table(text, ("cider_d",), (row,), notes=(text,)),
-        Checked([Finding("ok", text, text, text)]),
+        Checks([Check("ok", text, text, text)]),
         Plan(text, "cpu", stages, downloads, 0.0, (text,)),
     ]
     for thing in shown:
@@ -121,7 +120,7 @@ def test_nothing_else_makes_html_or_markdown():
         "tables/listing.py",
         "tables/table.py",
         "tables/findings.py",
-        "suite/doctor/checks.py",
+        "suite/doctor/results.py",
         "suite/doctor/plan.py",
     }
     words = {

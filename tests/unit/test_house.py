@@ -42,10 +42,11 @@ LAYERS = (
         "pretrained",
         "provenance",
         "memo",
+        "records",
         "reprs",
     },
-    {"gap", "memory", "steps", "bridge", "groups", "aggregates", "stats", "retrieval"},
-    {"datasets", "clap", "embeddings", "decoder", "resume", "train", "generate", "metrics"},
+    {"gap", "memory", "steps", "bridge", "groups", "aggregates", "resampling", "stats", "retrieval"},
+    {"datasets", "clap", "embeddings", "shards", "decoder", "resume", "train", "generate", "metrics"},
     {
         "run",
         "arrays",

@@ -1,7 +1,6 @@
 """SPICE's files from a folder, a jar, a zip and a Maven repository that misbehaves; the real files where they are."""
 
 import argparse
-import hashlib
 import http.server
 import shutil
 import threading
@@ -10,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from aaclib.datasets import download
 from aaclib.metrics import command, install_spice
 from aaclib.metrics.install_spice import InstallError, install, installed
 from aaclib.metrics.result import Unavailable
+from aaclib.sums import file_digest
 
 REAL = Path(install_spice.__file__).resolve().parents[2].parent / "shared" / "data" / "spice"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/spice, the real files, is not here")
@@ -21,7 +22,7 @@ real = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/spice, the r
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("AACLIB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(install_spice.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(download, "WAIT_S", 0.01)
 
 
 @pytest.fixture
@@ -33,27 +34,20 @@ def small(tmp_path, monkeypatch):
         jar.writestr(install_spice.MAIN_CLASS, b"class")
         jar.writestr("README", b"any")
     with zipfile.ZipFile(folder / "stanford-corenlp-3.6.0-models.jar", "w") as jar:
-        for name in install_spice.MODELS:
-            jar.writestr(install_spice.MODELS_ROOT + name, name.encode())
+        for name in install_spice.MODEL_FILES:
+            jar.writestr(name, name.encode())
         jar.writestr("edu/stanford/nlp/models/ner/big.ser.gz", b"x" * 100000)
+    with zipfile.ZipFile(folder / "stanford-corenlp-3.6.0-models.jar") as jar:
+        monkeypatch.setattr(install_spice, "MODELS", install_spice.content(jar, install_spice.MODEL_FILES))
     with zipfile.ZipFile(folder / "stanford-corenlp-3.6.0.jar") as jar:
-        monkeypatch.setattr(install_spice, "CLASSES", install_spice._classes_digest(jar))
-    sums = {name: hashlib.sha256(name.encode()).hexdigest() for name in install_spice.MODELS}
-    monkeypatch.setattr(install_spice, "MODELS", sums)
-    monkeypatch.setattr(
-        install_spice,
-        "MAVEN",
-        {
-            None: install_spice.file_digest(folder / "stanford-corenlp-3.6.0.jar"),
-            "models": install_spice.file_digest(folder / "stanford-corenlp-3.6.0-models.jar"),
-        },
-    )
+        monkeypatch.setattr(install_spice, "CLASSES", install_spice.content(jar, [install_spice.MAIN_CLASS]))
+    monkeypatch.setattr(install_spice, "MAVEN", {name: file_digest(folder / name) for name in install_spice.MAVEN})
     return folder
 
 
 def models_kept():
     with zipfile.ZipFile(installed()[1]) as jar:
-        return {n.removeprefix(install_spice.MODELS_ROOT) for n in jar.namelist()}
+        return set(jar.namelist())
 
 
 def nothing_left(tmp_path):
@@ -68,7 +62,7 @@ def test_the_real_files(capsys):
     command.add_arguments(parser)
     assert command.run(parser.parse_args(["install-spice", "--from", str(REAL)])) == 0
     assert "SPICE is installed in" in capsys.readouterr().out
-    assert models_kept() == set(install_spice.MODELS)
+    assert models_kept() == set(install_spice.MODEL_FILES)
 
 
 @pytest.mark.parametrize("source", ["folder", "jar", "zip", "folder of a zip"])
@@ -85,7 +79,7 @@ def test_from_files(small, tmp_path, source):
             distribution.writestr("stanford-corenlp-full-2015-12-09/stanford-corenlp-3.6.0-sources.jar", b"no jar")
         place = place.parent if "folder" in source else place
     install(place)
-    assert models_kept() == set(install_spice.MODELS)
+    assert models_kept() == set(install_spice.MODEL_FILES)
 
 
 def test_a_second_time_does_nothing_and_force_does_it_again(small):
@@ -112,8 +106,8 @@ def test_what_was_changed_since_is_named_and_installed_again(small, name):
 
 
 def test_a_wrong_checksum_is_refused_by_name(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(install_spice, "MODELS", {**install_spice.MODELS, "dcoref/countries": "0" * 64})
-    with pytest.raises(InstallError, match="models.jar: dcoref/countries is not that of CoreNLP"):
+    monkeypatch.setattr(install_spice, "MODELS", "0" * 64)
+    with pytest.raises(InstallError, match="models.jar: not the models of CoreNLP"):
         install(small)
     monkeypatch.setattr(install_spice, "CLASSES", "0" * 64)
     with pytest.raises(InstallError, match="stanford-corenlp-3.6.0.jar: not the classes"):
@@ -192,23 +186,27 @@ def repository(small):
 
 def test_from_a_repository(repository):
     install(repository=repository)
-    assert models_kept() == set(install_spice.MODELS)
+    assert models_kept() == set(install_spice.MODEL_FILES)
+    folder = install_spice.folder()
+    assert [path for path in folder.parent.iterdir() if path.suffix != ".lock"] == [folder]  # of 385 MB nothing stays
 
 
 def test_a_cut_download_is_begun_again(repository):
     Repository.fault = staticmethod(lambda name, time, content: content[:200] if time == 1 else content)
     install(repository=repository)
-    assert models_kept() == set(install_spice.MODELS) and Repository.asked["stanford-corenlp-3.6.0-models.jar"] == 2
+    assert (
+        models_kept() == set(install_spice.MODEL_FILES) and Repository.asked["stanford-corenlp-3.6.0-models.jar"] == 2
+    )
 
 
 def test_a_download_with_a_wrong_checksum_is_refused(repository, tmp_path):
     Repository.fault = staticmethod(lambda name, time, content: content[:-1] + b"?")
-    with pytest.raises(InstallError, match="checksum is wrong.*--from FOLDER"):
+    with pytest.raises(InstallError, match="checksum is not the published one.*--from FOLDER"):
         install(repository=repository)
-    assert Repository.asked["stanford-corenlp-3.6.0.jar"] == 3 and nothing_left(tmp_path)
+    assert Repository.asked["stanford-corenlp-3.6.0.jar"] == 1 and nothing_left(tmp_path)
 
 
 def test_without_a_network_the_way_out_is_named(small, tmp_path):
-    with pytest.raises(InstallError, match="could not be fetched.*aaclib metrics install-spice --from FOLDER"):
+    with pytest.raises(InstallError, match="no answer after.*aaclib metrics install-spice --from FOLDER"):
         install(repository="http://127.0.0.1:9/maven2")
     assert nothing_left(tmp_path)

@@ -1,6 +1,7 @@
-"""Files of captions, in and out, and `aaclib metrics` on them."""
+"""Files of captions, and `aaclib metrics` on them."""
 
 import argparse
+import csv
 import json
 
 import pandas as pd
@@ -14,18 +15,30 @@ CAPTIONS = ['a dog "barks", twice', "rain\nfalls", "ein Vögel \U0001f600"]
 REFERENCES = [["a dog barks", "dogs"], ["rain falls", "it rains"], ["a bird", "birds sing"]]
 
 
-@pytest.mark.parametrize(("write", "name"), [(io.write_dcase, "p.csv"), (io.write_coco_results, "p.json")])
-def test_predictions_come_back(tmp_path, write, name):
-    write(tmp_path / name, CLIPS, CAPTIONS)
-    assert io.read_predictions(tmp_path / name) == dict(zip(CLIPS, CAPTIONS, strict=True))
+def dcase(path, captions):
+    """The CSV that a system hands in to DCASE's Task 6."""
+    with open(path, "w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows([("file_name", "caption_predicted"), *zip(CLIPS, captions, strict=True)])
 
 
-def test_references_come_back_and_pycocotools_reads_them(tmp_path, capsys):
-    from pycocotools.coco import COCO
+def coco(path):
+    """The references as COCO's annotations."""
+    pairs = [(clip, caption) for clip, refs in zip(CLIPS, REFERENCES, strict=True) for caption in refs]
+    notes = [{"id": i, "image_id": clip, "caption": caption} for i, (clip, caption) in enumerate(pairs)]
+    path.write_text(json.dumps({"info": {}, "images": [{"id": clip} for clip in CLIPS], "annotations": notes}))
 
-    io.write_coco_annotations(tmp_path / "r.json", CLIPS, REFERENCES)
+
+def test_captions_with_quotes_commas_line_breaks_and_other_letters(tmp_path):
+    dcase(tmp_path / "p.csv", CAPTIONS)
+    results = [{"image_id": clip, "caption": text} for clip, text in zip(CLIPS, CAPTIONS, strict=True)]
+    (tmp_path / "p.json").write_text(json.dumps(results))
+    for name in ("p.csv", "p.json"):
+        assert io.read_predictions(tmp_path / name) == dict(zip(CLIPS, CAPTIONS, strict=True))
+
+
+def test_references_of_coco(tmp_path):
+    coco(tmp_path / "r.json")
     assert io.read_references(tmp_path / "r.json") == dict(zip(CLIPS, REFERENCES, strict=True))
-    assert [a["caption"] for a in COCO(str(tmp_path / "r.json")).imgToAnns["d.wav"]] == REFERENCES[2]
 
 
 @pytest.mark.parametrize(
@@ -105,8 +118,8 @@ def run(*arguments):
 
 
 def test_the_command(tmp_path, capsys):
-    io.write_dcase(tmp_path / "p.csv", CLIPS, ["a dog barks", "rain falls", "birds"])
-    io.write_coco_annotations(tmp_path / "r.json", CLIPS, REFERENCES)
+    dcase(tmp_path / "p.csv", ["a dog barks", "rain falls", "birds"])
+    coco(tmp_path / "r.json")
     assert (
         run(
             tmp_path / "p.csv",

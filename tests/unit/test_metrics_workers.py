@@ -135,11 +135,6 @@ def test_tuples_are_kept_by_caption(fake_spice, tmp_path):
     assert asked == ["score"]
 
 
-def test_sub_scores(fake_spice):
-    table = spice.details(["a b"], [["a dog"]])
-    assert table["all_f"][0] == 0.2 and np.isnan(table["all_re"][0])
-
-
 @pytest.mark.parametrize("how", ["exit", "kill"])
 def test_children_end_with_their_parent(how, tmp_path):
     """However a session ends: its workers read the end of their input."""

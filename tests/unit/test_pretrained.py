@@ -14,7 +14,7 @@ import torch
 from test_text import bert_folder
 
 from aaclib import clap, pretrained, text
-from aaclib.clap import hub
+from aaclib.clap.base import BackendError
 from aaclib.metrics import fense_models
 from aaclib.pretrained import ForeignCode
 
@@ -60,7 +60,7 @@ def echecker(folder):
     [
         text.pretrained,
         lambda folder: text.make_tokenizer(str(folder), []),
-        lambda folder: hub.tokenizer(str(folder), 99),
+        lambda folder: pretrained.tokenizer(folder, BackendError, 99),
         lambda folder: clap.load(f"hf:{folder}", "cpu"),
         lambda folder: fense_models.sbert(str(folder)),
         echecker,

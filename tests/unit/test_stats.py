@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
-from aaclib import aggregates, stats
+from aaclib import aggregates, resampling, stats
 
 
 def scored(**statistics):
@@ -56,8 +56,8 @@ def test_a_resample_has_its_own_corpus_value():
         ("cider_d", rng.random((30, 1))),
         ("bleu_2", rng.integers(1, 9, (30, 6)).astype(float)),
     ):
-        samples = stats._resampled([[statistics]], metric, 7, seed=5)[0][0]
-        counts = stats._draw_clips(30, 7, seed=5, start=0)
+        samples = resampling.resampled([[statistics]], metric, 7, seed=5)[0][0]
+        counts = resampling.draw_clips(30, 7, seed=5, start=0)
         assert (counts.sum(axis=1) == 30).all()
         naive = [aggregates.corpus(metric, np.repeat(statistics, c.astype(int), axis=0)) for c in counts]
         np.testing.assert_allclose(samples, naive, rtol=1e-12)
@@ -105,7 +105,7 @@ def test_an_interval_by_hand():
     tables = [aggregates.meteor_summable(meteor_rows(rng, 25)) for _ in range(3)]
     resamples = [
         np.mean([aggregates.corpus("meteor", np.repeat(t, c.astype(int), axis=0)) for t in tables])
-        for c in stats._draw_clips(25, 300, 4, 0)
+        for c in resampling.draw_clips(25, 300, 4, 0)
     ]
     runs = [aggregates.corpus("meteor", t) for t in tables]
     clips, seeds = np.var(resamples) * 25 / 24, np.var(runs, ddof=1) / 3
@@ -120,7 +120,7 @@ def test_an_interval_by_hand():
 def test_equal_runs_are_one_run_with_an_interval_over_clips():
     run = np.random.default_rng(11).normal(40, 17, 200)
     one, copies = stats.interval(points(run), "cider_d"), stats.interval(points([run] * 5), "cider_d")
-    percentiles = np.quantile(stats._draw_clips(200, 1000, 0, 0) @ run / 200, [0.025, 0.975])
+    percentiles = np.quantile(resampling.draw_clips(200, 1000, 0, 0) @ run / 200, [0.025, 0.975])
     assert (one.low, one.high) == pytest.approx(tuple(percentiles), rel=1e-9)
     assert copies.value == pytest.approx(one.value) and copies.seeds == 5 and not copies.weak
     assert (copies.low, copies.high) == pytest.approx((one.low, one.high), abs=0.25)
@@ -242,7 +242,7 @@ def test_rows_with_other_numbers_of_runs_are_independent():
     rng = np.random.default_rng(16)
     a, b = simulated(rng, 3, 5), simulated(rng, 3, 3)
     found = stats.compare(points(a), points(b), "cider_d", n_boot=400)
-    gaps = (stats._draw_clips(200, 400, 0, 0) @ (a.mean(axis=0) - b.mean(axis=0))) / 200
+    gaps = (resampling.draw_clips(200, 400, 0, 0) @ (a.mean(axis=0) - b.mean(axis=0))) / 200
     parts = np.array(
         [[np.var(gaps) * 200 / 199, 199], [a.mean(axis=1).var(ddof=1) / 5, 4], [b.mean(axis=1).var(ddof=1) / 3, 2]]
     )

@@ -221,8 +221,8 @@ except store.StoreError as error:
     "write",
     [
         'store.write_bytes(folder / "large", bytes(5000))',
-        'from aaclib import embeddings; import numpy; embeddings._save(folder / "large", numpy.zeros(5000))',
-        "from aaclib import embeddings; import numpy; embeddings._write_rows(folder, numpy.arange(9), 9, 9, 999)",
+        'from aaclib import shards; import numpy; shards.save(folder / "large", numpy.zeros(5000))',
+        "from aaclib import shards; import numpy; shards.gather(folder, numpy.arange(9), 9, 9, 999)",
         'from aaclib import resume; import torch; resume.save(folder / "large", torch.nn.Linear(99, 99))',
         'open(folder / "large", "wb", 0).write(bytes(5000)); open(folder / "large", "ab", 0).write(bytes(5000))',
     ],

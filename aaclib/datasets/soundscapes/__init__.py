@@ -12,31 +12,11 @@ from pathlib import Path
 
 from aaclib.config import Data
 from aaclib.datasets import SPLITS, Clip, DatasetError, Named, Split
-from aaclib.datasets.soundscapes.grammar import bare, captions
-from aaclib.datasets.soundscapes.render import render, render_split
-from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, scene
-from aaclib.datasets.soundscapes.sounds import CLASSES, gallery, names
-from aaclib.datasets.soundscapes.synth import RATE
+from aaclib.datasets.soundscapes.grammar import captions
+from aaclib.datasets.soundscapes.render import render_split
+from aaclib.datasets.soundscapes.scenes import DATA_SEED, Scene, scene
 from aaclib.datasets.soundscapes.worlds import WORLDS, get
 from aaclib.store import Store, read_json, write_json
-
-__all__ = [
-    "CLASSES",
-    "RATE",
-    "WORLDS",
-    "Event",
-    "Scene",
-    "Soundscapes",
-    "bare",
-    "caption_overlap",
-    "captions",
-    "check_disjoint",
-    "gallery",
-    "load",
-    "names",
-    "render",
-    "scene",
-]
 
 
 class Soundscapes(Named):
@@ -99,21 +79,3 @@ def load(name: str, data: Data | None = None, store: Store | None = None, worker
         known = ", ".join(f"soundscapes-{w}" for w in WORLDS)
         raise DatasetError(f"There is no synthetic data set '{name}'. Known: {known}.")
     return Soundscapes(world, (data or Data()).sizes, store or Store(), workers)
-
-
-def check_disjoint(dataset: Soundscapes) -> dict[str, int]:
-    """Number of scenes of each split. Raises DatasetError where two splits hold a scene of the same specification."""
-    seen: dict[tuple, str] = {}
-    for part, n in dataset.sizes.items():
-        for i in range(n):
-            other = seen.setdefault(dataset.scene(part, i).specification, part)
-            if other != part:
-                raise DatasetError(f"{dataset.name}: {part} clip {i} has the specification of one in {other}.")
-    return dict(dataset.sizes)
-
-
-def caption_overlap(dataset: Soundscapes, split: str = "evaluation") -> float:
-    """Share of a split's captions that occur word for word (case and punctuation aside) in the training text."""
-    train = {bare(caption) for caption in dataset.split("train").captions}
-    held_out = dataset.split(split).captions
-    return sum(bare(caption) in train for caption in held_out) / len(held_out)

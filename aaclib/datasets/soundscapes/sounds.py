@@ -76,18 +76,3 @@ def make(
     out[:edge] *= ramp
     out[-edge:] *= ramp[::-1]
     return out
-
-
-def names() -> list[str]:
-    """All classes: weather, water, animals, people, music, machines, alarms, tools, impacts."""
-    return list(CLASSES)
-
-
-def gallery(seed: int = 0, seconds: float = 3.0) -> dict[str, Signal]:
-    """One example of each class: name -> float32 waveform at 16 kHz, peak 0.7."""
-    examples = {}
-    for i, (name, sound) in enumerate(CLASSES.items()):
-        count = sound.counts[len(sound.counts) // 2] if sound.counts else 1
-        x = make(name, np.random.default_rng([seed, i]), seconds, count)
-        examples[name] = (0.7 * x / np.abs(x).max()).astype(np.float32)
-    return examples

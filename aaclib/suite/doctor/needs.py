@@ -1,166 +1,81 @@
-"""What a run needs from outside: files of data sets, weights, tokenizers; for each, whether it is here or whence."""
+"""What a run reads from outside the store: data sets, weights, tokenizers; for each, whether it is here or whence."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
 
-from aaclib import bridge, roles
-from aaclib.config import Config, ConfigError, of_run
-from aaclib.datasets import absent, load
-from aaclib.datasets.audiocaps import AudioCaps
-from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
-from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES
+from aaclib import bridge, records, roles
+from aaclib.config import Config, ConfigError
+from aaclib.datasets import SMALL, Need, absent
+from aaclib.datasets import needs as needs_of_data
 from aaclib.paths import home_path, raw_dir
 
 NEED_SPICE = {"spice", "spider", "spider_fl"}
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
+TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
 HUB_BYTES = {"laion/clap-htsat-unfused": 615_000_000, "laion/clap-htsat-fused": 615_000_000}
 LAION_BYTES = 1_900_000_000
-SMALL = 2_000_000  # bytes of a captions table, about
-
-
-@dataclass(frozen=True)
-class Need:
-    """One thing that has to be there. `url` "" = nothing here can fetch it."""
-
-    what: str
-    where: str  # file, folder or hub name
-    here: bool
-    size: int = 0  # bytes to fetch, about
-    unpacked: int = 0  # bytes on the disk afterwards, about; 0 = as fetched
-    url: str = ""
-    mend: str = ""  # the command that gets it
 
 
 def needs(config: Config) -> list[Need]:
-    """Everything outside the store that the profile's run reads. Raises what loading a data set raises."""
-    found = []
-    learned_from = ("train", "validation") if config.train.keep == "best" else ("train",)
-    for target in config.data.targets:
-        if absent(target, config.data):
-            continue
-        texts = learned_from if roles.learned_from(config, target) == target else ()
-        heard = ("evaluation", *texts) if supervised(config, target) else ("evaluation",)
-        for i, name in enumerate(config.data.text_of if target == roles.TEXT else [target]):
-            found += _dataset(config, name, texts, heard if i == 0 else ())
-    if config.captioner:  # its CLAP and decoders make the captions, its gap was measured in that run
+    """Everything of these that has to be there. Raises what loading a data set raises."""
+    found = [need for name, texts, audio in reads(config) for need in needs_of_data(name, config.data, texts, audio)]
+    if config.captioner:  # its CLAP and decoders make the captions
         try:
-            config = of_run(config.source[0])
+            config = records.settings(config.source[0])
         except ConfigError:  # the checks of the settings say that there is no such run
             return list(dict.fromkeys(found))
-    elif config.data.pairs and config.gap.n_pairs:
-        name, split = config.data.pairs_split
-        found += _dataset(config, name, (split,), (split,))
     found += _clap(config)
     if config.decoder.tokenizer != "words":
-        vocabularies = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
-        found.append(
-            _hub("the decoder's tokenizer", config.decoder.tokenizer, [vocabularies], SMALL, "decoder.tokenizer=DIR")
-        )
+        fix = "decoder.tokenizer=DIR"
+        found.append(_hub("the decoder's tokenizer", config.decoder.tokenizer, [TOKENIZER], SMALL, fix))
     return list(dict.fromkeys(found))
+
+
+def reads(config: Config) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """(data set, splits whose captions are read, splits whose audio is heard), for all that is no synthetic world."""
+    found, data = [], config.data
+    learned_from = ("train", "validation") if config.train.keep == "best" else ("train",)
+    for target in (name for name in data.targets if not absent(name, data)):
+        texts = learned_from if roles.learned_from(config, target) == target else ()
+        heard = ("evaluation", *texts) if supervised(config, target) else ("evaluation",)
+        for i, name in enumerate(data.text_of if target == roles.TEXT else [target]):
+            found.append((name, texts, heard if i == 0 else ()))
+    if data.pairs and config.gap.n_pairs and not config.captioner:  # whose gap was measured in the run that it names
+        name, split = data.pairs_split
+        found.append((name, (split,), (split,)))
+    return found
 
 
 def supervised(config: Config, target: str) -> bool:
     return any(not bridge.strategy(name).weakly_supervised for name in config.data.targets[target])
 
 
-def _dataset(config: Config, name: str, texts: tuple[str, ...], audio: tuple[str, ...]) -> list[Need]:
-    if name not in ("clotho", "audiocaps", "wavcaps"):
-        return []
-    dataset = load(name, config.data)
-    if isinstance(dataset, Clotho):
-        tables = {split: dataset.table_path("captions", split) for split in (*texts, *audio)}
-        found = [
-            _table(f"Clotho's {OFFICIAL[split]} captions", path, dataset.remote(path.name).url)
-            for split, path in tables.items()
-        ]
-        for split in audio:
-            folder, archive = dataset.audio_folder(split), f"clotho_audio_{OFFICIAL[split]}.7z"
-            here, place = folder.is_dir() and any(folder.iterdir()), dataset.root / "archives" / archive
-            found.append(
-                Need(
-                    f"Clotho's {OFFICIAL[split]} audio",
-                    str(folder),
-                    here,
-                    0 if place.is_file() else ARCHIVE_BYTES[split],
-                    AUDIO_BYTES[split],
-                    dataset.remote(archive).url,
-                    f"a network; or put the archive at {place}",
-                )
-            )
-        return found
-    if isinstance(dataset, AudioCaps):
-        return [
-            _table(f"AudioCaps' {s} captions", dataset.table_path(s), dataset.remote(s).url)
-            for s in dict.fromkeys([*texts, *audio])
-        ]
-    table = _table("WavCaps' SoundBible captions", dataset.json_path(), dataset.remote(JSON).url)
-    mend = "a network; or --set data.wavcaps=DIR with {id}.flac files and sb_final.json"
-    return [
-        table,
-        Need(
-            "WavCaps' SoundBible audio",
-            str(dataset.root),
-            dataset.audio_is_here(),
-            ZIP_BYTES,
-            ZIP_BYTES,
-            dataset.remote(ZIP).url,
-            mend,
-        ),
-    ]
-
-
-def _table(what: str, path: Path, url: str) -> Need:
-    return Need(what, str(path), path.is_file(), SMALL, SMALL, url, f"a network; or put it at {path}")
-
-
 def _clap(config: Config) -> list[Need]:
     spec, _, query = config.clap.backend.partition("?")
     kind, _, name = spec.partition(":")
     if kind == "hf":
-        files = [("config.json",), ("preprocessor_config.json",), WEIGHTS, ("tokenizer.json", "vocab.json")]
+        files = [("config.json",), ("preprocessor_config.json",), WEIGHTS, TOKENIZER]
         return [_hub("CLAP weights and tokenizer", name, files, HUB_BYTES.get(name, 0), "clap.backend=hf:DIR")]
     if kind == "laion":
         path = next((p for p in (home_path(name), raw_dir() / "clap" / f"{name}.pt") if p.is_file()), None)
         here = path is not None or cached("lukewys/laion_clap", f"{name}.pt")
         url = "" if name.endswith(".pt") or "/" in name else _hub_url("lukewys/laion_clap", f"{name}.pt")
-        weights = Need(
-            "LAION-CLAP checkpoint",
-            str(path or name),
-            here,
-            LAION_BYTES,
-            0,
-            url,
-            f"a network; or put {name}.pt at {raw_dir() / 'clap'}",
-        )
-        return [weights, _hub("RoBERTa's tokenizer", "roberta-base", [("tokenizer.json", "vocab.json")], SMALL, "")]
+        fix = f"a network; or put {name}.pt at {raw_dir() / 'clap'}"
+        weights = Need("LAION-CLAP checkpoint", str(path or name), here, LAION_BYTES, 0, url, fix)
+        return [weights, _hub("RoBERTa's tokenizer", "roberta-base", [TOKENIZER], SMALL, "")]
     if kind == "wavcaps":
         path = home_path(name)
-        weights = Need(
-            "WavCaps' CLAP checkpoint",
-            str(path),
-            path.is_file(),
-            0,
-            0,
-            "",
-            f"fetch cnn14-bert.pt by browser (links in github.com/XinhaoMei/WavCaps, folder retrieval), put "
-            f"it at {path}, or --set clap.backend=wavcaps:FILE",
+        fix = (
+            "fetch cnn14-bert.pt by browser (links in github.com/XinhaoMei/WavCaps, folder retrieval), put it at "
+            f"{path}, or --set clap.backend=wavcaps:FILE"
         )
         options = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)  # wavcaps:FILE?tokenizer=DIR
-        return [
-            weights,
-            _hub(
-                "BERT's tokenizer",
-                options.get("tokenizer", "bert-base-uncased"),
-                [("tokenizer.json", "vocab.txt")],
-                SMALL,
-                "",
-            ),
-        ]
+        bert = options.get("tokenizer", "bert-base-uncased")
+        weights = Need("WavCaps' CLAP checkpoint", str(path), path.is_file(), fix=fix)
+        return [weights, _hub("BERT's tokenizer", bert, [TOKENIZER], SMALL, "")]
     if kind == "embeddings":
-        return [Need("computed embeddings", name, home_path(name).is_dir(), mend="give embeddings:DIR")]
+        return [Need("computed embeddings", name, home_path(name).is_dir(), fix="give embeddings:DIR")]
     return []
 
 
@@ -170,7 +85,7 @@ def _hub(what: str, name: str, files: list[tuple[str, ...]], size: int, setting:
     local = folder.is_dir() or name.startswith((".", "/", "~"))
     here = all(any((folder / file).is_file() if local else cached(name, file) for file in group) for group in files)
     if local:
-        return Need(what, str(folder), here, mend=f"the folder must hold {', '.join(group[0] for group in files)}")
+        return Need(what, str(folder), here, fix=f"the folder must hold {', '.join(group[0] for group in files)}")
     offline = f"; without network, copy its files to a folder and --set {setting}" if setting else ""
     return Need(what, name, here, size, 0, _hub_url(name, "config.json"), f"hf download {name}{offline}")
 
