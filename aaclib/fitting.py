@@ -40,12 +40,7 @@ def checked(default: Any, fits: Callable[[Any], Any], wanted: str, known: Iterab
 
 def one_of(*known: Any) -> Any:
     """One of these, the first by default."""
-    return some_of(known[0], known)
-
-
-def some_of(default: Any, known: Iterable[Any]) -> Any:
-    """One of these, or a list of them."""
-    return checked(default, tuple(known).__contains__, f"one of {', '.join(map(str, known))}", known)
+    return checked(known[0], known.__contains__, f"one of {', '.join(map(str, known))}", known)
 
 
 def number(default: Any, **bounds: float) -> Any:

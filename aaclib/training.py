@@ -16,12 +16,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from joblib import wrap_non_picklable_objects
 
-from aaclib import bridge, config, progress, store
+from aaclib import bridge, config, own, progress, store
 from aaclib.pipeline import Pipeline
 
 # (target, seed) -> training -> its history, one mapping an epoch
@@ -87,11 +86,9 @@ def _side_by_side(
     finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
     made_by = pipeline.config, pipeline.store.root, pipeline.store.refresh
     # spawn, not fork: the parent has PyTorch's threads
-    context, own = (
-        multiprocessing.get_context("spawn"),
-        wrap_non_picklable_objects(bridge.registered(), keep_wrapper=False),
-    )
-    with ProcessPoolExecutor(workers, context, initializer=_worker, initargs=(own,)) as pool:
+    context = multiprocessing.get_context("spawn")
+    theirs = wrap_non_picklable_objects((bridge.registered(), own.registered()), keep_wrapper=False)
+    with ProcessPoolExecutor(workers, context, initializer=_worker, initargs=(theirs,)) as pool:
         running: list[Future] = [pool.submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
         try:
             while not all(job.done() for job in running):
@@ -128,9 +125,12 @@ def _history(final: Path) -> list[dict]:
     return []
 
 
-def _worker(own: Mapping[str, bridge.Part] = MappingProxyType({})) -> None:
-    """`own`: the parts of strategies that were registered in the process that asks, perhaps in a notebook's cell."""
-    bridge.know(own)
+def _worker(registered: tuple[Mapping[str, bridge.Part], Mapping[str, Mapping[str, own.Own]]] | None = None) -> None:
+    """`registered`: the parts of strategies, CLAPs and data sets that the process that asks was given, perhaps in a
+    notebook's cell."""
+    if registered:
+        bridge.know(registered[0])
+        own.know(registered[1])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     progress.INTERVAL_S = math.inf  # the parent reports for all
 

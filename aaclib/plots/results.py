@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,29 +13,33 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from aaclib.bridge import GROUPS
+from aaclib.metrics import registered
 from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, figure, named_rows, styled
 
-METRIC_LABELS = {
-    "bleu_1": "BLEU-1",
-    "bleu_2": "BLEU-2",
-    "bleu_3": "BLEU-3",
-    "bleu_4": "BLEU-4",
-    "meteor": "METEOR",
-    "rouge_l": "ROUGE-L",
-    "cider_d": "CIDEr-D",
-    "spice": "SPICE",
-    "spider": "SPIDEr",
-    "sbert_sim": "SBERT-sim",
-    "fer": "FER",
-    "fense": "FENSE",
-    "spider_fl": "SPIDEr-FL",
-    "clap_score": "CLAP score",
-    "self_r@1": "self-R@1",
-    "self_r@5": "self-R@5",
-    "self_r@10": "self-R@10",
-    "label_recall": "label recall",
-    "label_hit": "label hit",
-}
+METRIC_LABELS: Mapping[str, str] = ChainMap(
+    registered.LABELS,
+    {
+        "bleu_1": "BLEU-1",
+        "bleu_2": "BLEU-2",
+        "bleu_3": "BLEU-3",
+        "bleu_4": "BLEU-4",
+        "meteor": "METEOR",
+        "rouge_l": "ROUGE-L",
+        "cider_d": "CIDEr-D",
+        "spice": "SPICE",
+        "spider": "SPIDEr",
+        "sbert_sim": "SBERT-sim",
+        "fer": "FER",
+        "fense": "FENSE",
+        "spider_fl": "SPIDEr-FL",
+        "clap_score": "CLAP score",
+        "self_r@1": "self-R@1",
+        "self_r@5": "self-R@5",
+        "self_r@10": "self-R@10",
+        "label_recall": "label recall",
+        "label_hit": "label hit",
+    },
+)
 INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}
 
 

@@ -15,6 +15,8 @@ from aaclib.suite import requirements, runner
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aaclib"
+# the rooms, each importing only from itself and those before it: leaves; mathematics; model, embeddings and world;
+# run; tables and plots; suite
 LAYERS = (
     {
         "paths",
@@ -38,13 +40,36 @@ LAYERS = (
         "pretrained",
         "provenance",
         "memo",
+        "own",
     },
     {"gap", "memory", "steps", "bridge", "aggregates", "stats", "retrieval"},
     {"datasets", "clap", "embeddings", "decoder", "resume", "train", "generate", "metrics"},
-    {"inputs", "pipeline", "training", "scored", "experiment", "plots", "tables", "captioner", "captioning"},
+    {
+        "inputs",
+        "pipeline",
+        "training",
+        "scored",
+        "experiment",
+        "run",
+        "rows",
+        "decoders",
+        "results",
+        "captioner",
+        "captioning",
+    },
+    {"plots", "tables"},
     {"suite"},
 )
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS, 1) for module in layer}
+LONGEST = {"aaclib": 300, "tests": 500}  # lines of a file
+STILL_LONGER = {  # on the way below; nothing may join them
+    "aaclib/config.py",
+    "aaclib/embeddings.py",
+    "aaclib/stats.py",
+    "aaclib/store.py",
+    "aaclib/suite/doctor/checks.py",
+    "aaclib/suite/runner.py",
+}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -88,8 +113,9 @@ def test_the_layer_check_sees_imports_inside_functions_but_not_those_for_type_ch
 
 @pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda p: p.name)
 def test_no_file_is_too_long_and_nothing_unsafe_is_in_it(path):
-    text = path.read_text()
-    assert text.count("\n") <= 500, "one idea a file"
+    text, name = path.read_text(), path.relative_to(ROOT).as_posix()
+    longest = LONGEST[path.relative_to(ROOT).parts[0]]
+    assert text.count("\n") <= longest or name in STILL_LONGER, f"one idea per file, in at most {longest} lines"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant):
             unsafe = {("weights_only", False), ("shell", True), ("allow_pickle", True)}
