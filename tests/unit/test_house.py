@@ -180,6 +180,11 @@ def assigned(source: str) -> set[str]:
     [
         "README.md",
         "LICENSE",
+        "CITATION.cff",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        ".editorconfig",
+        ".pre-commit-config.yaml",
         "run_all.sh",
         "run_tests.sh",
         "environment.yml",
@@ -198,7 +203,7 @@ def test_the_top_level_is_all_there(name):
     assert (ROOT / name).exists()
 
 
-@pytest.mark.parametrize("name", ["run_all.sh", "run_tests.sh", ".ci/run"])
+@pytest.mark.parametrize("name", ["run_all.sh", "run_tests.sh", ".ci/run", ".ci/hook"])
 def test_scripts_are_executable_and_parse(name):
     assert os.access(ROOT / name, os.X_OK)
     subprocess.run(["bash", "-n", ROOT / name], check=True)
