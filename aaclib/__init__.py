@@ -6,7 +6,45 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+# isort: off
+if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
+    from aaclib import (
+        aggregates as aggregates,
+        audio as audio,
+        bridge as bridge,
+        captioner as captioner,
+        clap as clap,
+        config as config,
+        datasets as datasets,
+        decoder as decoder,
+        embeddings as embeddings,
+        experiment as experiment,
+        gap as gap,
+        generate as generate,
+        inputs as inputs,
+        memory as memory,
+        metrics as metrics,
+        pipeline as pipeline,
+        plots as plots,
+        progress as progress,
+        provenance as provenance,
+        resume as resume,
+        retrieval as retrieval,
+        seeds as seeds,
+        stats as stats,
+        store as store,
+        tables as tables,
+        text as text,
+        train as train,
+        training as training,
+    )
+    from aaclib.captioner import Captioner as Captioner
+    from aaclib.config import Config as Config
+    from aaclib.experiment import Experiment as Experiment, Run as Run
+    from aaclib.store import Store as Store
+# isort: on
 
 __version__ = "0.1.0"
 
@@ -49,7 +87,7 @@ _MODULES = (
     "training",
 )
 
-__all__ = ["__version__", *_CLASSES, *_MODULES]
+__all__ = ["__version__", *_CLASSES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

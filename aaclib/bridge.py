@@ -50,9 +50,7 @@ class Part:
     training: tuple[Step, ...] = ()  # what z_t passes while training, in this order
     noise: tuple[Step, ...] = ()  # at training, before those: what memory text never passes at inference
     inference: tuple[Step, ...] = ()  # what z_a passes at inference
-    reads: tuple[
-        str, ...
-    ] = ()  # fields of Context that the steps read at training: with what they do, they name the decoder
+    reads: tuple[str, ...] = ()  # fields of Context read at training: with what the steps do, they name the decoder
     reads_at_inference: tuple[str, ...] = ()
     hears: str = "text"  # what a training learns from: "text", the target's "audio", or "both"
     lands: str = "audio"  # where an inference part ends: among "text" (a memory's), or still among "audio"
@@ -166,8 +164,10 @@ def register(
     if not (training or noise or inference) or lands not in ("text", "audio"):
         raise ValueError(f"'{name}' needs a step at training or at inference, and lands among 'text' or 'audio'.")
     every = [*training, *noise, *inference]
+    halves, read = (tuple(training), tuple(noise), tuple(inference)), (tuple(reads), tuple(reads_at_inference))
     part = Part(
-        *map(tuple, (training, noise, inference, reads, reads_at_inference)),
+        *halves,
+        *read,
         lands=lands,
         colour=colour,
         about=about,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 
@@ -31,4 +31,4 @@ def kept(method: Method) -> Method:
         value = results[key]
         return value.copy() if isinstance(value, pd.DataFrame) else value
 
-    return ask
+    return cast(Method, ask)

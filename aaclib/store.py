@@ -301,6 +301,6 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, Path):
         return value.name
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy scalars
-        return value.item()
+    if (item := getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:  # numpy scalars
+        return item()
     return value

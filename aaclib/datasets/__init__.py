@@ -79,6 +79,7 @@ class Dataset(Protocol):
 
     def split(self, name: str, audio: bool = False) -> Split:
         """One split; with `audio`, every clip's file is there and clips without one are listed as missing."""
+        ...
 
 
 def load(name: str, data: Data, store: Store | None = None, workers: int = 0) -> Dataset:

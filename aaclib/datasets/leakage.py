@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from aaclib.datasets import Dataset, DatasetError, Split
+from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.files import parse_json, read_table, read_text, some
 from aaclib.text import NORMALISE
 
@@ -76,7 +77,7 @@ def recordings(dataset: Dataset, split: str) -> dict[str, str]:
     data set does not tell. Clotho's come from its metadata file (under 1 MB, fetched like its captions)."""
     if dataset.name == "audiocaps":
         return {clip.id: f"youtube:{clip.id.rsplit('_', 1)[0]}" for clip in dataset.split(split).clips}
-    if dataset.name == "clotho":
+    if isinstance(dataset, Clotho):
         rows = dataset.metadata(split)
         return {name: f"freesound:{row['sound_id']}" for name, row in rows.items() if row["sound_id"].isdigit()}
     if dataset.name == "fsd50k":

@@ -117,7 +117,13 @@ def test_all_that_shows_itself_as_html_shows_text(text):
 
 def test_nothing_else_makes_html_or_markdown():
     """Whoever adds a way from data to a notebook takes `tables.text_table` or escapes, tests it above, and names it."""
-    makers = {"tables/listing.py", "tables/table.py", "tables/findings.py", "doctor/checks.py", "doctor/plan.py"}
+    makers = {
+        "tables/listing.py",
+        "tables/table.py",
+        "tables/findings.py",
+        "suite/doctor/checks.py",
+        "suite/doctor/plan.py",
+    }
     words = {
         "style",
         "to_html",

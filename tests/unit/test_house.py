@@ -148,6 +148,14 @@ def test_the_package_gives_its_parts_when_asked():
         assert (PACKAGE / f"{name}.py").is_file() or (PACKAGE / name / "__init__.py").is_file(), name
 
 
+def test_editors_are_told_the_same_parts_as_python():
+    import aaclib
+
+    (block,) = [node for node in ast.parse((PACKAGE / "__init__.py").read_text()).body if isinstance(node, ast.If)]
+    told = {alias.asname: node.module for node in block.body for alias in node.names}
+    assert told == {name: "aaclib" for name in aaclib._MODULES} | aaclib._CLASSES
+
+
 def test_the_stages_are_the_notebooks():
     assert [path.stem for path in NOTEBOOKS] == [stage.name for stage in runner.STAGES]
 

@@ -11,7 +11,7 @@ from aaclib.config import Config, ConfigError, of_run
 from aaclib.datasets import TEXT_FOR_ALL, DatasetError, absent, load
 from aaclib.datasets.audiocaps import AudioCaps
 from aaclib.datasets.clotho import ARCHIVE_BYTES, AUDIO_BYTES, OFFICIAL, Clotho
-from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES
+from aaclib.datasets.wavcaps import JSON, ZIP, ZIP_BYTES, WavCaps
 from aaclib.paths import home_path, raw_dir
 
 NEED_SPICE = {"spice", "spider", "spider_fl"}
@@ -106,6 +106,7 @@ def _dataset(config: Config, name: str, texts: tuple[str, ...], audio: tuple[str
             _table(f"AudioCaps' {s} captions", dataset.table_path(s), dataset.remote(s).url)
             for s in dict.fromkeys([*texts, *audio])
         ]
+    assert isinstance(dataset, WavCaps)  # the third of the names above
     table = _table("WavCaps' SoundBible captions", dataset.json_path(), dataset.remote(JSON).url)
     mend = "a network; or --set data.wavcaps=DIR with {id}.flac files and sb_final.json"
     return [
