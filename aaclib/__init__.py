@@ -12,26 +12,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
     from aaclib import (
         aggregates as aggregates,
+        arrays as arrays,
         audio as audio,
         bridge as bridge,
         captioner as captioner,
+        captions as captions,
         clap as clap,
         config as config,
         datasets as datasets,
         decoder as decoder,
+        decoders as decoders,
         embeddings as embeddings,
-        experiment as experiment,
         gap as gap,
         generate as generate,
-        inputs as inputs,
         memory as memory,
         metrics as metrics,
-        pipeline as pipeline,
         plots as plots,
         progress as progress,
         provenance as provenance,
+        results as results,
         resume as resume,
         retrieval as retrieval,
+        rows as rows,
+        run as run,
         seeds as seeds,
         stats as stats,
         store as store,
@@ -42,7 +45,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
     )
     from aaclib.captioner import Captioner as Captioner
     from aaclib.config import Config as Config
-    from aaclib.experiment import Experiment as Experiment, Run as Run
+    from aaclib.run import Run as Run
     from aaclib.store import Store as Store
 # isort: on
 
@@ -50,34 +53,36 @@ __version__ = "0.1.0"
 
 # name -> the module that has it; a module stands for itself
 _CLASSES = {
-    "Run": "aaclib.experiment",
-    "Experiment": "aaclib.experiment",
+    "Run": "aaclib.run",
     "Captioner": "aaclib.captioner",
     "Config": "aaclib.config",
     "Store": "aaclib.store",
 }
 _MODULES = (
     "aggregates",
+    "arrays",
     "audio",
     "bridge",
     "captioner",
+    "captions",
     "clap",
     "config",
     "datasets",
     "decoder",
+    "decoders",
     "embeddings",
-    "experiment",
     "gap",
     "generate",
-    "inputs",
     "memory",
     "metrics",
-    "pipeline",
     "plots",
     "progress",
     "provenance",
+    "results",
     "resume",
     "retrieval",
+    "rows",
+    "run",
     "seeds",
     "stats",
     "store",

@@ -50,7 +50,7 @@ class Part:
     training: tuple[Step, ...] = ()  # what z_t passes while training, in this order
     noise: tuple[Step, ...] = ()  # at training, before those: what memory text never passes at inference
     inference: tuple[Step, ...] = ()  # what z_a passes at inference
-    reads: tuple[str, ...] = ()  # fields of Context read at training: with what the steps do, they name the decoder
+    reads: tuple[str, ...] = ()  # fields of Context that they read at training: these name the decoder
     reads_at_inference: tuple[str, ...] = ()
     hears: str = "text"  # what a training learns from: "text", the target's "audio", or "both"
     lands: str = "audio"  # where an inference part ends: among "text" (a memory's), or still among "audio"
@@ -103,33 +103,7 @@ CONTROLS: dict[str, Part] = {
         about="each reference against the others of its clip: one reference fewer than the systems have",
     ),
 }
-NO_DECODER = tuple(name for name, part in CONTROLS.items() if not part.decoder)
 MEASURED_ON_PAIRS = {"gap", "audio_mean"}  # fields of Context that are None where there are no external pairs
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows that stand together: the table's heading, the figures' label and colour."""
-
-    title: str
-    label: str
-    colour: str
-    competes: bool = False  # whether best and second are sought in it
-
-
-GROUPS: dict[str, Group] = {
-    "supervised": Group("With paired audio (same decoder)", "with paired audio", "#5A5A5A"),  # intervals are black
-    "baseline": Group("Baseline (plain swap)", "baseline", "#A8A8A8", True),
-    "training": Group("Training strategies", "training strategy", "#0072B2", True),
-    "inference": Group("Inference strategies", "inference strategy", "#009E73", True),
-    "both": Group("Training and inference strategies", "both", "#CC79A7", True),
-    # rows that would be weakly supervised, were the pairs that they read not the target's own
-    "paired": Group("With the target's own pairs (not weakly supervised)", "target's own pairs", "#56B4E9"),
-    "control": Group("Controls", "control", "#C9C9C9"),
-    "external": Group("Other systems, scored by us", "other system", "#E69F00"),
-    "published": Group("Published by others", "published", "#F0E442"),
-}
-WEAK = tuple(name for name, group in GROUPS.items() if group.competes)
 
 
 def register(
@@ -202,7 +176,17 @@ class Strategy:
     name: str
     training: str  # a key of TRAINING
     inference: str  # "audio", a key of INFERENCE, or the control's own name
-    group: str  # one of GROUPS
+    group: str  # one of aaclib.groups.GROUPS
+
+    @property
+    def written(self) -> bool:
+        """Whether a decoder writes its captions."""
+        return CONTROLS.get(self.name, Part()).decoder
+
+    @property
+    def given(self) -> str:
+        """What its inference half is given of a clip: the "audio", or, for some controls, a "reference"."""
+        return CONTROLS.get(self.name, Part()).given
 
     @property
     def weakly_supervised(self) -> bool:

@@ -204,6 +204,10 @@ class Config:
         run, _, target = self.captioner.partition(":")
         return run, target
 
+    def at_once(self, most: int) -> int:
+        """How many of `most` workers may run at once: the setting `threads`, which never decides what comes out."""
+        return min(most, self.threads or most)
+
 
 def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Config:
     """The settings of a profile (a name in `aaclib/profiles`, or the path of a YAML file) with overrides on top.

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aaclib.reprs import brief
+
 METHODS = ("rms", "linf", "caption", "residual")
 
 
@@ -25,6 +27,9 @@ class Estimate:
     audio_mean: np.ndarray | None  # (d,)
     text_mean: np.ndarray | None  # (d,)
     note: str = ""  # why it is not what the profile asked for
+
+    def __repr__(self) -> str:
+        return brief(self, **vars(self))
 
     @property
     def noise_length(self) -> float:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aaclib import memory as memories
+from aaclib.reprs import brief
 
 PUBLISHED_VARIANCE = 0.001  # of the noise that the published code's shift always carries
 
@@ -30,6 +31,9 @@ class Context:
     tau: float = 0.01
     renormalise: bool = True
     own_audio_mean: np.ndarray | None = None  # (d,) of the target's training audio, for the bound alone
+
+    def __repr__(self) -> str:
+        return brief(self, **{name: value for name, value in vars(self).items() if value is not None})
 
     def need(self, name: str) -> np.ndarray:
         value = getattr(self, name)

@@ -13,15 +13,15 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from joblib import wrap_non_picklable_objects
 
-from aaclib import bridge, config, own, progress, store
-from aaclib.pipeline import Pipeline
+from aaclib import bridge, config, decoders, own, progress, store
+from aaclib.run import Run
 
 # (target, seed) -> training -> its history, one mapping an epoch
 Histories = Mapping[tuple[str, int], Mapping[str, list[dict]]]
@@ -37,28 +37,29 @@ class Job(NamedTuple):
     seed: int
 
 
-def trainings(pipeline: Pipeline, target: str) -> dict[str, bridge.Strategy]:
+def trainings(run: Run, target: str) -> dict[str, bridge.Strategy]:
     """The different decoders that the target's rows need: training -> the first row that asks for it."""
-    rows = [row for row in pipeline.strategies(target) if row.name not in bridge.NO_DECODER]
+    rows = [row for row in run.strategies(target) if row.written]
     return {row.training: row for row in reversed(rows)}
 
 
-def train_all(pipeline: Pipeline, watch: Watch | None = None) -> Histories:
-    """Trains what is not in the store yet and returns the history of every decoder of the run."""
+def train_all(run: Run, watch: Watch | None = None, targets: Sequence[str] = ()) -> Histories:
+    """Trains what is not in the store yet and returns the history of every decoder of these targets, of all by
+    default."""
     jobs = [
         Job(target, row, seed)
-        for target in pipeline.targets
-        for seed in pipeline.seeds
-        for row in trainings(pipeline, target).values()
+        for target in targets or run.targets
+        for seed in run.seeds
+        for row in trainings(run, target).values()
     ]
-    keys = {job: pipeline.decoder_key(*job) for job in jobs}  # makes the embeddings
-    todo = [job for job in jobs if pipeline.store.find("decoder", keys[job]) is None]
-    workers = pipeline.at_once(min(len(todo), (os.cpu_count() or 1) // pipeline.config.train.threads))
-    if workers > 1 and pipeline.device.type == "cpu":
-        _side_by_side(pipeline, todo, keys, workers, watch)
+    keys = {job: decoders.key(run, *job) for job in jobs}  # makes the embeddings
+    todo = [job for job in jobs if run.store.find("decoder", keys[job]) is None]
+    workers = run.config.at_once(min(len(todo), (os.cpu_count() or 1) // run.config.train.threads))
+    if workers > 1 and run.device.type == "cpu":
+        _side_by_side(run, todo, keys, workers, watch)
     for job in jobs:  # what is left, and what no worker knows: a strategy that was made in a notebook
-        pipeline.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
-    histories = _grouped({job: pipeline.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
+        run.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
+    histories = _grouped({job: run.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
     if watch:
         watch(histories)
     return histories
@@ -75,16 +76,14 @@ def _single(job: Job, watch: Watch | None):
     return (lambda history: watch(_grouped({job: history}))) if watch else None
 
 
-def _side_by_side(
-    pipeline: Pipeline, jobs: list[Job], keys: dict[Job, dict], workers: int, watch: Watch | None
-) -> None:
+def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], workers: int, watch: Watch | None) -> None:
     report = progress.Progress(
         f"training {len(jobs)} decoders, {workers} at a time",
-        sum(pipeline.settings_of(job.target, job.row)[0].epochs for job in jobs),
+        sum(decoders.settings(run, job.target, job.row)[0].epochs for job in jobs),
         "epochs",
     )
-    finals = {job: pipeline.store.root / "decoder" / pipeline.store.id("decoder", keys[job]) for job in jobs}
-    made_by = pipeline.config, pipeline.store.root, pipeline.store.refresh
+    finals = {job: run.store.root / "decoder" / run.store.id("decoder", keys[job]) for job in jobs}
+    made_by = run.config, run.store.root, run.store.refresh
     # spawn, not fork: the parent has PyTorch's threads
     context = multiprocessing.get_context("spawn")
     theirs = wrap_non_picklable_objects((bridge.registered(), own.registered()), keep_wrapper=False)
@@ -146,7 +145,7 @@ def _end_with_parent() -> None:
 def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> None:
     """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such
     training, or another one of that name (a half that was changed by hand, not registered)."""
-    pipeline = Pipeline(settings, store.Store(root, refresh))
+    run = Run(settings, store.Store(root, refresh))
     known = job.row.training in bridge.TRAINING
-    if known and pipeline.store.id("decoder", pipeline.decoder_key(*job)) == wanted:
-        pipeline.decoder(job.target, job.row.name, job.seed)
+    if known and run.store.id("decoder", decoders.key(run, *job)) == wanted:
+        run.decoder(job.target, job.row.name, job.seed)

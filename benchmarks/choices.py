@@ -20,8 +20,9 @@ import pandas as pd
 import torch
 
 from aaclib import bridge, metrics, store
-from aaclib.experiment import Experiment
+from aaclib.captions import write
 from aaclib.metrics import label_recall
+from aaclib.run import Run
 
 DEV, PARTS = "soundscapes-dev", ("validation", "evaluation")
 LONG = {"decoder.layers": 2, "decoder.dropout": 0.1, "train.epochs": 18}
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path, default=Path(__file__).parents[1] / "docs" / "choices.md")
     args = parser.parse_args()
     for seed in args.seeds:  # the embeddings, which all share
-        ready = experiment({}, seed)
+        ready = run_of({}, seed)
         for part in ("train", *PARTS):
             ready.texts_of(ready.clips(DEV, part, seed), seed)
     jobs = [
@@ -85,22 +86,22 @@ def main() -> None:
     store.write_text(args.save, "\n".join(text))
 
 
-def experiment(settings: dict, seed: int) -> Experiment:
+def run_of(settings: dict, seed: int) -> Run:
     rows = ["supervised", bridge.BOUND, "baseline", "noise+shift", "c3", "projection", "reconstruction", "look-up"]
-    return Experiment.load("quick", {**settings, "seeds": [seed], "data.targets": {DEV: rows}})
+    return Run.load("quick", {**settings, "seeds": [seed], "data.targets": {DEV: rows}})
 
 
 def judged(job: tuple) -> list[dict]:
     """CIDEr-D, label recall and share of captions that stand in the training text, of each row of a setting."""
     question, name, row, settings, seed = job
     torch.set_num_threads(1)
-    exp = experiment(settings, seed)
-    history = exp.decoder(DEV, "baseline" if row == "text" else row, seed).history
-    known = set(exp.texts(DEV, "train", seed).captions)
-    clips = [clip for part in PARTS for clip in exp.clips(DEV, part, seed)]
+    run = run_of(settings, seed)
+    history = run.decoder(DEV, "baseline" if row == "text" else row, seed).history
+    known = set(run.texts(DEV, "train", seed).captions)
+    clips = [clip for part in PARTS for clip in run.clips(DEV, part, seed)]
     lines = []
-    for shown, captions in said(exp, row, seed).items():
-        score = metrics.evaluate(captions, [list(c.captions) for c in clips], ["cider_d"], store=exp.store)
+    for shown, captions in said(run, row, seed).items():
+        score = metrics.evaluate(captions, [list(c.captions) for c in clips], ["cider_d"], store=run.store)
         heard = label_recall.label_recall(captions, [c.labels for c in clips])["label_recall"].per_clip
         lines.append(
             {
@@ -118,20 +119,20 @@ def judged(job: tuple) -> list[dict]:
     return lines
 
 
-def said(exp: Experiment, row: str, seed: int) -> dict[str, list[str]]:
+def said(run: Run, row: str, seed: int) -> dict[str, list[str]]:
     """Row -> its captions of all parts. c3 in the forms that differ in the audio's mean alone."""
     names = ("look-up", "reconstruction", "projection") if row == "text" else (row,)
-    found = {name: [c for part in PARTS for c in exp.captions(DEV, name, seed, part=part)] for name in names}
+    found = {name: [c for part in PARTS for c in run.captions(DEV, name, seed, part=part)] for name in names}
     if row == "c3":
-        context = exp.context(DEV, seed)
+        context = run.context(DEV, seed)
         means = {
-            "c3, audio mean of the external pairs": exp.gap(seed).audio_mean,
-            "c3, audio mean of dev's own training clips (supervised)": exp.audio(DEV, "train", seed).z.mean(0),
+            "c3, audio mean of the external pairs": run.gap(seed).audio_mean,
+            "c3, audio mean of dev's own training clips (supervised)": run.audio(DEV, "train", seed).z.mean(0),
         }
         for name, mean in means.items():
-            z = np.concatenate([exp.audio(DEV, part, seed).z for part in PARTS])
+            z = np.concatenate([run.audio(DEV, part, seed).z for part in PARTS])
             given = bridge.infer_half("c3")(z, replace(context, audio_mean=mean))
-            found[name] = exp._decode(exp.decoder(DEV, "c3", seed), given, "greedy")
+            found[name] = write(run, run.decoder(DEV, "c3", seed), given)
     return found
 
 

@@ -33,9 +33,10 @@ def main() -> None:
     for pattern in TABLES:
         for file in sorted((run / "tables").glob(pattern)):
             shutil.copy(file, RESULTS)
+    folders = [run / "figures" / target for target in ("", *record["config"]["data"]["targets"])]
     for name in FIGURES:
-        if (file := run / "figures" / f"{name}.png").is_file():
-            shrink(file, RESULTS / file.name)
+        if files := [file for folder in folders if (file := folder / f"{name}.png").is_file()]:
+            shrink(files[0], RESULTS / f"{name}.png")  # of the first target, where each has its own
     store.write_json(RESULTS / "made.json", made(record))
     write_readme(record)
 

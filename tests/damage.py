@@ -178,7 +178,7 @@ class Smoke:
         """What is done after a damage: everything for the first file of a kind. The others are opened by the
         same code, so that alone is asked of them."""
         from aaclib import config
-        from aaclib.experiment import Experiment
+        from aaclib.run import Run
         from aaclib.suite import runner
 
         due = [lambda: print(*runner.plan(self.run, runner.STAGES), sep="\n")] if self._in_run(path) else []
@@ -189,8 +189,8 @@ class Smoke:
         if path.parent.name in ("tokens", "meteor", "spice"):  # nobody asks for parts of scores that are known
             for file in (self.folder / "cache" / "scores").glob("*"):
                 file.unlink()
-        experiment = Experiment(config.load("smoke"))
-        return [*due, lambda: results(experiment), *use, *open_]
+        run = Run(config.load("smoke"))
+        return [*due, lambda: everything(run), *use, *open_]
 
     @cached_property
     def first(self) -> set[Path]:
@@ -261,20 +261,22 @@ def stamp(path: Path) -> tuple:
     return path.stat().st_size, path.stat().st_mtime_ns
 
 
-def results(experiment) -> list:
+def everything(run) -> list:
     """Retrieval, weights, captions and scores of all rows of all targets."""
-    seed, gave = experiment.seeds[0], []
-    for target in experiment.targets:
-        gave.append(experiment.retrieval(target, seed))
-        for row in experiment.rows(target):
+    from aaclib import results
+
+    seed, gave = run.seeds[0], []
+    for target in run.targets:
+        gave.append(results.retrieval(run, target, seed))
+        for row in results.rows(run, target):
             if row.name in ("copy", "human"):
                 continue
-            decoder = experiment.decoder(target, row.name, seed) if row.name != "shuffled" else None
+            decoder = run.decoder(target, row.name, seed) if row.name != "shuffled" else None
             gave.append(decoder and float(next(decoder.model.parameters()).detach().sum()))
-            gave.append(experiment.captions(target, row.name, seed))
-            gave.append(experiment.scores(target, row.name, seed).corpus)
-        for row in experiment.rows(target, "beam"):
-            gave.append(experiment.captions(target, row.name, seed, "beam"))
+            gave.append(run.captions(target, row.name, seed))
+            gave.append(results.scores(run, target, row.name, seed).corpus)
+        for row in results.rows(run, target, "beam"):
+            gave.append(run.captions(target, row.name, seed, "beam"))
     return gave
 
 

@@ -7,27 +7,24 @@ recordings it shows the plumbing and no more.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 
 from aaclib import seeds
 from aaclib.clap.base import Backend, BackendError, pick_device
+from aaclib.clap.tiny_files import CARD, WEIGHTS, read_card
 from aaclib.clap.tiny_model import SAMPLE_RATE, Shape, TinyNet
 from aaclib.clap.tiny_words import Words
 from aaclib.config import Clap
 from aaclib.datasets import DatasetError, Split
 from aaclib.paths import home_path
-from aaclib.store import Artefact, Store, digest, write_bytes, write_json
+from aaclib.store import Artefact, Store, digest
 from aaclib.sums import file_digest
-
-WEIGHTS, CARD, HISTORY = "model.safetensors", "model.json", "history.json"
-FORMAT = 1  # of the card; a reader that does not know it says so
 
 
 class TinyClap(Backend):
@@ -41,7 +38,7 @@ class TinyClap(Backend):
     def __init__(self, folder: str | Path, device: str | torch.device | None = None):
         super().__init__(device)
         folder = home_path(folder)
-        card = _card(folder)
+        card = read_card(folder)
         form: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in card["shape"].items()}
         shape = Shape(**form)
         self.words = Words(card["vocabulary"])
@@ -111,34 +108,3 @@ def train(
             return Training(split, clips, settings, recipe, seed, device).run(folder)
 
     return (store or Store()).get("tiny-clap", key, build)
-
-
-def save_model(folder: Path, net: TinyNet, words: Words, window_s: float, training_data: str) -> None:
-    """Weights as safetensors, everything else as JSON, each written whole or not at all."""
-    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    write_bytes(folder / WEIGHTS, save(weights))
-    write_json(
-        folder / CARD,
-        {
-            "format": FORMAT,
-            "shape": asdict(net.shape),
-            "vocabulary": words.vocabulary,
-            "window_s": window_s,
-            "training_data": training_data,
-        },
-    )
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    path = folder / CARD
-    if not path.is_file() or not (folder / WEIGHTS).is_file():
-        raise BackendError(
-            f"{folder} holds no tiny CLAP: {CARD} and {WEIGHTS} are needed. Train one with aaclib.clap.tiny.train."
-        )
-    try:
-        card = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise BackendError(f"{path} is damaged ({error}). Train it again.") from error
-    if card.get("format") != FORMAT:
-        raise BackendError(f"{path}: expected format {FORMAT}, found {card.get('format')}. Train it again.")
-    return card

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aaclib import audio, interrupts, resume, seeds
-from aaclib.clap.tiny import HISTORY, save_model
+from aaclib.clap.tiny_files import HISTORY, save_model
 from aaclib.clap.tiny_model import FLOOR, SAMPLE_RATE, Shape, TinyNet
 from aaclib.clap.tiny_words import Words
 from aaclib.config import Clap

@@ -1,8 +1,7 @@
 """Figures for the notebooks and for a paper. Each function returns a matplotlib Figure; `show` saves and displays it.
 
 style    sizes, colours, saving, the 'synthetic world' mark
-world    spectrograms, players, caption lengths, labels, caption overlap
-space    retrieval, cosines, the gap's direction, sigma by number of pairs, t-SNE before and after each bridge
+world    spectrograms and players
 training loss curves, live too
 results  bars with intervals, relative performance, seeds, greedy against beam
 """
@@ -10,48 +9,32 @@ results  bars with intervals, relative performance, seeds, greedy against beam
 import warnings
 
 from aaclib.plots.results import METRIC_LABELS, bars, decoding, relative, seeds
-from aaclib.plots.space import (
-    bridged_cosines,
-    cosines,
-    gap_direction,
-    retrieval,
-    sigma_by_pairs,
-    sigma_curve,
-    tsne,
-    tsne_points,
-)
-from aaclib.plots.style import DOUBLE, SINGLE, figure, mark, save, show, styled
+from aaclib.plots.style import AUDIO, DOUBLE, GREY, SINGLE, TEXT, drawable, figure, mark, save, show, styled
 from aaclib.plots.training import LiveLoss, losses
-from aaclib.plots.world import caption_lengths, overlap, player, spectrogram, spectrograms
+from aaclib.plots.world import player, spectrogram, spectrograms
 
 __all__ = [
+    "AUDIO",
     "DOUBLE",
+    "GREY",
     "METRIC_LABELS",
     "SINGLE",
+    "TEXT",
     "LiveLoss",
     "bars",
-    "bridged_cosines",
-    "caption_lengths",
-    "cosines",
     "decoding",
+    "drawable",
     "figure",
-    "gap_direction",
     "losses",
     "mark",
-    "overlap",
     "player",
     "relative",
-    "retrieval",
     "save",
     "seeds",
     "show",
-    "sigma_by_pairs",
-    "sigma_curve",
     "spectrogram",
     "spectrograms",
     "styled",
-    "tsne",
-    "tsne_points",
 ]
 
 # transformers imports tqdm, which asks every notebook without ipywidgets to install them; our progress lines need none

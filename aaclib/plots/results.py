@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from aaclib.bridge import GROUPS
+from aaclib.groups import GROUPS
 from aaclib.metrics import registered
-from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, figure, named_rows, styled
+from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, figure, grid, named_rows, styled
 
 METRIC_LABELS: Mapping[str, str] = ChainMap(
     registered.LABELS,
@@ -43,10 +43,11 @@ METRIC_LABELS: Mapping[str, str] = ChainMap(
 INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}
 
 
-def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: list[str] | None = None) -> Figure:
-    """Strategies as bars with 95 % intervals, x100, coloured by group; one panel a target and metric.
+def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figure:
+    """Strategies as bars with 95 % intervals, x100, coloured by group; one panel per target and metric. A strategy has
+    the same height in all panels, and no bar where a target lacks it.
 
-    `results`: the tidy frame of `Experiment.results` for one or more targets (value, low, high as fractions).
+    `results`: the tidy frame of `results.results` for one or more targets (value, low, high as fractions).
     """
     frame = results[results.metric.isin(metrics) & results.value.notna()]
     panels = {
@@ -55,24 +56,25 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
         for target in frame.target.unique()
         if len(part := frame[(frame.target == target) & (frame.metric == metric)])
     }
+    names = _in_one_order(part.strategy for part in panels.values())
     columns = min(2, max(len(panels), 1))
     lines = -(-max(len(panels), 1) // columns)
-    tallest = max(map(len, panels.values()), default=3)
+    width, height = DOUBLE if columns == 2 else SINGLE, lines * (0.55 + 0.165 * max(len(names), 3)) + 0.35
     with styled():
-        fig, axes = figure(DOUBLE if columns == 2 else SINGLE, lines * (0.55 + 0.165 * tallest) + 0.35, lines, columns)
+        fig, axes = figure(width, height, lines, columns, sharey=True)
         for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
+        _share_rows(axes, names)
+        if not panels:
+            axes[0, 0].text(0.5, 0.5, "no score in this metric", ha="center")
         for ax, ((target, metric), part) in zip(axes.flat, panels.items(), strict=False):
-            if order:
-                part = part.set_index("strategy").loc[[s for s in order if s in set(part.strategy)]].reset_index()
-            y, (value, ends) = np.arange(len(part)), _percent(part)
+            y, (value, ends) = [names.index(name) for name in part.strategy], _percent(part)
             ax.barh(y, value, height=0.72, color=[GROUPS[g].colour if g in GROUPS else GREY for g in part.group])
             ax.errorbar(value, y, xerr=ends, fmt="none", **INTERVAL)
             for yi, v, up in zip(y, value, ends[1], strict=True):
                 ax.annotate(
                     f"{v:.1f}", (v + up, yi), xytext=(3, 0), textcoords="offset points", va="center", fontsize=6.5
                 )
-            named_rows(ax, part.strategy)
             ax.margins(x=0.16)
             ax.set_xlim(left=0)
             n = f", n = {int(part.n.max())}" if part.n.notna().any() else ""
@@ -81,7 +83,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
         fig.legend(
             [Patch(color=GROUPS[g].colour) for g in groups],
             [GROUPS[g].label for g in groups],
-            loc="outside lower center",
+            loc="outside upper center",
             ncols=6 if columns == 2 else 3,
             columnspacing=1.0,
             handlelength=1.0,
@@ -92,12 +94,11 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",), order: 
 def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Figure:
     """Relative performance (strategy / bound, in %) with intervals: one panel a target, a colour a metric.
 
-    `frames`: target -> the frame of `Experiment.relative` (strategy, metric, value, low, high; fractions).
+    `frames`: target -> the frame of `results.relative` (strategy, metric, value, low, high; fractions).
     """
     with styled():
-        fig, axes = _a_panel_a_target(frames, 0.24)
-        for ax, (target, frame) in zip(axes, frames.items(), strict=True):
-            names = list(dict.fromkeys(frame.strategy))
+        fig, axes, names = _target_panels(frames, 0.24)
+        for ax, (target, frame) in zip(axes, frames.items(), strict=False):
             for number, metric in enumerate(metrics):
                 part = frame[frame.metric == metric].set_index("strategy").reindex(names)
                 y = np.arange(len(names)) + (number - (len(metrics) - 1) / 2) * 0.7 / max(len(metrics), 1)
@@ -106,7 +107,6 @@ def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Fi
                     value, y, xerr=ends, elinewidth=0.8, label=METRIC_LABELS.get(metric, metric), **_points(number)
                 )
             ax.axvline(100, color="black", linewidth=0.8, linestyle="--")
-            named_rows(ax, names)
             ax.set(title=target, xlabel="of the bound (%)")
         fig.legend(
             *axes[0].get_legend_handles_labels(),
@@ -123,16 +123,14 @@ def seeds(frame: pd.DataFrame, metric: str) -> Figure:
     """
     parts, every = dict(list(frame.groupby("target", sort=False))), sorted(frame.seed.unique())
     with styled():
-        fig, axes = _a_panel_a_target(parts, 0.2)
-        for ax, (target, part) in zip(axes, parts.items(), strict=True):
-            names = list(dict.fromkeys(part.strategy))
-            for y, name in enumerate(names):
-                mean = (100 * part[part.strategy == name].value).mean()
+        fig, axes, names = _target_panels(parts, 0.2)
+        for ax, (target, part) in zip(axes, parts.items(), strict=False):
+            for name, mean in (100 * part.groupby("strategy").value.mean()).items():
+                y = names.index(name)
                 ax.plot([mean] * 2, [y - 0.32, y + 0.32], color="black", linewidth=1.2)
             for number, seed in enumerate(every):
                 one = part[part.seed == seed]
                 ax.plot(100 * one.value, [names.index(s) for s in one.strategy], alpha=0.85, **_points(number))
-            named_rows(ax, names)
             ax.set(title=target, xlabel=_x100(metric))
         handles = [*(Line2D([], [], **_points(i)) for i in range(len(every))), Line2D([], [], color="black")]
         fig.legend(
@@ -161,6 +159,8 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
                 xerr=ends,
                 error_kw=INTERVAL,
             )
+        if not keys:
+            ax.text(0.5, 0.5, "no row was decoded both ways", transform=ax.transAxes, ha="center")
         named_rows(ax, (f"{s}\n{t}" if several else s for t, s in keys))
         ax.set(xlabel=_x100(metric))
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
@@ -182,8 +182,31 @@ def _points(number: int) -> dict[str, Any]:
     return {"marker": "os^Dv<>"[number % 7], "color": CYCLE[number % len(CYCLE)], "markersize": 3.5, "linestyle": ""}
 
 
-def _a_panel_a_target(frames: Mapping[str, pd.DataFrame], inches: float) -> tuple[Figure, np.ndarray]:
-    """A figure whose axes (targets,) have room of so many inches a strategy."""
-    rows = max(frame.strategy.nunique() for frame in frames.values())
-    fig, axes = figure(DOUBLE if len(frames) > 1 else SINGLE, 0.9 + inches * rows, 1, len(frames))
-    return fig, axes[0]
+def _target_panels(frames: Mapping[str, pd.DataFrame], inches: float) -> tuple[Figure, np.ndarray, list[str]]:
+    """A figure, its axes (targets,) with room of so many inches per strategy, and the strategies down their sides."""
+    names = _in_one_order(frame.strategy for frame in frames.values())
+    width = DOUBLE if len(frames) > 1 else SINGLE
+    fig, axes = figure(width, 0.9 + inches * len(names), 1, max(len(frames), 1), sharey=True)
+    _share_rows(axes, names)
+    return fig, axes[0], names
+
+
+def _share_rows(axes: np.ndarray, names: Sequence[str]) -> None:
+    """The same rows in all panels (lines, columns), named down the left side."""
+    named_rows(axes[0, 0], names)
+    for ax in axes.flat:
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        grid(ax, "x")
+
+
+def _in_one_order(lists: Iterable[Iterable[str]]) -> list[str]:
+    """All names of these lists, each once: those that the first does not have behind their neighbour in the other."""
+    names: list[str] = []
+    for found in lists:
+        place = 0
+        for name in dict.fromkeys(found):
+            if name not in names:
+                names.insert(place, name)
+            place = names.index(name) + 1
+    return names

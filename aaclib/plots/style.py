@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -17,6 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aaclib.store import replacing
+
+if TYPE_CHECKING:
+    from aaclib.run import Run
 
 SINGLE, DOUBLE = 3.3, 6.9  # column widths, inches
 BLACK, ORANGE, SKY, GREEN, YELLOW = "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442"
@@ -108,12 +111,12 @@ def mark(fig: Figure) -> None:
     )
 
 
-def show(fig: Figure, exp: Any, name: str) -> Any:
-    """Saves the figure as `exp.figures/name` and returns the saved picture for display in a notebook, so that what
+def show(fig: Figure, run: Run, name: str) -> Any:
+    """Saves the figure as `run.figures/name` and returns the saved picture for display in a notebook, so that what
     a reader sees there is what the paper gets."""
     from IPython.display import Image
 
-    png = save(fig, Path(exp.figures) / name, synthetic=exp.synthetic)
+    png = save(fig, Path(run.figures) / name, synthetic=run.synthetic)
     return Image(filename=str(png), width=int(fig.get_figwidth() * SHOWN))
 
 

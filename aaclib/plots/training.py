@@ -15,42 +15,64 @@ from aaclib.bridge import TRAINING
 from aaclib.plots.style import DOUBLE, GREY, SHOWN, figure, grid, letter, styled
 
 HEADLESS = "AACLIB_HEADLESS"  # set by the runner
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
+MARKERS = "o^sDvPX"
 
 
 def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
-    """(a) training and (b) validation loss against epochs, one line a decoder; a dot marks the lowest validation loss.
+    """(a) training and (b) validation loss against epochs, one line per decoder, told apart by dashes and marks as well
+    as by colour; a hollow mark stands at the lowest validation loss.
 
     `histories`: name of the training -> history with columns epoch, train_loss and, where there was a validation set,
-    validation_loss (nats a token). `of`: what was trained, for the titles.
+    validation_loss (nats per token). `of`: what was trained, for the titles.
     """
     names = [name for name in TRAINING if name in histories]
     with styled():
         fig, axes = figure(DOUBLE, 2.4, 1, 2, sharey=True)
         columns = {"train_loss": "Training", "validation_loss": "Validation"}
         for ax, (column, title) in zip(axes[0], columns.items(), strict=True):
-            for name in names:
-                history, color = histories[name], TRAINING[name].colour
+            for number, name in enumerate(names):
+                history, look = histories[name], _look(number, TRAINING[name].colour)
                 if column not in history or history[column].isna().all():
                     continue
                 epoch, loss = history["epoch"], history[column].astype(float)
-                ax.plot(epoch, loss, color=color, label=name, marker="o" if len(history) < 3 else None)
+                # equal curves lie on each other: their marks alternate, and the later line leaves gaps for the earlier
+                every = max(1, len(history) // 4)
+                ax.plot(epoch, loss, label=name, markevery=(number % every, every), **look)
                 if column == "validation_loss":
-                    ax.plot(epoch[loss.idxmin()], loss.min(), "o", color=color, markersize=4)
+                    ax.plot(epoch[loss.idxmin()], loss.min(), **look | {"markersize": 7, "fillstyle": "none"})
             ax.set(xlabel="epoch", title=f"{title}, {of}" if of else title)
             ax.xaxis.get_major_locator().set_params(integer=True)
             if not ax.lines:
                 ax.text(0.5, 0.5, "no validation set", transform=ax.transAxes, ha="center", color=GREY)
             grid(ax)
-        axes[0, 0].set_ylabel("cross-entropy (nats a token)")
-        fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=min(len(names), 6))
+        axes[0, 0].set_ylabel("cross-entropy (nats per token)")
+        fig.legend(
+            *axes[0, 0].get_legend_handles_labels(),
+            loc="outside upper center",
+            ncols=min(len(names), 7),
+            handlelength=3,
+            columnspacing=1.2,
+        )
         letter(axes)
     return fig
+
+
+def _look(number: int, color: str) -> dict[str, Any]:
+    """Of the number-th line."""
+    return {
+        "color": color,
+        "linestyle": DASHES[number % len(DASHES)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "markersize": 3,
+        "linewidth": 2.0 if number == 0 else 1.1,
+    }
 
 
 class LiveLoss:
     """A loss figure that grows while decoders train: it redraws one display of the notebook.
 
-    Give it to `aaclib.training.train_all(exp, watch=LiveLoss())`, which calls it with the histories so far. The
+    Give it to `aaclib.training.train_all(run, watch=LiveLoss())`, which calls it with the histories so far. The
     picture shows the target and seed whose decoders train now, at most every `every` seconds. Where nobody looks,
     outside a notebook or in a run without a screen, it draws nothing; the line every ten seconds is the log.
     """

@@ -1,9 +1,8 @@
-"""Figures of the data: spectrograms with players, lengths of captions, words and labels."""
+"""Figures of the data: spectrograms with players."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -11,8 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aaclib.plots.style import BLUE, CYCLE, DOUBLE, SINGLE, drawable, figure, grid, letter, styled
-from aaclib.text import letters
+from aaclib.plots.style import DOUBLE, drawable, figure, styled
 
 
 def spectrogram(ax: Axes, wave: np.ndarray, rate: int, floor_db: float = 70.0) -> None:
@@ -65,71 +63,3 @@ def player(wave: np.ndarray, rate: int) -> Any:
     from IPython.display import Audio
 
     return Audio(np.clip(wave, -1, 1), rate=rate, normalize=False)
-
-
-def caption_lengths(
-    captions: Mapping[str, Sequence[str]], labels: Mapping[str, int] | None = None, top: int = 18
-) -> Figure:
-    """(a) words a caption, one line a set; (b) the most frequent labels, or content words where there are no labels.
-
-    `captions`: name of the set -> its captions. `labels`: label -> number of clips.
-    """
-    with styled():
-        fig, axes = figure(DOUBLE, 3.1, 1, 2)
-        left, right = axes[0]
-        for number, (name, texts) in enumerate(captions.items()):
-            lengths = np.array([len(text.split()) for text in texts])
-            if not len(lengths):
-                continue
-            edges = np.arange(0.5, max(lengths.max(), 2) + 1.5)
-            left.hist(
-                lengths,
-                edges,
-                histtype="step",
-                density=True,
-                color=CYCLE[number % len(CYCLE)],
-                linewidth=1.2,
-                linestyle=("-", "--", "-.", ":")[number % 4],
-                label=f"{name} ({lengths.mean():.1f})",
-            )
-        left.set(xlabel="words in a caption (mean in brackets)", ylabel="share of captions", title="Caption length")
-        fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        grid(left)
-        counted = (
-            Counter(labels)
-            if labels
-            else Counter(w for texts in captions.values() for t in texts for w in _content_words(t))
-        )
-        common = counted.most_common(top)[::-1]
-        right.barh(range(len(common)), [v for _, v in common], color=BLUE, height=0.7)
-        right.set_yticks(range(len(common)), [_short(drawable(k), 24) for k, _ in common])
-        right.tick_params(axis="y", labelsize=7, length=0)
-        right.set(
-            xlabel="clips" if labels else "occurrences",
-            title=f"Most frequent {'labels' if labels else 'content words'}",
-        )
-        grid(right, "x")
-        letter(axes)
-    return fig
-
-
-def overlap(shares: Mapping[str, float]) -> Figure:
-    """Bars: share (0-1) of evaluation captions that stand word for word in the training text, one bar a target."""
-    with styled():
-        fig, ((ax,),) = figure(SINGLE, 0.6 + 0.35 * len(shares))
-        bars = ax.barh(list(map(drawable, shares)), [100 * v for v in shares.values()], color=BLUE, height=0.6)
-        ax.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
-        ax.axvline(5, color="#999999", linestyle="--", linewidth=0.8)
-        ax.invert_yaxis()
-        ax.set(xlabel="captions also in training text (%)", xlim=(0, max(6, *(115 * v for v in shares.values()))))
-    return fig
-
-
-def _content_words(text: str) -> list[str]:
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-    return [w for w in letters(text) if w not in ENGLISH_STOP_WORDS]
-
-
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -14,7 +14,7 @@ from aaclib.escape import latex as escape
 from aaclib.tables import conclusions, findings, frames
 from aaclib.tables.build import best_row, build, judged_table, main_table, published, published_rows, ratio_to_published
 from aaclib.tables.export import decodings, export_run, letters, macros, other_systems, source_list
-from aaclib.tables.facts import all_pairs, caption_overlap, has_references, pair, paired, verdict
+from aaclib.tables.facts import all_pairs, caption_overlap, gap_pairs, has_references, pair, paired, verdict
 from aaclib.tables.findings import Findings
 from aaclib.tables.listing import examples, side_by_side, text_table
 from aaclib.tables.table import Cell, Row, Table
@@ -35,6 +35,7 @@ __all__ = [
     "export_run",
     "findings",
     "frames",
+    "gap_pairs",
     "has_references",
     "judged_table",
     "letters",

@@ -5,57 +5,62 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from aaclib.bridge import WEAK
+from aaclib import results, rows
+from aaclib.groups import WEAK
 from aaclib.paths import project_root
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
 from aaclib.tables.facts import IN_DOMAIN, in_domain, missing_frame
 from aaclib.tables.table import ABOVE, MARKS, RELATIVE, Cell, Row, Table
 
+if TYPE_CHECKING:
+    from aaclib.run import Run
 
-def main_table(exp: Any, target: str, decoding: str = "greedy", others: Sequence[Row] = ()) -> Table:
-    """The table of one target from a run (aaclib.Experiment): what its profile names as metrics, relative performance
+
+def main_table(run: Run, target: str, decoding: str = "greedy", others: Sequence[Row] = ()) -> Table:
+    """The table of one target from a run (aaclib.Run): what its profile names as metrics, relative performance
     where there is a supervised row, tests against the best row, published rows where the target is a published data
     set. `others`: rows of other systems (`aaclib.tables.other_systems`)."""
-    results = exp.results(target, decoding)
-    names = [m for m in exp.config.metrics.names if m in set(results.metric)]
-    tests = {m: exp.comparisons(target, m, decoding, against=best) for m in names if (best := best_row(results, m))}
-    title = f"{exp.dataset(target).title}, {decoding} decoding: scores x100."
-    shares = {RELATIVE: exp.relative(target, decoding), ABOVE: exp.above_chance(target, decoding)}
-    table = build(results, names, shares, tests, exp.config.metrics.headline, title, exp.synthetic, facts.labels(exp))
+    frame = results.results(run, target, decoding)
+    names = [m for m in run.config.metrics.names if m in set(frame.metric)]
+    highest = {m: best for m in names if (best := best_row(frame, m))}
+    tests = {m: results.comparisons(run, target, m, decoding, against=best) for m, best in highest.items()}
+    title = f"{run.dataset(target).title}, {decoding} decoding: scores x100."
+    shares = {RELATIVE: results.relative(run, target, decoding), ABOVE: results.above_chance(run, target, decoding)}
+    table = build(frame, names, shares, tests, run.config.metrics.headline, title, run.synthetic, facts.labels(run))
     return replace(
         table,
         rows=(*table.rows, *others, *published_rows(target, names)),
-        notes=(*table.notes, *_run_notes(exp, target, decoding)),
+        notes=(*table.notes, *_run_notes(run, target, decoding)),
         label=f"tab:{target}-{decoding}",
     )
 
 
-def judged_table(exp: Any, target: str) -> Table | None:
-    """The scores of one target without references (`Experiment.judgement`); None where there is no judge."""
-    frame = exp.judgement(target)
+def judged_table(run: Run, target: str) -> Table | None:
+    """The scores of one target without references (`results.judgement`); None where there is no judge."""
+    frame = results.judgement(run, target)
     if frame.empty:
         return None
     recall = facts.self_recall(frame.metric.unique())
-    title = f"{exp.dataset(target).title}, judged without references: x100."
+    title = f"{run.dataset(target).title}, judged without references: x100."
     table = build(
         frame,
         list(frame.metric.unique()),
         headline=recall or "clap_score",
         title=title,
-        synthetic=exp.synthetic,
-        labels=facts.labels(exp),
+        synthetic=run.synthetic,
+        labels=facts.labels(run),
     )
     partial = (
         "; it is partial, above all to `copy`, which it chose: --set metrics.judge=... names another"
-        if exp.partial_judge
+        if results.partial_judge(run)
         else ""
     )
-    notes = [f"The judge is {facts.judge(exp)}{partial}."]
+    notes = [f"The judge is {facts.judge(run)}{partial}."]
     if recall != "self_r@10":
         larger = " with a larger k" if recall else ""
         notes.append(f"The clips are too few for self-R@k{larger}: chance would find more than a third.")
@@ -79,7 +84,7 @@ def build(
     labels: Mapping[str, str] | None = None,
 ) -> Table:
     """A Table from frames: `results` (strategy, group, metric, value, low, high, n, seeds, note; fractions), `shares`
-    (column -> strategy, metric, value, low, high; fractions), `comparisons` (metric -> as `Experiment.tested`),
+    (column -> strategy, metric, value, low, high; fractions), `comparisons` (metric -> as `results.tested`),
     `labels` (row -> what it is called where its name would mislead). Shown x100."""
     labels = labels or {}
     ratios = {
@@ -127,12 +132,12 @@ def published(path: Path | None = None) -> pd.DataFrame:
     return pd.read_csv(path, comment="#")
 
 
-def ratio_to_published(exp: Any, target: str, decoding: str = "greedy", path: Path | None = None) -> pd.DataFrame:
+def ratio_to_published(run: Run, target: str, decoding: str = "greedy", path: Path | None = None) -> pd.DataFrame:
     """Where a run has no supervised row of its own: our headline score over that of each published supervised system.
     Columns strategy, system, ratio. Another system with another encoder and decoder: not relative performance."""
-    metric, results = exp.config.metrics.headline, exp.results(target, decoding)
+    metric, frame = run.config.metrics.headline, results.results(run, target, decoding)
     systems = [r for r in _published_for(target, path) if str(r["supervised"]).lower() == "true"]
-    ours = results[(results.metric == metric) & results.group.isin(WEAK) & results.value.notna()]
+    ours = frame[(frame.metric == metric) & frame.group.isin(WEAK) & frame.value.notna()]
     rows = [
         (r.strategy, system["system"], 100 * r.value / (system[metric] / 100))
         for r in ours.itertuples()
@@ -210,43 +215,43 @@ def _notes(
     return notes
 
 
-def _run_notes(exp: Any, target: str, decoding: str) -> list[str]:
+def _run_notes(run: Run, target: str, decoding: str) -> list[str]:
     """What a reader must know that the numbers do not say: sigma, rows left out, clips missing."""
-    seed = exp.seeds[0]
-    estimate, split = exp.gap(seed), exp.split(target, "evaluation", audio=True)
+    seed = run.seeds[0]
+    estimate, split = run.gap(seed), run.split(target, "evaluation", audio=True)
     given = estimate.chosen == "given"
     origin = "given by the profile" if given else f"estimator {estimate.chosen}, {estimate.n} pairs"
     notes = [
         f"σ = {estimate.sigma_value:.3f} (σ² = {estimate.sigma_value**2:.4f}, d σ² = {estimate.noise_length:.2f} "
         f"at d = {estimate.dim}; {origin})."
     ]
-    sigmas = [exp.gap(other).sigma_value for other in exp.seeds]
+    sigmas = [run.gap(other).sigma_value for other in run.seeds]
     if len(set(sigmas)) > 1:
         notes.append(f"That σ is seed {seed}'s; over the seeds it runs from {min(sigmas):.3f} to {max(sigmas):.3f}.")
-    if in_domain(exp, target):
+    if in_domain(run, target):
         notes.append(IN_DOMAIN)
-    notes += filter(None, [facts.own_pairs_note(exp, target)])
-    if reason := exp.why_no_relative(target, decoding):
+    notes += filter(None, [facts.own_pairs_note(run, target)])
+    if reason := results.why_no_relative(run, target, decoding):
         notes.append(f"Relative performance is absent. {reason}")
     else:
-        notes += _about_bound(exp, target, decoding)
-    left_out = {name: exp.left_out(target, name) for name in exp.config.data.targets[target]}
-    notes += [f"{name} is left out: {reason}." for name, reason in left_out.items() if reason]
+        notes += _about_bound(run, target, decoding)
+    reasons = {name: rows.left_out(run, target, name) for name in run.config.data.targets[target]}
+    notes += [f"{name} is left out: {reason}." for name, reason in reasons.items() if reason]
     notes += [note for note in split.notes if note]
-    if errors := exp.audio(target, "evaluation", seed).errors:
+    if errors := run.audio(target, "evaluation", seed).errors:
         notes.append(f"{len(errors)} recordings could not be read and are left out, for example {next(iter(errors))}.")
     return notes
 
 
-def _about_bound(exp: Any, target: str, decoding: str) -> list[str]:
-    bound, found = exp.bound(target), exp.bounds(target)
+def _about_bound(run: Run, target: str, decoding: str) -> list[str]:
+    bound, found = results.bound(run, target), results.bounds(run, target)
     chosen = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items() if not pd.isna(value))
     return [
         f"Rel.: the row's headline score in per cent of the bound's, {bound}"
         + (f", chosen on the validation clips ({chosen} CIDEr-D)." if chosen else "."),
         *(
             []
-            if exp.above_chance(target, decoding) is None
+            if results.above_chance(run, target, decoding) is None
             else ["Above chance: the same once what captions on the wrong clips reach is taken from both."]
         ),
     ]

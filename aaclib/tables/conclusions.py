@@ -1,95 +1,101 @@
 """The run's answers to the paper's question, in sentences whose wording is chosen by its own numbers.
 
-What is told of one target and metric is one family of tests (`Experiment.told`), its p-values after Holm, its intervals
+What is told of one target and metric is one family of tests (`results.told`), its p-values after Holm, its intervals
 together at 95 %. Two rows are called different where the paired test over clips says so and, with three seeds or more,
 the paired test over seeds says so as well: the first alone speaks of these decoders, not of the methods.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from aaclib.bridge import WEAK
+from aaclib import bridge, results
+from aaclib.groups import WEAK
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts, frames
 from aaclib.tables.facts import established, has_references, over_clips, pair, shown
 from aaclib.tables.findings import Findings
 
+if TYPE_CHECKING:
+    from aaclib.run import Run
+
 LABELS = "label_recall"
 
 
-def conclusions(exp: Any, decoding: str = "greedy") -> Findings:
-    """One target after the other, then what they agree on."""
-    found, metric, level = Findings(), exp.config.metrics.headline, {}
-    for target in exp.targets:
-        if not has_references(exp, target):
-            found.append(f"**{target}** has no reference captions to score against.")
-            continue
-        if note := facts.own_pairs_note(exp, target):
-            found.about(target, note)
-        weak = _weak(_of_metric(exp.results(target, decoding), metric))
+def conclusions(run: Run, decoding: str = "greedy") -> Findings:
+    """Of every target with reference captions: the highest row and what beats the plain swap, its share of the bound,
+    its distance from the controls, whether more is heard or only guessed, what is left on new content; then what the
+    targets agree on. What the tables show is not said again."""
+    found, metric, level = Findings(), run.config.metrics.headline, {}
+    for target in [target for target in run.targets if has_references(run, target)]:
+        notes = [facts.own_pairs_note(run, target), facts.IN_DOMAIN if facts.in_domain(run, target) else ""]
+        weak = _weak(_of_metric(results.results(run, target, decoding), metric))
         if weak.empty:
-            found.about(target, f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
+            notes.append(f"{METRIC_LABELS[metric]} is missing for every row that learned from text alone.")
+        for note in filter(None, notes):
+            found.about(target, note)
+        if weak.empty:
             continue
         best = weak.value.idxmax()
-        level[target] = {best, *_level(exp, target, weak, best, decoding)}
-        if facts.in_domain(exp, target):
-            found.about(target, facts.IN_DOMAIN)
-        _ranking(found, exp, target, weak, best, decoding)
-        _against_controls(found, exp, target, best, decoding)
-        _relative(found, exp, target, best, decoding)
-        _likely_or_heard(found, exp, target, decoding)
-        _new_content(found, exp, target, best)
+        level[target] = {best, *_level(run, target, weak, best, decoding)}
+        _highest(found, run, target, weak, best, decoding)
+        _against_the_swap(found, run, target, weak, decoding)
+        _share(found, run, target, best, decoding)
+        _against_controls(found, run, target, best, decoding)
+        _likely_or_heard(found, run, target, decoding)
+        _new_content(found, run, target, best)
+        _ceiling(found, run, target)
     if len(level) > 1:
         both = set.intersection(*level.values())
-        named = [row.name for row in exp.strategies(next(iter(level))) if row.name in both]
+        named = [row.name for row in run.strategies(next(iter(level))) if row.name in both]
         found.append(
             f"On every target {', '.join(named)} cannot be told from the highest row."
             if named
             else "No row is, on every target, the highest or level with it."
         )
-    if level and len(exp.seeds) < facts.SEEDS_FOR_A_CLAIM:
+    if level and len(run.seeds) < facts.SEEDS_FOR_A_CLAIM:
         found.append(
             "With fewer than three seeds these are findings about these trained decoders: the intervals and "
             "tests cover the choice of clips, and a difference may turn with another seed."
         )
-    if level and exp.synthetic:
+    if level and run.synthetic:
         found.append("This is a synthetic world: none of these numbers says how well real recordings are described.")
     return found
 
 
-def judged(exp: Any) -> Findings:
+def judged(run: Run) -> Findings:
     """Whether captions fit their clips where nobody wrote references, by the judge: against chance, and what a caption
     reaches that the judge itself may have chosen."""
-    if reason := exp.why_no_judgement():
+    if reason := results.why_no_judgement(run):
         return Findings([reason])
     found = Findings()
-    for target in exp.targets:
-        frame = exp.judgement(target)
+    for target in run.targets:
+        frame = results.judgement(run, target)
         for metric in filter(None, [facts.self_recall(frame.metric.unique()), LABELS]):
             rows = _of_metric(frame, metric)
             weak = _weak(rows)
             if weak.empty:
                 continue
-            best, judge = weak.value.idxmax(), "" if metric == LABELS else f" by {facts.judge(exp)}"
+            best, judge = weak.value.idxmax(), "" if metric == LABELS else f" by {facts.judge(run)}"
             others = [
                 f"{words} {shown(rows.loc[name])}"
                 for name, words in (
                     ("shuffled", "captions on the wrong clips"),
                     ("copy", "copied training captions"),
-                    ("human", f"{facts.human(exp)} captions"),
+                    ("human", f"{facts.human(run)} captions"),
                 )
                 if name in rows.index
             ]
-            test = facts.verdict(exp.told(target, metric), best, "shuffled") if "shuffled" in rows.index else ""
+            told = results.told(run, target, metric) if "shuffled" in rows.index else None
+            test = "" if told is None else facts.verdict(told, best, "shuffled")
             found.append(
                 f"**{target}**, {METRIC_LABELS[metric]}{judge} (n = {int(weak.n.max())}): of the rows that "
                 f"write, {best} has the highest, {shown(weak.loc[best])}; {', '.join(others)}."
                 + (f" Against the wrong clips: {test}." if test else "")
             )
-    if found and exp.partial_judge:
+    if found and results.partial_judge(run):
         found.append(
             "Copied captions were chosen by the very CLAP that judges here, so what they reach is its opinion "
             "of its own choice."
@@ -97,43 +103,48 @@ def judged(exp: Any) -> Findings:
     return found
 
 
-def _of_metric(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _of_metric(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The rows that have a value in this metric, by strategy."""
-    return results[(results.metric == metric) & results.value.notna()].set_index("strategy")
+    return frame[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
 
 
 def _weak(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows.group.isin(WEAK)]
 
 
-def _level(exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> list[str]:
+def _level(run: Run, target: str, weak: pd.DataFrame, best: str, decoding: str) -> list[str]:
     """The rows that cannot be told from the highest."""
-    tests = exp.comparisons(target, exp.config.metrics.headline, decoding, against=best)
+    tests = results.comparisons(run, target, run.config.metrics.headline, decoding, against=best)
     return [n for n in weak.index if n != best and (p := pair(tests, best, n)) is not None and not established(p)]
 
 
-def _ranking(found: Findings, exp: Any, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
-    metric = exp.config.metrics.headline
+def _highest(found: Findings, run: Run, target: str, weak: pd.DataFrame, best: str, decoding: str) -> None:
+    metric = run.config.metrics.headline
+    wins = ""
+    if len(run.seeds) > 1:
+        by_seed = frames.by_seed(run, target, metric, decoding).pivot(index="seed", columns="strategy", values="value")
+        first = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
+        wins = f", and is the highest in {first} of {len(run.seeds)} seeds"
+    level = _level(run, target, weak, best, decoding)
+    tied = f"; it cannot be told from {', '.join(level)}: their order is no result" if level else ""
     found.append(
-        f"**{target}** (n = {int(weak.n.max())}): the highest {METRIC_LABELS[metric]} among the rows that "
-        f"learned from text alone has **{best}**, {shown(weak.loc[best])}."
+        f"**{target}** (n = {int(weak.n.max())}): of the rows that learned from text alone **{best}** has the highest "
+        f"{METRIC_LABELS[metric]}, {shown(weak.loc[best])}{wins}{tied}."
     )
-    if len(exp.seeds) > 1:
-        by_seed = frames.by_seed(exp, target, metric, decoding).pivot(index="seed", columns="strategy", values="value")
-        wins = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
-        found.about(target, f"{best} is the highest in {wins} of {len(exp.seeds)} seeds.")
+
+
+def _against_the_swap(found: Findings, run: Run, target: str, weak: pd.DataFrame, decoding: str) -> None:
     others = [name for name in weak.index if name != "baseline"]
-    if "baseline" in weak.index and others:
-        told = exp.told(target, metric, decoding)
-        tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
-        found.about(
-            target,
-            f"of {len(others)} ways to bridge the gap, better than the plain swap "
-            f"({shown(weak.loc['baseline'])}): {_named(tests, 1, established)}; worse: "
-            f"{_named(tests, -1, established)}." + _these_alone(tests),
-        )
-    if level := _level(exp, target, weak, best, decoding):
-        found.about(target, f"{best} cannot be told from {', '.join(level)}: their order is no result.")
+    if "baseline" not in weak.index or not others:
+        return
+    told = results.told(run, target, run.config.metrics.headline, decoding)
+    tests = {name: p for name in others if (p := pair(told, name, "baseline")) is not None}
+    ways = f"{len(others)} way{'' if len(others) == 1 else 's'}"
+    found.about(
+        target,
+        f"of {ways} to bridge the gap, better than the plain swap ({shown(weak.loc['baseline'])}): "
+        f"{_named(tests, 1, established)}; worse: {_named(tests, -1, established)}." + _these_alone(tests),
+    )
 
 
 def _named(tests: dict[str, pd.Series], sign: int, sure: Any) -> str:
@@ -151,21 +162,25 @@ def _these_alone(tests: dict[str, pd.Series]) -> str:
     )
 
 
-def _against_controls(found: Findings, exp: Any, target: str, best: str, decoding: str) -> None:
-    told = exp.told(target, exp.config.metrics.headline, decoding)
+def _against_controls(found: Findings, run: Run, target: str, best: str, decoding: str) -> None:
+    told = results.told(run, target, run.config.metrics.headline, decoding)
     controls = {"shuffled": "captions on the wrong clips", "copy": "copying the nearest training caption"}
-    for control, words in controls.items():
-        if pair(told, best, control) is not None:
-            found.about(target, f"{best} against {words}: {facts.verdict(told, best, control)}.")
+    against = [
+        f"against {words}: {facts.verdict(told, best, control)}"
+        for control, words in controls.items()
+        if pair(told, best, control) is not None
+    ]
+    if against:
+        found.about(target, f"{best} {'; '.join(against)}.")
 
 
-def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) -> None:
-    metric, relative = exp.config.metrics.headline, exp.relative(target, decoding)
+def _share(found: Findings, run: Run, target: str, best: str, decoding: str) -> None:
+    metric, relative = run.config.metrics.headline, results.relative(run, target, decoding)
     if facts.missing_frame(relative):
-        found.about(target, f"no relative performance. {exp.why_no_relative(target, decoding)}")
+        found.about(target, f"no relative performance. {results.why_no_relative(run, target, decoding)}")
         return
-    bound = exp.bound(target)
-    p = pair(exp.told(target, metric, decoding), bound, "shuffled")
+    bound = results.bound(run, target)
+    p = pair(results.told(run, target, metric, decoding), bound, "shuffled")
     if p is not None and not (over_clips(p) and p.difference > 0):
         found.about(
             target,
@@ -173,41 +188,45 @@ def _relative(found: Findings, exp: Any, target: str, best: str, decoding: str) 
             "training has not succeeded and relative performance means nothing here.",
         )
         return
-    above = exp.above_chance(target, decoding)
-    for words, frame in (
-        (f"reaches {{}} % of the bound's {METRIC_LABELS[metric]}", relative),
-        ("covers {} % of the way from captions on the wrong clips to the bound", above),
-    ):
-        if not facts.missing_frame(frame):
-            for r in frame[(frame.metric == metric) & (frame.strategy == best)].itertuples():
-                interval = (
-                    "no interval can be given"
-                    if pd.isna(r.low)
-                    else f"95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %"
-                )
-                found.about(
-                    target, f"trained on text alone, {best} {words.format(round(100 * r.value))} ({bound}; {interval})."
-                )
-    passing = (
-        relative[(relative.metric == metric) & (relative.value > 1)]
-        .merge(exp.results(target, decoding)[["strategy", "group"]].drop_duplicates())
-        .query("group in @WEAK")
-    )
-    if len(passing):
+    said = [f"reaches {share} of the bound's {METRIC_LABELS[metric]}" for share in _percent(relative, metric, best)]
+    above = _percent(results.above_chance(run, target, decoding), metric, best)
+    said += [f"covers {share} of the way from captions on the wrong clips to it" for share in above]
+    if said:
+        found.about(target, f"trained on text alone, {best} {' and '.join(said)}; the bound is {bound}.")
+    over = relative[(relative.metric == metric) & (relative.value > 1)]
+    if passing := [name for name in over.strategy if bridge.strategy(name).group in WEAK]:
         found.about(
             target,
-            f"{', '.join(passing.strategy)} pass{'es' if len(passing) == 1 else ''} the bound: it is "
+            f"{', '.join(passing)} pass{'es' if len(passing) == 1 else ''} the bound: it is "
             "what this decoder reaches with this much paired audio, not what anyone could reach.",
         )
 
 
-def _likely_or_heard(found: Findings, exp: Any, target: str, decoding: str) -> None:
+def _percent(shares: pd.DataFrame | None, metric: str, name: str) -> list[str]:
+    """A row's share in words, with its interval; nothing where there is none."""
+    if facts.missing_frame(shares):
+        return []
+    rows = shares[(shares.metric == metric) & (shares.strategy == name)]
+    return [
+        f"{100 * r.value:.0f} % "
+        + (
+            "(no interval can be given)"
+            if pd.isna(r.low)
+            else f"(95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %)"
+        )
+        for r in rows.itertuples()
+    ]
+
+
+def _likely_or_heard(found: Findings, run: Run, target: str, decoding: str) -> None:
     """A strategy may write what is likelier to be said about less of what is heard: CIDEr-D rewards the one, label
     recall the other."""
-    metric = exp.config.metrics.headline
-    if decoding != "greedy" or exp.why_no_judgement() or LABELS not in set(exp.judgement(target).metric):
+    metric = run.config.metrics.headline
+    if decoding != "greedy" or results.why_no_judgement(run):
         return
-    said, heard = exp.told(target, metric), exp.told(target, LABELS)
+    if LABELS not in set(results.judgement(run, target).metric):
+        return
+    said, heard = results.told(run, target, metric), results.told(run, target, LABELS)
     moved: dict[str, list[str]] = {"falls": [], "rises": [], "is not known to change": []}
     for name in said[said.b == "baseline"].a:
         score, label = pair(said, name, "baseline"), pair(heard, name, "baseline")
@@ -215,7 +234,7 @@ def _likely_or_heard(found: Findings, exp: Any, target: str, decoding: str) -> N
             way = "is not known to change" if not established(label) else "rises" if label.difference > 0 else "falls"
             moved[way].append(f"{name} ({100 * score.difference:+.1f} and {100 * label.difference:+.1f})")
     if told := [f"label recall {way} with {', '.join(names)}" for way, names in moved.items() if names]:
-        recall = shown(_of_metric(exp.judgement(target), LABELS).loc["baseline"])
+        recall = shown(_of_metric(results.judgement(run, target), LABELS).loc["baseline"])
         found.about(
             target,
             f"of what has a higher {METRIC_LABELS[metric]} than the plain swap, {'; '.join(told)} "
@@ -224,8 +243,8 @@ def _likely_or_heard(found: Findings, exp: Any, target: str, decoding: str) -> N
         )
 
 
-def _new_content(found: Findings, exp: Any, target: str, best: str) -> None:
-    frame = exp.by_content(target, exp.config.metrics.headline)
+def _new_content(found: Findings, run: Run, target: str, best: str) -> None:
+    frame = results.by_content(run, target, run.config.metrics.headline)
     if facts.missing_frame(frame) or frame.content.nunique() < 2:
         return
     rows = frame[frame.strategy == best].set_index("content")
@@ -235,3 +254,14 @@ def _new_content(found: Findings, exp: Any, target: str, best: str) -> None:
         f"reaches {shown(rows.loc['new'])}, on the other {int(rows.n['known'])} "
         f"{shown(rows.loc['known'])}.",
     )
+
+
+def _ceiling(found: Findings, run: Run, target: str) -> None:
+    """Notebook 04 asks whether the decoder reads well enough for strategies to be compared; here a no is repeated."""
+    if {"reconstruction", "look-up"} <= {row.name for row in run.strategies(target)}:
+        test = results.gate(run, target)[2]
+        if test is not None and test.difference <= 0:
+            found.about(
+                target,
+                "the decoder is the bottleneck, not the gap (notebook 04): these rows are compared under its ceiling.",
+            )

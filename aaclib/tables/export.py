@@ -6,16 +6,19 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from aaclib import escape, metrics, stats, store
+from aaclib import escape, metrics, results, stats, store
 from aaclib.metrics import io
 from aaclib.paths import raw_dir
 from aaclib.tables.facts import has_references, missing_frame
 from aaclib.tables.findings import Findings
 from aaclib.tables.table import Cell, Row, Table
+
+if TYPE_CHECKING:
+    from aaclib.run import Run
 
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
@@ -55,29 +58,29 @@ def letters(text: str) -> str:
     return "".join(DIGITS[int(w)] if w.isdigit() else w.capitalize() for w in words)
 
 
-def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
-    """Writes everything below `exp.tables` and returns the files: results.csv, relative.csv, above_chance.csv,
+def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
+    """Writes everything below `run.tables` and returns the files: results.csv, relative.csv, above_chance.csv,
     content.csv and judged.csv (tidy, fractions), for each table LaTeX (also with all intervals) and Markdown,
     numbers.tex, per_clip/ with a CSV a row and seed."""
-    folder, written = Path(exp.tables), []
-    scored = [(target, decoding) for target, decoding in decodings(exp) if has_references(exp, target)]
-    results = _together(exp.results(*place) for place in scored)
-    relative = _together(exp.relative(*place) for place in scored)
-    above = _together(exp.above_chance(*place) for place in scored)
-    content = _together(exp.by_content(target) for target, decoding in scored if decoding == "greedy")
-    if results is not None:
+    folder, written = Path(run.tables), []
+    scored = [(target, decoding) for target, decoding in decodings(run) if has_references(run, target)]
+    numbers = _together(results.results(run, *place) for place in scored)
+    relative = _together(results.relative(run, *place) for place in scored)
+    above = _together(results.above_chance(run, *place) for place in scored)
+    content = _together(results.by_content(run, target) for target, decoding in scored if decoding == "greedy")
+    if numbers is not None:
         written += [
-            write_csv(_marked(exp, results), folder / "results.csv"),
-            _write(folder / "numbers.tex", macros(results, relative)),
+            write_csv(_marked(run, numbers), folder / "results.csv"),
+            _write(folder / "numbers.tex", macros(numbers, relative)),
         ]
     frames = {
         "relative": relative,
         "above_chance": above,
         "content": content,
-        "judged": _together(map(exp.judgement, exp.targets)),
+        "judged": _together(results.judgement(run, target) for target in run.targets),
     }
     written += [
-        write_csv(_marked(exp, frame), folder / f"{name}.csv") for name, frame in frames.items() if frame is not None
+        write_csv(_marked(run, frame), folder / f"{name}.csv") for name, frame in frames.items() if frame is not None
     ]
     for table in tables:
         name = table.label.removeprefix("tab:")
@@ -87,19 +90,19 @@ def export_run(exp: Any, tables: Sequence[Table] = ()) -> list[Path]:
             _write(folder / f"{name}.md", table._repr_markdown_()),
         ]
     for target, decoding in scored:
-        for row in [row for row in exp.rows(target, decoding) if row.name != "human"]:
-            for seed in exp.seeds:
-                frame = exp.per_clip(target, row.name, seed, decoding)
+        for row in [row for row in results.rows(run, target, decoding) if row.name != "human"]:
+            for seed in run.seeds:
+                frame = results.per_clip(run, target, row.name, seed, decoding)
                 # a CSV has no lists: the references of a clip as one JSON text
                 texts = [json.dumps(list(texts), ensure_ascii=False) for texts in frame.references]
                 path = folder / "per_clip" / f"{target}_{row.name}_{decoding}_seed{seed}.csv"
-                written.append(write_csv(_marked(exp, frame.assign(references=texts)), path))
-    return [*written, *_captions(exp, folder)]
+                written.append(write_csv(_marked(run, frame.assign(references=texts)), path))
+    return [*written, *_captions(run, folder)]
 
 
-def _marked(exp: Any, frame: pd.DataFrame) -> pd.DataFrame:
+def _marked(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
     """With a column that says so where the numbers or captions were learned from a synthetic world."""
-    return frame.assign(world="synthetic") if exp.synthetic else frame
+    return frame.assign(world="synthetic") if run.synthetic else frame
 
 
 def _together(frames: Iterable[pd.DataFrame | None]) -> pd.DataFrame | None:
@@ -108,33 +111,33 @@ def _together(frames: Iterable[pd.DataFrame | None]) -> pd.DataFrame | None:
     return pd.concat(found, ignore_index=True) if found else None
 
 
-def _captions(exp: Any, folder: Path) -> list[Path]:
+def _captions(run: Run, folder: Path) -> list[Path]:
     """Recordings without references: their captions alone, one column a row of the table."""
-    written, seed = [], exp.seeds[0]
-    for target in [t for t in exp.targets if not has_references(exp, t)]:
-        frame = pd.DataFrame({"clip": [clip.id for clip in exp.clips(target, "evaluation", seed)]})
-        for row in [r for r in exp.strategies(target) if r.name != "human"]:
-            frame[row.name] = exp.captions(target, row.name, seed)
-        written.append(write_csv(_marked(exp, frame), folder / f"captions_{target}.csv"))
+    written, seed = [], run.seeds[0]
+    for target in [t for t in run.targets if not has_references(run, t)]:
+        frame = pd.DataFrame({"clip": [clip.id for clip in run.clips(target, "evaluation", seed)]})
+        for row in [r for r in run.strategies(target) if r.name != "human"]:
+            frame[row.name] = run.captions(target, row.name, seed)
+        written.append(write_csv(_marked(run, frame), folder / f"captions_{target}.csv"))
     return written
 
 
-def decodings(exp: Any) -> list[tuple[str, str]]:
+def decodings(run: Run) -> list[tuple[str, str]]:
     """(target, decoding) pairs that this run has rows for."""
-    return [(target, kind) for target in exp.targets for kind in ("greedy", "beam") if exp.rows(target, kind)]
+    return [(target, kind) for target in run.targets for kind in ("greedy", "beam") if results.rows(run, target, kind)]
 
 
-def other_systems(exp: Any, target: str, folder: str | Path | None = None) -> list[Row]:
+def other_systems(run: Run, target: str, folder: str | Path | None = None) -> list[Row]:
     """Rows for predictions of other systems on our evaluation clips, scored as ours are: every CSV, JSON or JSONL file
     in `folder` (data/raw/predictions/<target> unless given; formats: aaclib.metrics.io), named by its file name.
     Raises aaclib.metrics.FormatError naming the file and the clips that it has no caption for."""
     folder = Path(folder) if folder else raw_dir() / "predictions" / target
     files = sorted(p for p in folder.glob("*") if p.suffix in (".csv", ".json", ".jsonl")) if folder.is_dir() else []
-    clips, rows = exp.clips(target, "evaluation", exp.seeds[0]) if files else (), []
+    clips, rows = run.clips(target, "evaluation", run.seeds[0]) if files else (), []
     for path in files:
         candidates = io.for_clips(io.read_predictions(path), [clip.id for clip in clips])
-        scores = metrics.evaluate(candidates, [list(clip.captions) for clip in clips], store=exp.store)
-        found = {name: stats.interval(scores, name, exp.config.metrics.bootstrap) for name in scores.corpus}
+        scores = metrics.evaluate(candidates, [list(clip.captions) for clip in clips], store=run.store)
+        found = {name: stats.interval(scores, name, run.config.metrics.bootstrap) for name in scores.corpus}
         cells = {name: Cell(100 * scores.corpus[name], 100 * f.low, 100 * f.high) for name, f in found.items()}
         rows.append(Row(path.stem, "external", cells, n=len(clips), source=path.name))
     return rows

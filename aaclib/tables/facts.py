@@ -3,58 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from aaclib import text
-from aaclib.experiment import ALPHA
+from aaclib import gap, results, text
+from aaclib.results import ALPHA
+
+if TYPE_CHECKING:
+    from aaclib.run import Run
 
 SEEDS_FOR_A_CLAIM = 3  # from here on a sentence about a method needs the test over seeds as well
 COMPARED = "lower-nopunct"  # captions are the same if they are so, whatever a decoder reads and writes
 
 
-def has_references(exp: Any, target: str) -> bool:
+def has_references(run: Run, target: str) -> bool:
     """Whether every evaluation clip of the target has a caption, so that captions can be scored."""
-    clips = exp.split(target, "evaluation").clips
+    clips = run.split(target, "evaluation").clips
     return bool(clips) and all(clip.captions for clip in clips)
 
 
-def training_captions(exp: Any, target: str) -> list[str]:
-    """The captions that the target's decoders learn from, as published: its own, or those of the run or the data sets
-    that stand in for recordings without text."""
-    pipeline, name = exp.source or (exp, target)
-    return [caption for clip in pipeline.training_clips(name, "train") for caption in clip.captions]
+def training_captions(run: Run, target: str) -> list[str]:
+    """The captions that the target's decoders learn from, as published: its own, or those of the data sets that stand
+    in for recordings without text."""
+    return [caption for clip in run.training_clips(target, "train") for caption in clip.captions]
 
 
-def caption_overlap(exp: Any, target: str) -> float:
+def caption_overlap(run: Run, target: str) -> float:
     """Share (0-1) of the evaluation captions that stand word for word in the training text, case and punctuation
     aside; NaN without evaluation captions."""
-    known = set(text.normalise(training_captions(exp, target), COMPARED))
-    evaluation = text.normalise(exp.split(target, "evaluation").captions, COMPARED)
+    known = set(text.normalise(training_captions(run, target), COMPARED))
+    evaluation = text.normalise(run.split(target, "evaluation").captions, COMPARED)
     return float(np.mean([caption in known for caption in evaluation])) if evaluation else float("nan")
 
 
-def paired(exp: Any, target: str, part: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def paired(run: Run, target: str, part: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(z_a, z_t), each (n, d): the readable clips of a split and the first caption of each; clips without a caption
     are left out."""
-    audio = exp.audio(target, part, seed)
-    texts = exp.texts_of(audio.clips, seed)
+    audio = run.audio(target, part, seed)
+    texts = run.texts_of(audio.clips, seed)
     clips, first = np.unique(texts.clip, return_index=True)
     return audio.z[clips], texts.z[first]
 
 
-def all_pairs(exp: Any, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+def gap_pairs(run: Run, target: str, seed: int) -> tuple[Any, Any]:
+    """The pairs that a run measures the gap on and what they tell (`gap.Estimate`). A run without external pairs gets
+    the target's own evaluation pairs: to be looked at, for no strategy may know them."""
+    if run.gap(seed).n:
+        return run.pairs(seed), run.gap(seed)
+    clips = [clip for clip in run.clips(target, "evaluation", seed) if clip.captions]
+    z_a, z_t = paired(run, target, "evaluation", seed)
+    texts = run.texts_of(clips, seed)
+    several = (texts.z, texts.clip) if len(texts.captions) > len(clips) else None
+    return SimpleNamespace(z_a=z_a, z_t=z_t, texts=texts), gap.estimate(z_a, z_t, captions=several)
+
+
+def all_pairs(run: Run, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
     """(z_a, z_t) of every pair in the set that sigma is estimated on, not only the drawn ones; None without pairs."""
-    if not exp.gap(seed).n:
+    if not run.gap(seed).n:
         return None
-    pipeline = exp.source[0] if exp.source else exp
-    return paired(pipeline, *pipeline.config.data.pairs_split, seed)
+    return paired(run, *run.config.data.pairs_split, seed)
 
 
 def pair(tests: pd.DataFrame | None, a: str, b: str) -> pd.Series | None:
-    """The comparison a - b from `Experiment.tested`, whichever way round it was made; None if it was not."""
+    """The comparison a - b from `results.tested`, whichever way round it was made; None if it was not."""
     if missing_frame(tests):
         return None
     for _, r in tests.iterrows():
@@ -118,40 +132,40 @@ IN_DOMAIN = (
 )
 
 
-def in_domain(exp: Any, target: str) -> bool:
+def in_domain(run: Run, target: str) -> bool:
     """Whether the run trained its CLAP on the target's own recordings."""
-    return exp.config.clap.backend == "tiny" and exp.config.data.pretrain == target
+    return run.config.clap.backend == "tiny" and run.config.data.pretrain == target
 
 
-def human(exp: Any) -> str:
+def human(run: Run) -> str:
     """Whose captions the references are: in a synthetic world a grammar wrote them."""
-    return "reference" if all(exp.dataset(target).synthetic for target in exp.targets) else "human"
+    return "reference" if all(run.dataset(target).synthetic for target in run.targets) else "human"
 
 
-def labels(exp: Any) -> dict[str, str]:
+def labels(run: Run) -> dict[str, str]:
     """Row -> what it is called where its name would mislead."""
-    return {"human": human(exp)}
+    return {"human": human(run)}
 
 
-def labelled(exp: Any, results: pd.DataFrame) -> pd.DataFrame:
+def labelled(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
     """The same rows, under the names that figures show."""
-    return results.replace({"strategy": labels(exp)})
+    return frame.replace({"strategy": labels(run)})
 
 
-def judge(exp: Any) -> str:
+def judge(run: Run) -> str:
     """The CLAP that judges captions without references, in words."""
-    if exp.partial_judge:
+    if results.partial_judge(run):
         return "the CLAP that the captions were written from"
-    name = exp.judge(exp.seeds[0]).name
-    return name if exp.config.metrics.judge else "another seed's CLAP, trained alike"
+    name = results.judge(run, run.seeds[0]).name
+    return name if run.config.metrics.judge else "another seed's CLAP, trained alike"
 
 
-def own_pairs_note(exp: Any, target: str) -> str:
+def own_pairs_note(run: Run, target: str) -> str:
     """What a reader must know where rows read what was measured on the target's own pairs, or ''."""
-    if not (rows := [row.name for row in exp.strategies(target) if row.group == "paired"]):
+    if not (rows := [row.name for row in run.strategies(target) if row.group == "paired"]):
         return ""
-    data = (exp.source[0] if exp.source else exp).config.data
+    pairs = run.config.data.pairs
     return (
-        f"NOT weakly supervised: {', '.join(rows)}. The audio-caption pairs are this target's own ({data.pairs}), "
+        f"NOT weakly supervised: {', '.join(rows)}. The audio-caption pairs are this target's own ({pairs}), "
         "so these rows know its recordings, and they do not compete with those that do not."
     )

@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from aaclib import results
 from aaclib.escape import NO_MATH
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
 from aaclib.tables.facts import has_references
 
+if TYPE_CHECKING:
+    from aaclib.run import Run
+
 
 def side_by_side(
-    exp: Any, target: str, index: int, seed: int, strategies: Sequence[str] | None = None, decoding: str = "greedy"
+    run: Run, target: str, index: int, seed: int, strategies: Sequence[str] | None = None, decoding: str = "greedy"
 ) -> pd.DataFrame:
     """What each row of the table says about one evaluation clip: columns row, caption and, with references, the
     clip's own score in the headline metric (x100). The references come first."""
-    clip = exp.clips(target, "evaluation", seed)[index]
-    rows = [{"row": facts.human(exp), "caption": caption} for caption in clip.captions]
-    metric, scored = exp.config.metrics.headline, has_references(exp, target)
-    for row in exp.strategies(target):
+    clip = run.clips(target, "evaluation", seed)[index]
+    rows = [{"row": facts.human(run), "caption": caption} for caption in clip.captions]
+    metric, scored = run.config.metrics.headline, has_references(run, target)
+    for row in run.strategies(target):
         if row.name == "human" or (strategies is not None and row.name not in strategies):
             continue
-        entry = {"row": row.name, "caption": exp.captions(target, row.name, seed, decoding)[index]}
+        entry = {"row": row.name, "caption": run.captions(target, row.name, seed, decoding)[index]}
         if scored:
-            frame = exp.per_clip(target, row.name, seed, decoding)
+            frame = results.per_clip(run, target, row.name, seed, decoding)
             entry[METRIC_LABELS[metric]] = 100 * float(frame[metric].iloc[index]) if metric in frame else np.nan
         rows.append(entry)
     return pd.DataFrame(rows)
 
 
-def examples(exp: Any, target: str, seed: int, count: int = 3) -> list[int]:
+def examples(run: Run, target: str, seed: int, count: int = 3) -> list[int]:
     """Evaluation clips to look at, chosen by a rule and not by eye: evenly spaced over the clips in order of the
     baseline's own score (three: a quarter, half and three quarters of the way down), or in their own order without
     scores."""
-    n, metric = len(exp.clips(target, "evaluation", seed)), exp.config.metrics.headline
-    order, names = np.arange(n), [row.name for row in exp.strategies(target)]
-    if has_references(exp, target) and names:
-        frame = exp.per_clip(target, "baseline" if "baseline" in names else names[0], seed, "greedy")
+    n, metric = len(run.clips(target, "evaluation", seed)), run.config.metrics.headline
+    order, names = np.arange(n), [row.name for row in run.strategies(target)]
+    if has_references(run, target) and names:
+        frame = results.per_clip(run, target, "baseline" if "baseline" in names else names[0], seed, "greedy")
         if metric in frame:
             order = np.argsort(-frame[metric].to_numpy(), kind="stable")
     if n > count + 1:

@@ -6,8 +6,8 @@ import html
 import math
 from dataclasses import dataclass
 
-from aaclib.bridge import GROUPS
 from aaclib.escape import NO_MATH, beyond_latex, latex, markdown
+from aaclib.groups import GROUPS
 from aaclib.plots.results import METRIC_LABELS
 
 RELATIVE, ABOVE = "relative", "above chance"  # columns that are shares of the bound's headline score

@@ -9,7 +9,7 @@ from rehearsal import CAPTIONS
 
 from aaclib import config
 from aaclib.datasets import leakage
-from aaclib.pipeline import Pipeline
+from aaclib.run import Run
 from aaclib.store import Store
 
 N = {"clotho": 19195, "audiocaps": 49838}
@@ -46,7 +46,7 @@ def test_every_real_training_caption_is_learned_from(tmp_path, monkeypatch):
             "train.batch_size": 256,
         },
     )
-    pipeline = Pipeline(settings, Store(tmp_path / "cache"))
+    pipeline = Run(settings, Store(tmp_path / "cache"))
     for target, n in N.items():
         facts = leakage.within(pipeline.split(target, "train"))
         assert facts["captions"] == n

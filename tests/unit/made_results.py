@@ -1,4 +1,8 @@
-"""An experiment of made numbers, for tests of tables and sentences."""
+"""A run of made numbers, for tests of tables and sentences.
+
+A test module imports `made_numbers` beside `Made`: then the functions of aaclib.results, asked about a `Made`, answer
+by its method of their name.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import math
 from types import SimpleNamespace
 
 import pandas as pd
+import pytest
 
-from aaclib import bridge, config
+from aaclib import bridge, config, results, rows
 from aaclib.datasets import Clip, Split
 from aaclib.gap import given
 
@@ -55,7 +60,7 @@ def made(target="soundscapes-long", decoding="greedy", values=VALUES, missing=Tr
 
 
 def family(differences, p_values, seeds=1, p_seeds=math.nan):
-    """A family of tests as `Experiment.tested` gives it: (a, b) -> difference, and p over clips."""
+    """A family of tests as `results.tested` gives it: (a, b) -> difference, and p over clips."""
     return pd.DataFrame(
         [
             {
@@ -85,7 +90,7 @@ def against_best(best, p_values, values=VALUES, **over_seeds):
 
 
 class Made:
-    """An experiment of made numbers: what tables ask of aaclib.Experiment."""
+    """What tables ask of a run and, as methods, of aaclib.results about it."""
 
     def __init__(
         self,
@@ -100,7 +105,7 @@ class Made:
     ):
         self.values = {k: v for k, v in values.items() if supervised or k != "supervised"}
         self.targets, self.seeds, self.p, self.p_seeds = targets, seeds, p, p_seeds
-        self.synthetic, self.partial_judge = targets[0].startswith("soundscapes"), True
+        self.synthetic, self.partial = targets[0].startswith("soundscapes"), True
         self.figures, self.tables, self.supervised = folder / "figures", folder / "tables", supervised
         rows = tuple(self.values)
         metrics = config.Metrics(names=("cider_d", "meteor", "spice"))
@@ -113,8 +118,6 @@ class Made:
     def split(self, target, part, audio=False):
         texts = ("a dog barks", "rain falls")[: self.count] if part == "evaluation" else ("a dog barks", "a bell rings")
         return Split(target, part, tuple(Clip(f"{part}{i}", texts) for i in range(4)), notes=("Cut to four clips.",))
-
-    source = None
 
     def training_clips(self, target, part):
         return self.split(target, part).clips
@@ -152,6 +155,9 @@ class Made:
 
     def why_no_judgement(self):
         return ""
+
+    def partial_judge(self):
+        return self.partial
 
     def judge(self, seed):
         return SimpleNamespace(name="a made CLAP")
@@ -205,3 +211,17 @@ class Made:
                 "cider_d": [0.1, 0.4, 0.2, 0.3],
             }
         )
+
+
+@pytest.fixture(autouse=True)
+def made_numbers(monkeypatch):
+    def answering(name, real):
+        def answer(run, *about, **more):
+            return getattr(run, name)(*about, **more) if isinstance(run, Made) else real(run, *about, **more)
+
+        return answer
+
+    for module, names in ((results, results.__all__), (rows, ("left_out",))):
+        for name in names:
+            if callable(real := getattr(module, name)):
+                monkeypatch.setattr(module, name, answering(name, real))

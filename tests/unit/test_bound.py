@@ -6,9 +6,11 @@ import made
 import numpy as np
 import pytest
 
-from aaclib import bridge, config
+from aaclib import bridge, captions, config, decoders, results
+from aaclib import rows as rows_of
 from aaclib.config import ConfigError
-from aaclib.experiment import Experiment
+from aaclib.results import judging
+from aaclib.run import Run
 from aaclib.store import Store
 from aaclib.tables import facts
 
@@ -21,7 +23,7 @@ def world(tmp_path_factory):
 
 
 def experiment(folder, **overrides):
-    return Experiment(config.load("quick", {**made.settings_of(folder), **overrides}), Store(folder / "store"))
+    return Run(config.load("quick", {**made.settings_of(folder), **overrides}), Store(folder / "store"))
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +35,12 @@ def test_the_supervised_decoders_may_have_settings_of_their_own(world, done):
     own = {"epochs": 7, "lr": 0.002, "dropout": 0.3}
     longer = experiment(world, **{"train.supervised_factor": 3, "train.bound": own})
     rows = {name: bridge.strategy(name) for name in ("supervised", "supervised+text", "noise")}
-    settings = {name: longer.settings_of("folder", row) for name, row in rows.items()}
+    settings = {name: decoders.settings(longer, "folder", row) for name, row in rows.items()}
     assert settings["supervised"][0].epochs == 3 * done.config.train.epochs
     how, decoder = settings["supervised+text"]
     assert (how.epochs, how.lr, how.weight_decay, decoder.dropout) == (7, 0.002, done.config.train.weight_decay, 0.3)
     for name, row in rows.items():  # what the others have is in no key of those that learn from text
-        same = longer.decoder_key("folder", row, 0) == done.decoder_key("folder", row, 0)
+        same = decoders.key(longer, "folder", row, 0) == decoders.key(done, "folder", row, 0)
         assert same == (name == "noise")
     with pytest.raises(ConfigError, match="train.bound"):
         experiment(world, **{"train.bound": {"width": 3}})
@@ -53,9 +55,9 @@ def test_the_supervised_decoders_may_have_settings_of_their_own(world, done):
         ("folder.validation", "caption", {"shift", "c3"}),
     ],
 )
-def test_rows_that_know_the_targets_own_recordings_do_not_compete(world, pairs, sigma, own):
+def test_rows_that_know_the_targets_own_recordings_do_not_compete(world, monkeypatch, pairs, sigma, own):
     exp = experiment(world, **{"data.pairs": pairs, "gap.sigma": sigma})
-    exp.left_out = lambda target, name: ""  # without WavCaps there is no gap vector
+    monkeypatch.setattr(rows_of, "left_out", lambda run, target, name: "")  # without WavCaps there is no gap vector
     paired = {row.name for row in exp.strategies("folder") if row.group == "paired"}
     assert paired == own and {"supervised", "baseline", "projection", "copy"} <= {
         row.name for row in exp.strategies("folder") if row.group == bridge.strategy(row.name).group
@@ -65,25 +67,30 @@ def test_rows_that_know_the_targets_own_recordings_do_not_compete(world, pairs, 
 
 
 def test_the_bound_learns_from_audio_and_text_and_is_validated_on_audio(done):
-    text, audio, both = (done.examples("folder", "train", 0, how) for how in ("text", "supervised", "supervised+text"))
+    text, audio, both = (
+        decoders.examples(done, "folder", "train", 0, how) for how in ("text", "supervised", "supervised+text")
+    )
     own = done.audio("folder", "train", 0).z.mean(0)
     centred = [bridge.unit(text[0] - text[0].mean(0)), bridge.unit(audio[0] - own)]
     assert np.allclose(both[0], np.concatenate(centred), atol=1e-6) and both[1] == text[1] + audio[1]
     assert sorted(text[1]) == sorted(audio[1]) and not np.array_equal(text[0], audio[0])
-    judged, heard = (done.examples("folder", "validation", 0, how) for how in ("supervised+text", "supervised"))
+    judged, heard = (
+        decoders.examples(done, "folder", "validation", 0, how) for how in ("supervised+text", "supervised")
+    )
     assert np.allclose(judged[0], bridge.unit(heard[0] - own), atol=1e-6) and judged[1] == heard[1]
     # what it is given at inference is centred alike; no other row's context knows the target's audio
     row = bridge.strategy("supervised+text")
     z = done.audio("folder", "evaluation", 0).z
-    assert np.allclose(bridge.infer_half(row)(z, done.context_of("folder", row, 0)), bridge.unit(z - own), atol=1e-6)
-    assert done.context_of("folder", bridge.strategy("c3"), 0).own_audio_mean is None
+    given = bridge.infer_half(row)(z, decoders.context_of(done, "folder", row, 0))
+    assert np.allclose(given, bridge.unit(z - own), atol=1e-6)
+    assert decoders.context_of(done, "folder", bridge.strategy("c3"), 0).own_audio_mean is None
 
 
 def test_reconstruction_and_look_up_are_given_a_caption_that_was_not_read(world, done):
     """A decoder given the embedding of a caption that it has read could recite it, and the look-up finds it at once."""
     clips, known = done.clips("folder", "evaluation", 0), set(done.texts("folder", "train", 0).captions)
     texts = done.texts_of(clips, 0)
-    rows, new = done.unread("folder", 0)
+    rows, new = captions.unread(done, "folder", 0)
     assert texts.clip[rows].tolist() == list(range(len(clips))) and 0 < new.sum()
     for i, (row, is_new) in enumerate(zip(rows, new, strict=True)):
         own = [caption for caption, clip in zip(texts.captions, texts.clip, strict=True) if clip == i]
@@ -98,27 +105,30 @@ def test_the_bound_is_the_row_that_describes_validation_clips_better(world, monk
     exp = experiment(world, **{"data.targets": {"folder": ["supervised", "supervised+text", "baseline"]}})
     right = [clip.captions[0] for clip in exp.clips("folder", "validation", 0)]
 
-    def captions(target, strategy, seed, decoding="greedy", part="evaluation"):
+    def said(target, strategy, seed, decoding="greedy", part="evaluation"):
         assert part == "validation", "no evaluation clip has a say in it"
         return right if strategy == better else right[1:] + right[:1]
 
     for better in ("supervised", "supervised+text"):
         exp = experiment(world, **{"data.targets": {"folder": ["supervised", "supervised+text", "baseline"]}})
-        monkeypatch.setattr(exp, "captions", captions)
-        assert exp.bound("folder") == better and exp.bounds("folder")[better] == max(exp.bounds("folder").values())
+        monkeypatch.setattr(exp, "captions", said)
+        found = results.bounds(exp, "folder")
+        assert results.bound(exp, "folder") == better and found[better] == max(found.values())
     alone = experiment(world, **{"data.targets": {"folder": ["supervised", "baseline"]}})
-    assert alone.bound("folder") == "supervised" and np.isnan(alone.bounds("folder")["supervised"])
+    assert results.bound(alone, "folder") == "supervised" and np.isnan(results.bounds(alone, "folder")["supervised"])
     none = experiment(world, **{"data.targets": {"folder": ["baseline"]}})
-    assert none.bound("folder") is None and "no fully supervised row" in none.why_no_relative("folder")
+    assert results.bound(none, "folder") is None and "no fully supervised row" in results.why_no_relative(
+        none, "folder"
+    )
     alone = experiment(
         world, **{"data.targets": {"folder": ["supervised", "baseline"]}, "generate.beam_rows": ["baseline"]}
     )
-    assert "add it to generate.beam_rows" in alone.why_no_relative("folder", "beam")
+    assert "add it to generate.beam_rows" in results.why_no_relative(alone, "folder", "beam")
 
 
 def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monkeypatch):
     exp = experiment(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
-    assert exp.new("folder") is None and exp.by_content("folder", "rouge_l").empty
+    assert results.new(exp, "folder") is None and results.by_content(exp, "folder", "rouge_l").empty
     whole = exp.audio
     named = [
         replace(clip, content="bell" if i % 3 else "dog + rain")
@@ -127,8 +137,8 @@ def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monk
     exp = experiment(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
     monkeypatch.setattr(exp, "clips", lambda target, part, seed: tuple(named))
     monkeypatch.setattr(exp, "training_clips", lambda target, part: (replace(named[1]),))
-    frame = exp.by_content("folder", "rouge_l").set_index("content")
-    per_clip = exp.scores("folder", "copy", 0).per_clip.rouge_l.to_numpy()
+    frame = results.by_content(exp, "folder", "rouge_l").set_index("content")
+    per_clip = results.scores(exp, "folder", "copy", 0).per_clip.rouge_l.to_numpy()
     assert frame.n.to_dict() == {"new": 10, "known": 20}
     assert frame.value["new"] == pytest.approx(per_clip[::3].mean())
     assert frame.value["known"] == pytest.approx(np.delete(per_clip, np.s_[::3]).mean())
@@ -136,11 +146,11 @@ def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monk
 
 def test_a_clap_trained_anew_with_each_seed_is_judged_by_the_next_ones(world):
     exp = experiment(world, seeds=[3, 5, 8])
-    assert exp.partial_judge and exp._judging(5) == 5  # one CLAP for all seeds
-    tiny = Experiment(replace(exp.config, clap=replace(exp.config.clap, backend="tiny")), exp.store)
-    assert not tiny.partial_judge and [tiny._judging(seed) for seed in (3, 5, 8)] == [5, 8, 3]
-    one = Experiment(replace(tiny.config, seeds=(3,)), exp.store)
-    assert one.partial_judge and one._judging(3) == 3
+    assert results.partial_judge(exp) and judging._judging_seed(exp, 5) == 5  # one CLAP for all seeds
+    tiny = Run(replace(exp.config, clap=replace(exp.config.clap, backend="tiny")), exp.store)
+    assert not results.partial_judge(tiny) and [judging._judging_seed(tiny, seed) for seed in (3, 5, 8)] == [5, 8, 3]
+    one = Run(replace(tiny.config, seeds=(3,)), exp.store)
+    assert results.partial_judge(one) and judging._judging_seed(one, 3) == 3
 
 
 def test_what_a_synthetic_clap_says_of_real_recordings_is_synthetic(world):
@@ -151,6 +161,6 @@ def test_what_a_synthetic_clap_says_of_real_recordings_is_synthetic(world):
         clap=replace(exp.config.clap, backend="tiny"),
         data=replace(exp.config.data, pretrain="soundscapes-pretrain"),
     )
-    assert Experiment(settings, exp.store).synthetic
+    assert Run(settings, exp.store).synthetic
     own = replace(settings, data=replace(settings.data, pretrain="folder"))
-    assert not Experiment(own, exp.store).synthetic  # a tiny CLAP of real recordings is none
+    assert not Run(own, exp.store).synthetic  # a tiny CLAP of real recordings is none

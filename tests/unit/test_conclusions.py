@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from made_results import VALUES, Made, family, made
+from made_results import VALUES, Made, family, made, made_numbers  # noqa: F401
 
 from aaclib import tables
 from aaclib.tables import conclusions
@@ -12,17 +12,22 @@ from aaclib.tables import conclusions
 
 def test_conclusions_choose_their_words_by_the_tests(tmp_path):
     sure = str(conclusions.conclusions(Made(tmp_path, p=0.001)))
-    assert "**projection**, 45.0" in sure and "noise, projection, noise+projection; worse: none" in sure
+    assert (
+        "**projection** has the highest CIDEr-D, 45.0" in sure
+        and "noise, projection, noise+projection; worse: none" in sure
+    )
     assert "projection against captions on the wrong clips: projection is better (+40.0 points" in sure
-    assert "reaches 75 % of the bound" in sure and "covers 65 % of the way" in sure
+    assert "reaches 75 % (95 % interval 68 to 83 %) of the bound's CIDEr-D and covers 65 % (95 %" in sure
+    assert "the bound is supervised." in sure
+    assert len(sure.splitlines()) == 6 + 2, "six about the target, two about the whole run"
     assert "cannot be told" not in sure and "fewer than three seeds" in sure
     unsure = str(conclusions.conclusions(Made(tmp_path, p=0.6)))
     assert "better than the plain swap (30.0 [26.0, 35.0]): none" in unsure
-    assert "projection cannot be told from" in unsure
+    assert "it cannot be told from baseline, noise, noise+projection: their order is no result" in unsure
     assert "relative performance means nothing here" in unsure and "% of the bound" not in unsure
     reversed_ = {**VALUES, "baseline": 0.55}
     worse = str(conclusions.conclusions(Made(tmp_path, values=reversed_)))
-    assert "**baseline**, 55.0" in worse and "none; worse: noise" in worse
+    assert "**baseline** has the highest CIDEr-D, 55.0" in worse and "none; worse: noise" in worse
 
 
 def test_with_three_seeds_a_sentence_about_methods_needs_the_test_over_seeds(tmp_path):
@@ -34,7 +39,7 @@ def test_with_three_seeds_a_sentence_about_methods_needs_the_test_over_seeds(tmp
     lucky, found = said(seeds=(0, 1, 2), p_seeds=0.3), said(seeds=(0, 1, 2), p_seeds=0.02)
     assert "plain swap (30.0 [26.0, 35.0]): none; worse: none. noise, projection, noise+projection differ" in lucky
     assert "is better in these trainings, which does not say that it is with other seeds" in lucky
-    assert "projection cannot be told from" in lucky  # of the methods, over seeds
+    assert "it cannot be told from baseline" in lucky  # of the methods, over seeds
     assert "): noise, projection, noise+projection; worse: none." in found and "these trainings" not in found
     assert "p over clips 0.001, over seeds 0.020" in found and "fewer than three seeds" not in found
 
@@ -94,7 +99,7 @@ def test_captions_are_judged_without_references(tmp_path):
     assert "projection is better (+40.0 points" in said
     level = Made(tmp_path, values={**VALUES, "shuffled": 0.44}, p=0.4)
     assert "the difference is not significant" in str(conclusions.judged(level))
-    exp.partial_judge, exp.seeds = False, (0, 1)
+    exp.partial, exp.seeds = False, (0, 1)
     assert "by another seed's CLAP, trained alike" in str(conclusions.judged(exp))
     assert "opinion" not in str(conclusions.judged(exp))
 
@@ -102,7 +107,7 @@ def test_captions_are_judged_without_references(tmp_path):
 def test_conclusions_say_what_is_not_there(tmp_path):
     text = "\n".join(conclusions.conclusions(Made(tmp_path, supervised=False)))
     assert "no relative performance. There is no fully supervised row" in text
-    assert "no reference captions to score against" in "\n".join(conclusions.conclusions(Made(tmp_path, captions=0)))
+    assert conclusions.conclusions(Made(tmp_path, captions=0)) == []  # nothing is scored: notebook 14 is for these
     real = "\n".join(conclusions.conclusions(Made(tmp_path, targets=("clotho",))))
     assert "synthetic" not in real
 
@@ -115,4 +120,15 @@ def test_with_several_seeds_the_conclusion_says_in_how_many_the_best_row_wins(tm
     exp.scores = lambda target, name, seed, decoding="greedy": SimpleNamespace(
         corpus={"cider_d": values.get(name, (0.2, 0.2, 0.2))[seed]}
     )
-    assert f"{best} is the highest in 2 of 3 seeds" in "\n".join(conclusions.conclusions(exp))
+    assert "and is the highest in 2 of 3 seeds" in "\n".join(conclusions.conclusions(exp))
+
+
+def test_a_decoder_that_reads_worse_than_a_search_is_the_ceiling_of_its_table(tmp_path):
+    def said(difference):
+        exp = Made(tmp_path, values={**VALUES, "reconstruction": 0.5, "look-up": 0.6})
+        test = None if difference is None else SimpleNamespace(difference=difference)
+        exp.gate = lambda target: (20, (0.5, 0.6), test)
+        return str(conclusions.conclusions(exp))
+
+    assert "the decoder is the bottleneck" in said(-0.1)
+    assert "bottleneck" not in said(0.1) and "bottleneck" not in said(None)

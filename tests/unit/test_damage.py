@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_clap import ToyClap
 
-from aaclib import cache, config, embeddings, paths, resume, store
+from aaclib import cache, config, embeddings, paths, results, resume, store
 from aaclib.captioner import Captioner
 from aaclib.clap import files
-from aaclib.experiment import Experiment
+from aaclib.run import Run
 from aaclib.suite import cli
 
 SMALL = {
@@ -45,16 +45,16 @@ def ground(tmp_path_factory):
             paths.runs_dir() / "mine" / "run.json",
             {"profile": "quick", "overrides": settings, "stages": {}, "written": "2026-01-02T03:04"},
         )
-        results(settings)
+        asked(settings)
         shutil.copytree(folder / "here", folder / "whole")
         yield folder, settings
 
 
-def results(settings) -> list:
-    done = Experiment(config.load("quick", settings))
-    rows = [done.captions("folder", "projection", 0), done.scores("folder", "projection", 0).corpus]
+def asked(settings) -> list:
+    done = Run(config.load("quick", settings))
+    rows = [done.captions("folder", "projection", 0), results.scores(done, "folder", "projection", 0).corpus]
     return [
-        done.retrieval("folder", 0),
+        results.retrieval(done, "folder", 0),
         *rows,
         Captioner.from_run("mine").caption([done.clips("folder", "evaluation", 0)[0].audio]),
         cli.main(["list"]),
@@ -73,7 +73,7 @@ def kinds(folder) -> list:
 def test_every_kind_of_damage_to_every_kind_of_file(ground):
     folder, settings = ground
     damage.fresh()
-    expected, seen = results(settings), {}
+    expected, seen = asked(settings), {}
     names = {path.name for path in kinds(folder)}
     assert {
         "rows.npy",
@@ -92,7 +92,7 @@ def test_every_kind_of_damage_to_every_kind_of_file(ground):
         for how in damage.HOW:
             damage.fresh()
             left = damage.damage(path, how)
-            found = damage.watch([lambda: results(settings)])
+            found = damage.watch([lambda: asked(settings)])
             seen[path.name, how] = damage.verdict(path, left, found, [expected])
             shutil.rmtree(folder / "here")
             shutil.copytree(folder / "whole", folder / "here")
@@ -250,7 +250,7 @@ def test_where_nothing_can_be_written_what_is_known_is_read(tmp_path, monkeypatc
 def test_a_finished_run_captions_where_nothing_can_be_written(ground, monkeypatch):
     """As on a disk that was mounted to be read: every way to open for writing, or to make a folder, fails."""
     folder, settings = ground
-    expected = results(settings)
+    expected = asked(settings)
     damage.fresh()
     real = open
 
@@ -267,4 +267,4 @@ def test_a_finished_run_captions_where_nothing_can_be_written(ground, monkeypatc
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda path, **how: connect(f"file:{path}?mode=ro", uri=True, **how))
-    assert results(settings) == expected
+    assert asked(settings) == expected

@@ -126,8 +126,10 @@ def test_renewing_takes_the_tables_and_the_figures_of_a_run(tmp_path, monkeypatc
     for name in ("tables/soundscapes-long-greedy.md", "tables/results.csv", "figures/06_bars.png", "figures/other.png"):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text(f"content of {name}")
-    for name in ("06_bars", "other"):
-        Image.new("RGB", (1500, 600), "white").save(run / "figures" / f"{name}.png")
+    for name in ("06_bars", "other", "soundscapes-long/03_tsne", "soundscapes-short/03_tsne"):
+        (run / "figures" / name).parent.mkdir(exist_ok=True)
+        size = (1500, 900) if "short" in name else (1500, 600)
+        Image.new("RGB", size, "white").save(run / "figures" / f"{name}.png")
     record = {
         "run": "quick",
         "profile": "quick",
@@ -137,7 +139,7 @@ def test_renewing_takes_the_tables_and_the_figures_of_a_run(tmp_path, monkeypatc
         "seconds": 1.0,
         "peak_memory_mib": 2.0,
         "versions": {},
-        "config": {"data": {"targets": {"soundscapes-long": []}}},
+        "config": {"data": {"targets": {"soundscapes-long": [], "soundscapes-short": []}}},
     }
     store.write_record(run / "run.json", record)
     (tmp_path / "README.md").write_text(f"before\n{renew.START}\nold\n{renew.END}\nafter\n")
@@ -147,7 +149,8 @@ def test_renewing_takes_the_tables_and_the_figures_of_a_run(tmp_path, monkeypatc
     monkeypatch.setattr(sys, "argv", ["renew.py", "quick"])
     renew.main()
     found = {path.name for path in renew.RESULTS.iterdir()}
-    assert found == {"soundscapes-long-greedy.md", "results.csv", "06_bars.png", "made.json"}
+    assert found == {"soundscapes-long-greedy.md", "results.csv", "03_tsne.png", "06_bars.png", "made.json"}
+    assert Image.open(renew.RESULTS / "03_tsne.png").size == (1200, 480)  # the first target's
     assert Image.open(renew.RESULTS / "06_bars.png").size == (1200, 480)
     text = (tmp_path / "README.md").read_text()
     assert "content of tables/soundscapes-long-greedy.md" in text and "06_bars.png" in text and "old" not in text

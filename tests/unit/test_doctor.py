@@ -57,6 +57,7 @@ def test_paper_on_a_bare_machine_without_network():
     assert of(found, "AudioCaps' audio")[0].level == "warning" and "left out" in of(found, "AudioCaps' audio")[0].detail
     assert [f.level for f in found] == sorted((f.level for f in found), key=checks.LEVELS.index)
     assert "would stop the run" in str(found) and "<table" in found._repr_html_()
+    assert found._repr_html_().count("text-align:left") == 4 * (1 + len(found)), "the header stands over its columns"
 
 
 def test_paper_where_everything_can_be_fetched(www, tmp_path, monkeypatch):

@@ -312,18 +312,12 @@ DRAWN = [
 def test_every_text_can_be_drawn_and_is_drawn_as_it_is(tmp_path, monkeypatch):
     monkeypatch.setitem(plots.style.STYLE, "savefig.dpi", 20)
     wave = np.random.default_rng(0).standard_normal(600)
+    rows = pd.DataFrame({"strategy": DRAWN[:4], "metric": "cider_d", "value": 0.2, "low": 0.1, "high": 0.3})
     figures = {
         "titles": plots.spectrograms([(text, wave, 8000) for text in DRAWN[:6]]),
-        "labels": plots.caption_lengths({"train": DRAWN}, {text: 30 - i for i, text in enumerate(DRAWN)}, top=30),
-        "targets": plots.overlap({text: 0.1 for text in DRAWN[:4]}),
-        "rows": plots.bridged_cosines(pd.DataFrame({"strategy": DRAWN[:4], "matched": 0.2, "mismatched": 0.1})),
+        "rows": plots.relative({"clotho": rows}, ("cider_d",)),
     }
     for name, fig in figures.items():
         plots.save(fig, tmp_path / name)
     assert figures["titles"].axes[0].get_title(loc="left") == "$\\frac$"
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"{n}{s}" for n in figures for s in (".pdf", ".png"))
-
-
-def test_labels_that_are_equal_when_shortened_keep_bars_of_their_own():
-    fig = plots.caption_lengths({"a": ["b"]}, {"x" * 30 + end: 2 for end in "abc"})
-    assert len({bar.get_y() for bar in fig.axes[1].patches}) == 3

@@ -45,6 +45,18 @@ def test_each_object_keeps_its_own_and_an_heir_does_not_take_its_parents():
     assert heir.number(1) == heir.number(1) == [1, 2, "heir"]
 
 
+def number(asked, a, b=2):
+    return ["first", a, b]
+
+
+def test_functions_of_an_object_are_kept_with_it_and_two_of_one_name_keep_apart():
+    first = kept(number)
+    second = kept(type(number)(number.__code__, globals(), "number", (3,)))  # of the same name and module
+    one, other = Asked(), Asked()
+    assert first(one, 1) is first(one, a=1) is first(one, 1, 2) and first(one, 1) is not first(other, 1)
+    assert (first(one, 1), second(one, 1), one.number(1)) == (["first", 1, 2], ["first", 1, 3], [1, 2])
+
+
 def test_a_table_may_be_changed_by_its_reader():
     asked = Asked()
     table = asked.table()

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import aaclib
-from aaclib import config, experiment, metrics, plots, scored, tables
+from aaclib import config, metrics, plots, results, tables
+from aaclib.run import Run
 from aaclib.store import Store
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -36,14 +37,15 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def run(world, tmp_path, monkeypatch):
-    """A fresh experiment on it, which is also what notebooks load, and whose `evaluate` loses what `lose` says."""
+    """A fresh run on it, which is also what notebooks load, and whose `evaluate` loses what `lose` says."""
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
-    found = experiment.Experiment(config.load("quick", world[0]), world[1])
-    monkeypatch.setattr(aaclib.Experiment, "load", classmethod(lambda *_: found))
+    found = Run(config.load("quick", world[0]), world[1])
+    monkeypatch.setattr(aaclib.Run, "load", classmethod(lambda *_: found))
     whole, found.lose, found.calls = metrics.evaluate, lambda call, names: (), 0
 
     def evaluate(candidates, references, names, **options):
         scores, gone = whole(candidates, references, names, **options), found.lose(found.calls, names)
+        gone = gone if options.get("tokenize", True) else ()  # it is the tokenizer that was killed
         found.calls += 1
         keep = lambda values: {name: value for name, value in values.items() if name not in gone}  # noqa: E731
         return replace(
@@ -55,7 +57,7 @@ def run(world, tmp_path, monkeypatch):
             missing=dict.fromkeys(gone, WHY),
         )
 
-    monkeypatch.setattr(experiment.metrics, "evaluate", evaluate)
+    monkeypatch.setattr(metrics, "evaluate", evaluate)
     return found
 
 
@@ -81,22 +83,23 @@ def test_notebooks_get_to_their_end(run, notebook, what, monkeypatch, capsys):
         if cell["cell_type"] == "code":
             exec("".join(cell["source"]), names)
     if notebook == "06_tables":
-        results = pd.read_csv(run.tables / "results.csv")
-        assert tuple(results.columns) == scored.RESULTS
-        assert (results.note[results.value.isna()] == WHY).all() and results.value.isna().any()
+        frame = pd.read_csv(run.tables / "results.csv")
+        assert tuple(frame.columns) == results.RESULTS
+        assert (frame.note[frame.value.isna()] == WHY).all() and frame.value.isna().any()
         assert f"absent: {WHY}" in (run.tables / "folder-greedy.tex").read_text() or what not in ("all", "the headline")
 
 
 @pytest.mark.parametrize("decoding", ["greedy", "beam"])
 def test_frames_without_any_metric_have_their_columns_and_say_why(run, decoding):
     run.lose = LOSSES["all"]
-    results = run.results("folder", decoding)
-    assert tuple(results.columns) == scored.RESULTS and results.value.isna().all() and set(results.note) == {WHY}
-    assert set(results.metric) == set(run.names(decoding)) and len(results) == len(run.rows("folder", decoding)) * 4
-    assert run.relative("folder", decoding) is None
-    assert "no score in any metric" in run.why_no_relative("folder", decoding) or decoding == "beam"
-    assert run.comparisons("folder", decoding=decoding, against="baseline").empty
-    assert tables.frames.by_seed(run, "folder", "cider_d", decoding).value.empty and plots.bars(results)
+    frame = results.results(run, "folder", decoding)
+    assert tuple(frame.columns) == results.RESULTS and frame.value.isna().all() and set(frame.note) == {WHY}
+    assert set(frame.metric) == set(results.names(run, decoding))
+    assert len(frame) == len(results.rows(run, "folder", decoding)) * 4
+    assert results.relative(run, "folder", decoding) is None
+    assert "no score in any metric" in results.why_no_relative(run, "folder", decoding) or decoding == "beam"
+    assert results.comparisons(run, "folder", decoding=decoding, against="baseline").empty
+    assert tables.frames.by_seed(run, "folder", "cider_d", decoding).value.empty and plots.bars(frame)
     table = tables.main_table(run, "folder", decoding)
     assert table.columns == () and "No metric could be computed" in table.notes[0]
     assert any(WHY in note for note in table.notes) and table.latex() and table._repr_html_()
@@ -104,6 +107,8 @@ def test_frames_without_any_metric_have_their_columns_and_say_why(run, decoding)
 
 def test_a_profile_without_metrics_has_empty_tables(world, tmp_path):
     settings = config.load("quick", world[0])
-    bare = experiment.Experiment(replace(settings, metrics=replace(settings.metrics, names=())), world[1])
-    assert tuple(bare.results("folder").columns) == scored.RESULTS and bare.relative("folder") is None
+    bare = Run(replace(settings, metrics=replace(settings.metrics, names=())), world[1])
+    assert (
+        tuple(results.results(bare, "folder").columns) == results.RESULTS and results.relative(bare, "folder") is None
+    )
     assert tables.main_table(bare, "folder").columns == ()

@@ -1,4 +1,4 @@
-"""The whole experiment on a made data set with a made CLAP."""
+"""A whole run on a made data set with a made CLAP."""
 
 import json
 import subprocess
@@ -11,14 +11,13 @@ import numpy as np
 import psutil
 import pytest
 
-from aaclib import bridge, config, datasets, steps, train, training
+from aaclib import arrays, bridge, config, datasets, decoders, results, rows, train, training
 from aaclib.captioner import Captioner
 from aaclib.config import ConfigError
 from aaclib.datasets import leakage
 from aaclib.decoder import CaptionDecoder
 from aaclib.embeddings import ExtractionError
-from aaclib.experiment import Experiment
-from aaclib.pipeline import derangement
+from aaclib.run import Run
 from aaclib.store import Store, write_record
 
 ALL = {"baseline", "noise", "shift", "c3", "supervised"}
@@ -37,7 +36,7 @@ WEAK = [
 
 
 def experiment(folder, store, **overrides):
-    return Experiment(config.load("quick", {**made.settings_of(folder), **overrides}), Store(store))
+    return Run(config.load("quick", {**made.settings_of(folder), **overrides}), Store(store))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def done(world, tmp_path_factory):
-    """An experiment whose decoders are trained."""
+    """A run whose decoders are trained."""
     found = experiment(world, tmp_path_factory.mktemp("store"))
     for row in found.strategies("folder"):
         if row.group != "control":
@@ -59,14 +58,14 @@ def done(world, tmp_path_factory):
 
 def test_the_bridges_bridge(done):
     """In a world where the gap is nearly all that parts the modalities, bringing the audio to the text helps."""
-    rows = ("supervised", "baseline", "projection", "shuffled", "reconstruction")
-    cider = {row: done.scores("folder", row, 0).corpus["cider_d"] for row in rows}
+    names = ("supervised", "baseline", "projection", "shuffled", "reconstruction")
+    cider = {row: results.scores(done, "folder", row, 0).corpus["cider_d"] for row in names}
     assert cider["shuffled"] < cider["projection"] and cider["baseline"] < cider["projection"]
     assert cider["projection"] <= cider["reconstruction"] and cider["supervised"] > cider["shuffled"]
 
 
 def test_results_carry_n_seeds_and_an_interval(done):
-    found = done.results("folder")
+    found = results.results(done, "folder")
     assert list(found.columns) == [
         "target",
         "strategy",
@@ -83,11 +82,11 @@ def test_results_carry_n_seeds_and_an_interval(done):
     assert list(dict.fromkeys(found.strategy)) == [row.name for row in done.strategies("folder")]
     assert (found.n == 30).all()
     assert (found.low <= found.value + 1e-9).all() and (found.value <= found.high + 1e-9).all()
-    relative = done.relative("folder").set_index(["strategy", "metric"])
+    relative = results.relative(done, "folder").set_index(["strategy", "metric"])
     assert relative.loc[("supervised", "cider_d"), "value"] == 1
-    cider = [done.scores("folder", row, 0).corpus["cider_d"] for row in ("baseline", "supervised")]
+    cider = [results.scores(done, "folder", row, 0).corpus["cider_d"] for row in ("baseline", "supervised")]
     assert relative.loc[("baseline", "cider_d"), "value"] == pytest.approx(cider[0] / cider[1])
-    assert set(done.comparisons("folder").a) == {
+    assert set(results.comparisons(done, "folder").a) == {
         "supervised",
         "noise",
         "shift",
@@ -100,7 +99,7 @@ def test_results_carry_n_seeds_and_an_interval(done):
 
 def test_captions_are_judged_without_references(done):
     """In the made world text and audio of a clip are all but the same but for the gap, so the truth finds its clip."""
-    found = done.judgement("folder").set_index(["strategy", "metric"])
+    found = results.judgement(done, "folder").set_index(["strategy", "metric"])
     assert set(found.index.get_level_values("metric")) == {"clap_score", "self_r@1", "self_r@5", "self_r@10"}
     r10 = {row: found.loc[(row, "self_r@10"), "value"] for row in ("human", "projection", "shuffled")}
     assert r10["human"] > r10["shuffled"] and r10["projection"] > r10["shuffled"]
@@ -110,23 +109,23 @@ def test_captions_are_judged_without_references(done):
 
 def test_a_second_clap_may_be_the_judge(world, done):
     other = experiment(world, done.store.root, **{"metrics.judge": "made:MadeClap"})
-    assert other.judge(0) is not other.clap(0) and other.judge(0) is other.judge(1)
-    one, two = (exp.judged("folder", "baseline", 0).per_clip for exp in (other, done))
+    assert results.judge(other, 0) is not other.clap(0) and results.judge(other, 0) is results.judge(other, 1)
+    one, two = (results.judged(exp, "folder", "baseline", 0).per_clip for exp in (other, done))
     np.testing.assert_allclose(one, two)
 
 
 def test_a_supervised_row_that_scores_nothing_gives_no_relative_performance(world, done, monkeypatch):
     failed = experiment(world, done.store.root)
-    monkeypatch.setattr(failed, "all_scores", lambda *_: [SimpleNamespace(corpus={"cider_d": 0.0})])
-    assert "scores 0" in failed.why_no_relative("folder") and failed.relative("folder") is None
+    monkeypatch.setattr(results.tidy, "all_scores", lambda *_: [SimpleNamespace(corpus={"cider_d": 0.0})])
+    assert "scores 0" in results.why_no_relative(failed, "folder") and results.relative(failed, "folder") is None
 
 
 def test_a_caption_that_a_metric_cannot_score_costs_its_row_that_metric_and_nothing_else(world, done, monkeypatch):
     """In whichever seed it happens: the row has no value there, and a reason; the others are compared all the same."""
-    broken, whole = experiment(world, done.store.root), done.all_scores
+    broken, whole = experiment(world, done.store.root), results.all_scores
 
-    def all_scores(target, strategy, decoding="greedy", metric=""):
-        scores = [*whole(target, strategy, decoding), *whole(target, strategy, decoding)]  # two seeds
+    def all_scores(run, target, strategy, decoding="greedy", metric=""):
+        scores = [*whole(run, target, strategy, decoding), *whole(run, target, strategy, decoding)]  # two seeds
         if strategy == "noise":
             last = scores[1]
             scores[1] = replace(
@@ -137,12 +136,12 @@ def test_a_caption_that_a_metric_cannot_score_costs_its_row_that_metric_and_noth
             )
         return scores
 
-    monkeypatch.setattr(broken, "all_scores", all_scores)
-    lines = broken.results("folder").set_index(["strategy", "metric"])
+    monkeypatch.setattr(results.tidy, "all_scores", all_scores)
+    lines = results.results(broken, "folder").set_index(["strategy", "metric"])
     assert np.isnan(lines.loc[("noise", "cider_d"), "value"]) and "no parse" in lines.loc[("noise", "cider_d"), "note"]
     assert lines.loc[("c3", "cider_d"), "seeds"] == 2
-    assert "noise" not in set(broken.relative("folder").query("metric == 'cider_d'").strategy)
-    assert set(broken.comparisons("folder").a) == {
+    assert "noise" not in set(results.relative(broken, "folder").query("metric == 'cider_d'").strategy)
+    assert set(results.comparisons(broken, "folder").a) == {
         "supervised",
         "shift",
         "c3",
@@ -150,13 +149,13 @@ def test_a_caption_that_a_metric_cannot_score_costs_its_row_that_metric_and_noth
         "projection",
         "noise+projection",
     }
-    assert broken.comparisons("folder", against="noise").empty
+    assert results.comparisons(broken, "folder", against="noise").empty
 
 
 def test_per_clip_files_hold_what_an_auditor_needs(done):
-    frame = done.per_clip("folder", "projection", 0)
+    frame = results.per_clip(done, "folder", "projection", 0)
     assert list(frame.columns[:3]) == ["clip", "candidate", "references"] and len(frame) == 30
-    assert frame.cider_d.mean() == pytest.approx(done.scores("folder", "projection", 0).corpus["cider_d"])
+    assert frame.cider_d.mean() == pytest.approx(results.scores(done, "folder", "projection", 0).corpus["cider_d"])
 
 
 def test_weakly_supervised_rows_never_saw_audio_of_the_target(world, tmp_path, done):
@@ -200,14 +199,14 @@ def test_same_seed_same_captions_and_another_seed_another_decoder(world, tmp_pat
         done.decoder("folder", "noise", 0).artefact / "decoder.safetensors"
     )
     row = bridge.strategy("noise")
-    assert again.store.id("decoder", again.decoder_key("folder", row, 0)) != again.store.id(
-        "decoder", again.decoder_key("folder", row, 1)
+    assert again.store.id("decoder", decoders.key(again, "folder", row, 0)) != again.store.id(
+        "decoder", decoders.key(again, "folder", row, 1)
     )
 
 
 def test_a_second_run_makes_nothing_again(world, done, monkeypatch):
     again = experiment(world, done.store.root)
-    monkeypatch.setattr(type(again), "_train", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr(decoders, "make", lambda *a: pytest.fail("trained again"))
     monkeypatch.setattr("aaclib.generate.generate", lambda *a, **k: pytest.fail("generated again"))
     for row in again.strategies("folder"):
         if row.name != "human":
@@ -265,40 +264,6 @@ def test_decoders_that_train_side_by_side_are_saved_when_they_are_stopped(world,
     assert len(list((tmp_path / "decoder").glob("*.part/*state*"))) == 2
 
 
-def step(factor):
-    return lambda z, context, rng=None: z + factor * context.need("gap")
-
-
-@pytest.fixture
-def own():
-    yield
-    for name in bridge.registered():
-        bridge.forget(name)
-
-
-def test_a_strategy_of_ones_own_is_trained_by_workers_is_a_row_and_is_never_given_an_old_decoder(
-    world, tmp_path, monkeypatch, own
-):
-    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
-    found = experiment(world, tmp_path, **{"train.epochs": 1, "data.targets": {"folder": ["baseline"]}})
-    by_workers, one, ids = [], training._side_by_side, []
-    monkeypatch.setattr(training, "_side_by_side", lambda *a: (one(*a), by_workers.append(len(list(paths())))))
-
-    def paths():
-        return (path for path in (tmp_path / "decoder").iterdir() if path.is_dir())
-
-    for factor in (0.5, -3):
-        bridge.register("echo", training=[step(factor)], reads=["gap"])
-        assert set(training.train_all(found)["folder", 0]) == {"text", "echo"}
-        ids.append(found.decoder("folder", "echo", 0).artefact.id)
-    assert by_workers[0] == 2 and len(set(ids)) == 2 and len(list(paths())) == 3
-    assert [row.name for row in found.strategies("folder")] == ["baseline", "echo"]
-    before = found.decoder_key("folder", bridge.strategy("echo"), 0)
-    monkeypatch.setattr(steps, "unit", lambda z: z)  # no entry and no step changed, but what they do
-    assert found.decoder_key("folder", bridge.strategy("echo"), 0) != before
-    assert "source" not in found.decoder_key("folder", bridge.strategy("baseline"), 0)
-
-
 def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_process_that_asks(world, tmp_path):
     """A worker imports aaclib anew: it knows nothing of a half that was changed by hand, without being registered."""
     found = experiment(world, tmp_path)
@@ -323,9 +288,10 @@ def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_pr
 )
 def test_which_settings_ask_for_another_decoder(world, done, setting, asking):
     other = experiment(world, done.store.root, **setting)
-    rows = [bridge.strategy(name) for name in sorted(ALL)]
     assert {
-        row.name for row in rows if other.decoder_key("folder", row, 0) != done.decoder_key("folder", row, 0)
+        row.name
+        for row in map(bridge.strategy, sorted(ALL))
+        if decoders.key(other, "folder", row, 0) != decoders.key(done, "folder", row, 0)
     } == asking
 
 
@@ -358,7 +324,7 @@ def test_a_control_row_is_what_it_says(done):
     assert sorted(own) == sorted(chance)
     memory = set(done.texts("folder", "train", 0).captions)
     assert set(done.captions("folder", "copy", 0)) <= memory
-    human = done.human("folder")
+    human = results.human(done, "folder")
     assert len(human) == 2 and all(s.n == 30 for s in human)
 
 
@@ -380,15 +346,17 @@ def test_pairs_that_are_evaluation_clips_are_refused_whatever_their_data_set_is_
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_pair_and_a_single_one(world, tmp_path, n):
     found = experiment(world, tmp_path, **{"gap.n_pairs": n, "gap.sigma": "0.1"})
-    estimate, rows = found.gap(0), {row.name for row in found.strategies("folder")}
-    assert (estimate.n, estimate.sigma_value) == (n, 0.1) and {"noise", "projection"} <= rows
-    assert ({"shift", "c3"} <= rows) == (estimate.vector is not None) == (n == 1)
+    estimate, names = found.gap(0), {row.name for row in found.strategies("folder")}
+    assert (estimate.n, estimate.sigma_value) == (n, 0.1) and {"noise", "projection"} <= names
+    assert ({"shift", "c3"} <= names) == (estimate.vector is not None) == (n == 1)
     if n:
         pairs = found.pairs(0)
         np.testing.assert_allclose(estimate.vector, (pairs.z_a - pairs.z_t)[0], atol=1e-6)
         assert np.isfinite(found.context("folder", 0).gap).all()
     else:
-        assert found.left_out("folder", "shift") == "no audio-caption pairs to measure the gap on (gap.n_pairs is 0)"
+        assert (
+            rows.left_out(found, "folder", "shift") == "no audio-caption pairs to measure the gap on (gap.n_pairs is 0)"
+        )
         with pytest.raises(ConfigError, match="'gap.sigma' .rms. is estimated on pairs, and 'gap.n_pairs' is 0"):
             experiment(world, tmp_path, **{"gap.n_pairs": 0, "gap.sigma": "rms"})
 
@@ -397,7 +365,7 @@ def test_without_pairs_there_is_a_given_sigma_and_no_shift(world, tmp_path):
     found = experiment(world, tmp_path, **{"data.pairs": "", "gap.sigma": "0.114"})
     assert found.gap(0).sigma_value == 0.114 and found.gap(0).vector is None
     assert not {"shift", "c3"} & {row.name for row in found.strategies("folder")}
-    assert "pairs" in found.left_out("folder", "shift")
+    assert "pairs" in rows.left_out(found, "folder", "shift")
 
 
 def test_unreadable_files_are_left_out_and_counted_or_raised(tmp_path):
@@ -408,7 +376,7 @@ def test_unreadable_files_are_left_out_and_counted_or_raised(tmp_path):
     skips = experiment(tmp_path / "w", tmp_path / "b", **{"clap.on_error": "skip"})
     assert len(skips.captions("folder", "copy", 0)) == 29 == len(skips.clips("folder", "evaluation", 0))
     assert any("004.wav" in name for name in skips.audio("folder", "evaluation", 0).errors)
-    assert skips.scores("folder", "copy", 0).n == 29
+    assert results.scores(skips, "folder", "copy", 0).n == 29
 
 
 def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
@@ -436,30 +404,48 @@ def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
         Captioner.from_run("far")
 
 
-def test_derangement_moves_everybody():
-    with pytest.raises(ValueError, match="one clip alone"):
-        derangement(1, np.random.default_rng(0))
-    for n in (2, 3, 50):
-        order = derangement(n, np.random.default_rng(n))
-        assert sorted(order) == list(range(n)) and (order != np.arange(n)).all()
-
-
 def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeypatch):
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
     write_record(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
     settings = {**made.settings_of(world), "data.captions": "", "data.pairs": "", "captioner": "mine"}
-    bare = Experiment(config.load("quick", settings), Store(tmp_path / "store"))
+    bare = Run(config.load("quick", settings), Store(tmp_path / "store"))
     clips = bare.clips("folder", "evaluation", 0)
     assert len(clips) == 150  # without a table every recording is there to be captioned
-    made_here = dict(zip([c.id for c in clips], bare.captions("folder", "projection", 0), strict=True))
-    there = dict(
-        zip(
-            [c.id for c in done.clips("folder", "evaluation", 0)], done.captions("folder", "projection", 0), strict=True
-        )
-    )
+    made_here = Captioner.of(bare).caption([clip.audio for clip in clips])
+    made_here = dict(zip([c.id for c in clips], made_here, strict=True))
+    judged = [c.id for c in done.clips("folder", "evaluation", 0)]
+    there = dict(zip(judged, done.captions("folder", "projection", 0), strict=True))
     assert {name: made_here[name] for name in there} == there
-    assert not {"human", "reconstruction"} & {row.name for row in bare.strategies("folder")}
+    z = arrays.recordings(Captioner.of(bare).clap, bare.split("folder", "evaluation", True), bare.config, bare.store).z
+    np.testing.assert_array_equal(z, bare.audio("folder", "evaluation", 0).z)
+    for ask in (bare.captions, bare.decoder):
+        with pytest.raises(ConfigError, match=r"captioner=mine .*aaclib\.Captioner\.of\(run\)"):
+            ask("folder", "projection", 0)  # and no decoder is trained on some other text in silence
+    assert not (tmp_path / "store" / "decoder").exists() and not bare.synthetic
+
+
+def test_the_setting_captioner_names_a_run_and_perhaps_its_target(world, done, tmp_path, monkeypatch):
+    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
+    write_record(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
+
+    def of(captioner):
+        return Captioner.of(experiment(world, tmp_path / "store", captioner=captioner))
+
+    clips = done.clips("folder", "evaluation", 0)[:3]
+    assert of("mine:folder").caption([c.audio for c in clips]) == done.captions("folder", "projection", 0)[:3]
+    for captioner, message in (
+        ("mine:clotho", "no target 'clotho'. It has: folder"),
+        ("gone", "no finished run 'gone' .*Finished: mine"),
+        ("", "'captioner' names no finished run: --set captioner=RUN"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            of(captioner)
+    asked = []
+    monkeypatch.setattr(Captioner, "from_run", lambda *arguments: asked.append(arguments))
+    of("mine"), of("mine:folder")
+    assert asked == [("mine", "projection", None, None, "cpu"), ("mine", "projection", "folder", None, "cpu")]
 
 
 def test_text_too_small_for_a_validation_part_keeps_the_last_epoch(world, tmp_path):
@@ -474,4 +460,5 @@ def test_text_too_small_for_a_validation_part_keeps_the_last_epoch(world, tmp_pa
     small = experiment(world, tmp_path / "store", **text)
     assert not any(clip.captions for clip in small.training_clips("folder", "validation"))
     assert len(small.captions("folder", "noise", 0)) == 150
+    assert not {"human", "reconstruction"} & {row.name for row in small.strategies("folder")}
     assert small.decoder("folder", "noise", 0).history.validation_loss.isna().all()

@@ -8,25 +8,13 @@ import zlib
 from types import SimpleNamespace
 
 import numpy as np
+import pages
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
-from matplotlib.text import Text
 
-from aaclib import gap, plots
+from aaclib import plots
 from aaclib.plots import style
-
-
-def unit(z):
-    return (z / np.linalg.norm(z, axis=1, keepdims=True)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def pair():
-    rng = np.random.default_rng(0)
-    common, offset = rng.standard_normal((120, 32)), np.eye(32)[0] * 6
-    return unit(common + offset + 0.5 * rng.standard_normal((120, 32))), unit(common - offset)
 
 
 def results(targets=("soundscapes-long", "soundscapes-short"), decoding="greedy"):
@@ -60,35 +48,19 @@ def results(targets=("soundscapes-long", "soundscapes-short"), decoding="greedy"
     )
 
 
-def figures(pair):
-    z_a, z_t = pair
+def small():
+    """A figure that is quickly drawn."""
+    return plots.bars(results(("clotho",)))
+
+
+def figures():
     rng = np.random.default_rng(1)
-    wave, recalls = (
-        rng.standard_normal(8000),
-        {f"{w}_r@{k}": 0.1 * k for w in ("text_to_audio", "audio_to_text") for k in (1, 5, 10)},
-    )
+    wave = rng.standard_normal(8000)
     history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.5], "validation_loss": [3.1, 2.4, 2.5]})
     frame = results()
     relative = {t: f[f.group != "control"] for t, f in frame.groupby("target")}
     return {
         "spectrograms": plots.spectrograms([("a long title that must not run into its neighbour", wave, 8000)] * 4),
-        "lengths": plots.caption_lengths({"train": ["a dog barks", "rain"], "evaluation": ["a bell rings far away"]}),
-        "overlap": plots.overlap({"soundscapes-long": 0.031}),
-        "retrieval": plots.retrieval({"soundscapes-long": recalls}, {"soundscapes-long": recalls}),
-        "retrieval of few": plots.retrieval(
-            {
-                "many": recalls,
-                "few": {"text_to_audio_r@1": 0.4, "audio_to_text_r@1": 0.5, "text_to_audio_median_rank": 2.0},
-            }
-        ),
-        "retrieval of none": plots.retrieval({"one": {"text_to_audio_median_rank": 1.0}}, {"one": {}}),
-        "cosines": plots.cosines(z_a, z_t),
-        "direction": plots.gap_direction(z_a, z_t),
-        "sigma": plots.sigma_curve(plots.sigma_by_pairs(z_a, z_t, repeats=3), 32, 0.1),
-        "tsne": plots.tsne({"baseline": (z_a[:30], z_t[:30]), "shift": (z_a[:30], z_t[:30])}),
-        "bridged": plots.bridged_cosines(
-            pd.DataFrame({"strategy": ["baseline", "noise"], "matched": [0.2, 0.4], "mismatched": [0.0, 0.1]})
-        ),
         "losses": plots.losses({"text": history, "noise": history.drop(columns="validation_loss")}),
         "bars": plots.bars(frame),
         "bars, one target": plots.bars(results(("clotho",)), ("cider_d", "meteor")),
@@ -99,23 +71,34 @@ def figures(pair):
     }
 
 
-def test_every_figure_has_column_width_readable_text_and_nothing_outside_the_page(pair):
-    for name, fig in figures(pair).items():
-        assert fig.get_figwidth() in (plots.SINGLE, plots.DOUBLE), name
-        plots.mark(fig)
-        with plots.styled():
-            fig.draw_without_rendering()
-            canvas = FigureCanvasAgg(fig)
-            canvas.draw()
-            drawn = fig.get_tightbbox(canvas.get_renderer())  # inches, of everything visible
-        assert drawn.x0 > -0.01 and drawn.y0 > -0.01, f"{name} leaves the page: {drawn}"
-        assert drawn.x1 < fig.get_figwidth() + 0.01 and drawn.y1 < fig.get_figheight() + 0.01, f"{name}: {drawn}"
-        for text in fig.findobj(Text):
-            assert not text.get_text() or 6 <= text.get_fontsize() <= 9, f"{name}: '{text.get_text()}'"
+def rows_of(fig):
+    """The height of each bar, panel by panel."""
+    return [[bar.get_y() + bar.get_height() / 2 for bar in ax.patches] for ax in fig.axes]
+
+
+def test_a_strategy_stands_in_the_same_row_of_every_panel():
+    """Where one target lacks a strategy there is no bar, and the rows below it stay where they are."""
+    frame = results()
+    lacks = frame[(frame.target != "soundscapes-short") | ~frame.strategy.isin(["baseline"])]
+    fig = plots.bars(lacks)
+    names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    whole, partly = rows_of(fig)
+    assert whole == pytest.approx(range(len(names))) and partly == pytest.approx(
+        [i for i, name in enumerate(names) if name != "baseline"]
+    )
+    late = plots.bars(pd.concat([lacks[lacks.target == "soundscapes-short"], lacks]))  # the shorter list comes first
+    assert [label.get_text() for label in late.axes[0].get_yticklabels()] == names
+    panels = plots.relative(dict(list(lacks.groupby("target"))), ("cider_d",)).axes
+    assert panels[0].get_ylim() == panels[1].get_ylim() and len(panels[1].get_lines()[0].get_ydata()) == len(names)
+
+
+def test_every_figure_has_column_width_readable_text_and_nothing_outside_the_page():
+    for name, fig in figures().items():
+        pages.check(fig, name)
 
 
 def test_save_writes_both_files_with_truetype_fonts_and_without_leftovers(tmp_path):
-    png = plots.save(plots.overlap({"clotho": 0.0025}), tmp_path / "sub" / "figure")
+    png = plots.save(small(), tmp_path / "sub" / "figure")
     assert sorted(p.name for p in png.parent.iterdir()) == ["figure.pdf", "figure.png"]
     pdf = png.with_suffix(".pdf").read_bytes()
     assert b"/CIDFontType2" in pdf or b"/FontFile2" in pdf, "fonts are embedded as TrueType (type 42)"
@@ -124,13 +107,13 @@ def test_save_writes_both_files_with_truetype_fonts_and_without_leftovers(tmp_pa
 
 
 def test_the_same_figure_is_the_same_file(tmp_path):
-    one, two = (plots.save(plots.overlap({"clotho": 0.0025}), tmp_path / name) for name in "ab")
+    one, two = (plots.save(small(), tmp_path / name) for name in "ab")
     assert one.read_bytes() == two.read_bytes()
     assert one.with_suffix(".pdf").read_bytes() == two.with_suffix(".pdf").read_bytes()
 
 
 def test_a_failing_save_leaves_nothing(tmp_path):
-    fig = plots.overlap({"clotho": 0.1})
+    fig = small()
     fig.axes[0].set_xlabel("$\\unknowncommand$", parse_math=True)
     with pytest.raises(ValueError):
         plots.save(fig, tmp_path / "broken")
@@ -138,7 +121,7 @@ def test_a_failing_save_leaves_nothing(tmp_path):
 
 
 def test_only_synthetic_figures_carry_the_mark_and_only_once(tmp_path):
-    fig = plots.overlap({"clotho": 0.1})
+    fig = small()
     plots.save(fig, tmp_path / "real")
     assert not fig.texts
     plots.save(fig, tmp_path / "made", synthetic=True)
@@ -150,7 +133,7 @@ def test_no_style_leaks_into_a_users_own_figures():
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    plots.overlap({"clotho": 0.1})
+    small()
     assert dict(matplotlib.rcParams) == before
 
 
@@ -161,24 +144,6 @@ def test_colours_stay_apart_for_colour_blind_readers():
         for r, g, b in (tuple(int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)) for c in colours)
     ]
     assert len(set(style.CYCLE)) == len(style.CYCLE) and abs(lightness[0] - lightness[1]) > 0.05
-
-
-def test_sigma_by_pairs_is_seeded_and_agrees_with_the_estimators(pair):
-    z_a, z_t = pair
-    frame = plots.sigma_by_pairs(z_a, z_t, sizes=(10, 60), repeats=20)
-    assert frame.equals(plots.sigma_by_pairs(z_a, z_t, sizes=(10, 60), repeats=20))
-    for method in ("rms", "linf"):
-        row = frame[(frame.quantity == method) & (frame.n == 60)].iloc[0]
-        assert row["mean"] == pytest.approx(gap.estimate_sigma(z_a, z_t, method), rel=0.05)
-        assert row.low <= row["mean"] <= row.high
-    widths = frame[frame.quantity == "rms"].set_index("n").eval("high - low")
-    assert widths[10] > widths[60], "more pairs, a steadier estimate"
-    assert plots.sigma_by_pairs(z_a, z_t, sizes=(100,)).empty, "draws of nearly all pairs say nothing"
-
-
-def test_tsne_survives_equal_rows_and_few_points():
-    points = plots.tsne_points(np.ones((8, 4), np.float32))
-    assert points.shape == (8, 2) and np.isfinite(points).all()
 
 
 def test_live_loss_keeps_the_newest_histories_and_is_silent_outside_a_notebook(capsys):
@@ -222,7 +187,7 @@ def test_rows_without_a_value_are_left_out_of_the_bars():
 
 
 def test_the_mark_is_in_the_pdf_as_text(tmp_path):
-    path = plots.save(plots.overlap({"clotho": 0.1}), tmp_path / "made", synthetic=True).with_suffix(".pdf")
+    path = plots.save(small(), tmp_path / "made", synthetic=True).with_suffix(".pdf")
     streams = re.findall(rb"stream\r?\n(.*?)endstream", path.read_bytes(), re.S)
     plain = b"".join(zlib.decompress(s) for s in streams if s[:1] == b"x")
     assert b"Tj" in plain or b"TJ" in plain, "text stays text, not outlines"

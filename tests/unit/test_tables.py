@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from made_results import VALUES, Made, against_best, made
+from made_results import VALUES, Made, against_best, made, made_numbers  # noqa: F401
 
 from aaclib import config, tables
 from aaclib.datasets import Clip, Split
@@ -205,14 +205,16 @@ def test_published_rows_stand_beside_ours_as_they_were_published(tmp_path):
 def test_data_findings_count_the_overlap_and_find_shared_clips(tmp_path):
     exp = Made(tmp_path)
     assert tables.caption_overlap(exp, "soundscapes-long") == 0.5
-    text = "\n".join(findings.data(exp))
+    text = "\n".join(findings.data(exp, "soundscapes-long"))
     assert "50.0 % of the evaluation captions" in text and "recitation may carry a part of the scores" in text
     assert "share no clip" in text
     exp.split = lambda target, part, audio=False: Split(target, part, (Clip("same", ("a", "b")),))
-    assert "SHARE 1 of 1 clip names, for example same: its scores are worthless" in "\n".join(findings.data(exp))
+    assert "SHARE 1 of 1 clip names, for example same: its scores are worthless" in "\n".join(
+        findings.data(exp, "soundscapes-long")
+    )
     many = tuple(Clip(f"{i}", ("a", "b")) for i in range(200))
     exp.split = lambda target, part, audio=False: Split(target, part, many if part == "evaluation" else many[:1])
-    assert "SHARE 1 of 200 clip names, for example 0; listen" in "\n".join(findings.data(exp))
+    assert "SHARE 1 of 200 clip names, for example 0; listen" in "\n".join(findings.data(exp, "soundscapes-long"))
 
 
 def test_a_comparison_is_found_whichever_way_round_it_was_made():

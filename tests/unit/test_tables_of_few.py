@@ -3,12 +3,12 @@
 from types import SimpleNamespace
 
 import pytest
-from made_results import Made
+from made_results import Made, made_numbers  # noqa: F401
 from made_results import made as results
 
 from aaclib import retrieval, tables
 from aaclib.datasets import Clip
-from aaclib.tables import conclusions, findings, frames
+from aaclib.tables import conclusions, findings
 
 
 @pytest.mark.parametrize(("n", "shown"), [(7, ["clap_score", "self_r@1"]), (2, ["clap_score"])])
@@ -39,14 +39,4 @@ def test_a_retrieval_check_of_few_clips_uses_the_largest_k_that_there_is(tmp_pat
     exp.clap = lambda seed: SimpleNamespace(name="made", dim=8, sample_rate=8000, window_s=1.0)
     exp.clips = lambda target, part, seed: tuple(Clip(f"{i}", ("a", "b")) for i in range(n))
     exp.retrieval = lambda target, seed: {f"text_to_audio_r@{k}": 0.5 for k in retrieval.telling(n)}
-    assert said in str(findings.embeddings(exp))
-    ways = {
-        f"{way}_{what}": 0.5
-        for way in ("text_to_audio", "audio_to_text")
-        for what in (*(f"r@{k}" for k in retrieval.telling(n)), "median_rank")
-    }
-    exp.retrieval = lambda target, seed: ways
-    found, chance = frames.recalls(exp, 0)
-    assert set(chance["soundscapes-long"]) == {name for name in ways if "@" in name}
-    both = frames.recall_table(found | {"many": {"text_to_audio_r@10": 0.9, "text_to_audio_median_rank": 3.0}})
-    assert list(both.columns)[-1] == "median rank" and "r@10" in both
+    assert said in str(findings.embeddings(exp, "soundscapes-long"))

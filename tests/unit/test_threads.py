@@ -13,11 +13,11 @@ import soundfile
 import torch
 
 from aaclib import bridge, config, seeds, text, train, training
-from aaclib.clap import tiny
+from aaclib.clap import tiny, tiny_files
 from aaclib.clap.tiny_model import SAMPLE_RATE
 from aaclib.datasets import Clip, Split, soundscapes
 from aaclib.decoder import CaptionDecoder
-from aaclib.experiment import Experiment
+from aaclib.run import Run
 from aaclib.store import Store
 
 CAPTIONS = [
@@ -81,7 +81,7 @@ def test_a_tiny_clap(tmp_path):
     def weights(settings=settings) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             made_here = tiny.train(split, settings, 0, Store(folder), "cpu", window_s=1.6)
-            return (made_here / tiny.WEIGHTS).read_bytes()
+            return (made_here / tiny_files.WEIGHTS).read_bytes()
 
     found = at_any_count(weights)
     assert len(set(found)) == 1 and weights(replace(settings, train_threads=2)) != found[0]
@@ -96,7 +96,7 @@ def world(tmp_path_factory):
 
 def experiment(world, store, **overrides):
     few = {"train.epochs": 1, "data.targets": {"folder": ["baseline", "noise", "shift"]}}
-    return Experiment(config.load("quick", {**made.settings_of(world), **few, **overrides}), Store(store))
+    return Run(config.load("quick", {**made.settings_of(world), **few, **overrides}), Store(store))
 
 
 def test_the_setting_bounds_what_runs_at_once_and_names_nothing(world, tmp_path, monkeypatch):
@@ -107,7 +107,7 @@ def test_the_setting_bounds_what_runs_at_once_and_names_nothing(world, tmp_path,
         seen.clear()
         found = experiment(world, tmp_path / str(threads), threads=threads)
         training.train_all(found)
-        assert seen == side_by_side and found.at_once(6) == min(threads or 6, 6)
+        assert seen == side_by_side and found.config.at_once(6) == min(threads or 6, 6)
         assert torch.get_num_threads() == before  # embeddings and captions are computed as ever
         trained[threads] = {
             path.name: made.content(path / "decoder.safetensors")

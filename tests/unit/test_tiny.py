@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aaclib import clap, interrupts, retrieval
-from aaclib.clap import tiny, tiny_training
+from aaclib.clap import tiny, tiny_files, tiny_training
 from aaclib.clap.base import BackendError
 from aaclib.clap.tiny_model import Shape, TextTower
 from aaclib.clap.tiny_words import BUCKETS, Words, ngrams, split
@@ -52,7 +52,7 @@ def trained(made, tmp_path_factory):
 
 
 def weights(artefact) -> bytes:
-    return (artefact / tiny.WEIGHTS).read_bytes()
+    return (artefact / tiny_files.WEIGHTS).read_bytes()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(made, trained, tmp_path):
@@ -111,7 +111,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(made, trained, tmp_path, 
     resumed = train(made, tmp_path)
     assert calls == [*range(epochs_done + 1), *range(epochs_done, 3)]  # finished epochs are not done again
     assert weights(resumed) == weights(trained)
-    losses = [[epoch["loss"] for epoch in json.loads((a / tiny.HISTORY).read_text())] for a in (resumed, trained)]
+    losses = [[epoch["loss"] for epoch in json.loads((a / tiny_files.HISTORY).read_text())] for a in (resumed, trained)]
     assert losses[0] == losses[1] and len(losses[0]) == 3
     assert not (resumed / tiny_training.CHECKPOINT).exists()
 
@@ -142,7 +142,7 @@ def test_it_learns_its_clips(made, tmp_path):
 
 
 def test_a_saved_model_gives_the_same_unit_rows_when_loaded_from_a_copy(made, trained, tmp_path):
-    for name in (tiny.WEIGHTS, tiny.CARD):
+    for name in (tiny_files.WEIGHTS, tiny_files.CARD):
         (tmp_path / name).write_bytes((trained / name).read_bytes())
     first, second = tiny.TinyClap(trained.path, "cpu"), clap.load(f"tiny:{tmp_path}", "cpu")
     for a, b in (
@@ -190,8 +190,8 @@ def test_folders_that_hold_no_model_say_what_is_missing(trained, tmp_path):
         clap.load("tiny")
     with pytest.raises(BackendError, match="holds no tiny CLAP"):
         clap.load(f"tiny:{tmp_path}")
-    (tmp_path / tiny.CARD).write_bytes((trained / tiny.CARD).read_bytes())
-    (tmp_path / tiny.WEIGHTS).write_bytes(weights(trained)[:1000])
+    (tmp_path / tiny_files.CARD).write_bytes((trained / tiny_files.CARD).read_bytes())
+    (tmp_path / tiny_files.WEIGHTS).write_bytes(weights(trained)[:1000])
     with pytest.raises(BackendError, match="damaged"):
         clap.load(f"tiny:{tmp_path}")
 

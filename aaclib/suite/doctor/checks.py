@@ -65,10 +65,13 @@ class Findings(list):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "<tr><th></th><th>checked</th><th>found</th><th>what mends it</th></tr>"
-        cell = "<td style='text-align:left'>{}</td>"
-        rows = ("".join(cell.format(html.escape(v)) for v in (f.level, f.what, f.detail, f.mend)) for f in self)
-        return f"<table {NO_MATH}>{head}{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+        columns = ("", "checked", "found", "to fix it")
+        rows = [(f.level, f.what, f.detail, f.mend) for f in self]
+        cells = (
+            "".join(f"<{tag} style='text-align:left;vertical-align:top'>{html.escape(v)}</{tag}>" for v in row)
+            for tag, row in [("th", columns), *(("td", row) for row in rows)]
+        )
+        return f"<table {NO_MATH}>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
 def findings(config: Config) -> Findings:

@@ -83,9 +83,7 @@ def plan(config: Config) -> Plan:
     counts = {t: {s: _count(config, t, s) for s in SPLITS} for t in targets}
     # rows of one training share a decoder; the run that `captioner` names has trained them all
     decoders = {
-        t: {bridge.strategy(name).training for name in set(names) - set(bridge.NO_DECODER)}
-        if not config.captioner
-        else set()
+        t: {row.training for row in map(bridge.strategy, names) if row.written} if not config.captioner else set()
         for t, names in targets.items()
     }
     notes += [
@@ -199,7 +197,7 @@ def _training(config: Config, trainings: set[str], count: dict, device: str) -> 
 
 
 def _decoding(config: Config, names: tuple[str, ...], count: dict, device: str) -> float:
-    rows = set(names) - set(bridge.NO_DECODER)
+    rows = {row.name for row in map(bridge.strategy, names) if row.written}
     beams = config.generate.beam * len(rows & set(config.generate.beam_rows))
     flop = 2 * _parameters(config) * config.generate.max_tokens * count["evaluation"][0]
     return (len(rows) + beams) * (1 + flop / FLOPS[device])

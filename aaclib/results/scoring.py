@@ -1,0 +1,119 @@
+"""The scores of a run's captions against references, clip by clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from aaclib import bridge, metrics
+from aaclib import retrieval as retrievals
+from aaclib.memo import kept
+from aaclib.metrics import Scores
+
+if TYPE_CHECKING:
+    from aaclib.run import Run
+
+
+def rows(run: Run, target: str, decoding: str = "greedy") -> list[bridge.Strategy]:
+    """The rows of a table: all strategies for greedy decoding, `generate.beam_rows` for beam search.
+
+    >>> [row.name for row in results.rows(run, "clotho", "beam")]
+    """
+    found = run.strategies(target)
+    return found if decoding == "greedy" else [row for row in found if row.name in run.config.generate.beam_rows]
+
+
+def names(run: Run, decoding: str = "greedy") -> list[str]:
+    """The metrics of a table. Beam search fills a second, small one, without SPICE, which costs most.
+
+    >>> results.names(run)
+    """
+    return [n for n in run.config.metrics.names if decoding == "greedy" or n not in ("spice", "spider")]
+
+
+@kept
+def scores(run: Run, target: str, strategy: str, seed: int, decoding: str = "greedy") -> Scores:
+    """The scores of one row and seed against all references of the evaluation clips: of the corpus, and per clip (n
+    rows, in the order of `run.clips`). A metric that cannot be computed is in `missing`, with the reason.
+
+    >>> results.scores(run, "clotho", "noise", 0).corpus["cider_d"]
+    """
+    references = [clip.captions for clip in run.clips(target, "evaluation", seed)]
+    return _evaluate(run, run.captions(target, strategy, seed, decoding), references, decoding)
+
+
+def _evaluate(
+    run: Run, candidates: Sequence[str], references: Sequence[Sequence[str]], decoding: str = "greedy"
+) -> Scores:
+    found = metrics.evaluate(
+        list(candidates), [list(r) for r in references], names(run, decoding), store=run.store, strict=False
+    )
+    return found if found.n > 1 else _of_one_clip(found)
+
+
+@kept
+def human(run: Run, target: str) -> list[Scores]:
+    """Each human caption against the others of its clip: one `Scores` for every place in the list of captions. Of
+    all clips with two or more, the first `human_captions`, so that all are scored alike. Raises ValueError where no
+    clip has two.
+
+    >>> [scores.corpus["cider_d"] for scores in results.human(run, "clotho")]
+    """
+    k = human_captions(run, target)
+    clips = run.clips(target, "evaluation", run.seeds[0])
+    used = [clip.captions[:k] for clip in clips if len(clip.captions) > 1]
+    return [_evaluate(run, [c[i] for c in used], [c[:i] + c[i + 1 :] for c in used]) for i in range(k)]
+
+
+def human_captions(run: Run, target: str) -> int:
+    """How many captions per clip the human row uses: as many as every clip has that has two or more. Raises
+    ValueError where none has.
+
+    >>> results.human_captions(run, "clotho")
+    5
+    """
+    counts = [len(clip.captions) for clip in run.clips(target, "evaluation", run.seeds[0])]
+    return min(n for n in counts if n > 1)
+
+
+def per_clip(run: Run, target: str, strategy: str, seed: int, decoding: str = "greedy") -> pd.DataFrame:
+    """clip, candidate, references and every metric (fractions), one row per clip, n rows; for anyone to audit.
+
+    >>> results.per_clip(run, "clotho", "noise", 0).sort_values("cider_d")
+    """
+    clips = run.clips(target, "evaluation", seed)
+    frame = pd.DataFrame(
+        {
+            "clip": [clip.id for clip in clips],
+            "candidate": run.captions(target, strategy, seed, decoding),
+            "references": [list(clip.captions) for clip in clips],
+        }
+    )
+    found = scores(run, target, strategy, seed, decoding)
+    return pd.concat([frame, found.per_clip.reset_index(drop=True)], axis=1)
+
+
+def retrieval(run: Run, target: str, seed: int) -> dict[str, float]:
+    """Recall at 1, 5, 10 (fractions) and median rank, both ways, among the evaluation clips and their captions.
+
+    >>> results.retrieval(run, "clotho", 0)["text_to_audio_r@10"]
+    """
+    audio = run.audio(target, "evaluation", seed)
+    texts = run.texts_of(audio.clips, seed)
+    return retrievals.recall_at_k(audio.z, texts.z, texts.clip)
+
+
+def _of_one_clip(found: Scores) -> Scores:
+    """Without the metrics that weigh words by how few clips have them: of one clip they are 0, whatever is said."""
+    weighted = [name for name in ("cider_d", "spider", "spider_fl") if name in found.statistics]
+    why = "it weighs words by how few of the clips have them, and there is one clip"
+    return replace(
+        found,
+        corpus={k: v for k, v in found.corpus.items() if k not in weighted},
+        statistics={k: v for k, v in found.statistics.items() if k not in weighted},
+        per_clip=found.per_clip.drop(columns=weighted),
+        missing=found.missing | dict.fromkeys(weighted, why),
+    )
