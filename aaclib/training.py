@@ -59,7 +59,8 @@ def train_all(run: Run, watch: Watch | None = None, targets: Sequence[str] = ())
         _side_by_side(run, todo, keys, workers, watch)
     for job in jobs:  # what is left, and what no worker knows: a strategy that was made in a notebook
         run.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
-    histories = _grouped({job: run.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
+    found = {job: run.store.find("decoder", keys[job]) for job in jobs}
+    histories = _grouped({job: one.meta["facts"]["history"] for job, one in found.items() if one})
     if watch:
         watch(histories)
     return histories
@@ -110,8 +111,8 @@ def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], workers: int
 
 def _raise_first(jobs: list[Future]) -> None:
     for job in jobs:
-        if job.done() and job.exception():
-            raise job.exception()
+        if job.done() and (error := job.exception()):
+            raise error
 
 
 def _history(final: Path) -> list[dict]:
@@ -136,7 +137,9 @@ def _worker(registered: tuple[Mapping[str, bridge.Part], Mapping[str, Mapping[st
 
 def _end_with_parent() -> None:
     """A kernel that was killed ends nobody: without this, its decoders would train on unseen. They are saved first."""
-    multiprocessing.parent_process().join()
+    if (parent := multiprocessing.parent_process()) is None:
+        return
+    parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S)
     os._exit(1)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from aaclib.datasets import Dataset, DatasetError, Split
-from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.files import parse_json, read_table, read_text, some
 from aaclib.text import NORMALISE
 
@@ -77,8 +77,9 @@ def recordings(dataset: Dataset, split: str) -> dict[str, str]:
     data set does not tell. Clotho's come from its metadata file (under 1 MB, fetched like its captions)."""
     if dataset.name == "audiocaps":
         return {clip.id: f"youtube:{clip.id.rsplit('_', 1)[0]}" for clip in dataset.split(split).clips}
-    if isinstance(dataset, Clotho):
-        rows = dataset.metadata(split)
+    if dataset.name == "clotho":
+        clotho: Any = dataset
+        rows = clotho.metadata(split)
         return {name: f"freesound:{row['sound_id']}" for name, row in rows.items() if row["sound_id"].isdigit()}
     if dataset.name == "fsd50k":
         return {clip.id: f"freesound:{clip.id}" for clip in dataset.split(split).clips}

@@ -49,12 +49,12 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
 
     `results`: the tidy frame of `results.results` for one or more targets (value, low, high as fractions).
     """
-    frame = results[results.metric.isin(metrics) & results.value.notna()]
+    frame = results.loc[results.metric.isin(metrics) & results.value.notna()]
     panels = {
         (target, metric): part
         for metric in metrics
         for target in frame.target.unique()
-        if len(part := frame[(frame.target == target) & (frame.metric == metric)])
+        if len(part := frame.loc[(frame.target == target) & (frame.metric == metric)])
     }
     names = _in_one_order(part.strategy for part in panels.values())
     columns = min(2, max(len(panels), 1))
@@ -121,7 +121,8 @@ def seeds(frame: pd.DataFrame, metric: str) -> Figure:
 
     `frame`: columns target, strategy, group, seed, value (fractions), one metric.
     """
-    parts, every = dict(list(frame.groupby("target", sort=False))), sorted(frame.seed.unique())
+    parts = {str(target): part for target, part in frame.groupby("target", sort=False)}
+    every = sorted(frame.seed.unique())
     with styled():
         fig, axes, names = _target_panels(parts, 0.2)
         for ax, (target, part) in zip(axes, parts.items(), strict=False):
@@ -148,7 +149,7 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
     with styled():
         fig, ((ax,),) = figure(SINGLE, 0.9 + 0.3 * max(len(keys), 1))
         for number, (kind, color) in enumerate((("greedy", GREY), ("beam", CYCLE[0]))):
-            part = frame[frame.decoding == kind].set_index(["target", "strategy"]).reindex(keys)
+            part = frame.loc[frame.decoding == kind].set_index(["target", "strategy"]).reindex(keys)
             value, ends = _percent(part)
             ax.barh(
                 np.arange(len(keys)) + (number - 0.5) * 0.36,

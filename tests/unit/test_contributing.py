@@ -94,7 +94,7 @@ def test_all_of_them_in_one_run(garden, tmp_path, monkeypatch):
         exec(lines(heading), names)
     run = names["run"]
     assert isinstance(run.store, Store) and str(run.store.root).startswith(str(tmp_path))
-    table = run.results("garden").pivot(index="strategy", columns="metric", values="value")
+    table = aaclib.results.results(run, "garden").pivot(index="strategy", columns="metric", values="value")
     assert list(table.index) == ["back-halfway", "baseline", "halfway", "halfway+projection"]
     assert list(table.columns) == ["rouge_l", "same_length"] and table.notna().all(axis=None)
     shown = aaclib.tables.main_table(run, "garden", "greedy")

@@ -36,6 +36,7 @@ UNIMPORTED = {
 UNDECLARED = {
     "pip": "stands in for packaging in a bare environment",
     "pycocotools": "pycocoevalcap's, in a test",
+    "typing-extensions": "torch's, for type checkers alone",
     "torchlibrosa": "laion-clap's, in a parity test",
 }
 

@@ -38,12 +38,13 @@ class Mine:
 # ---- metrics
 
 
-def test_a_metric_of_ones_own_is_scored_per_clip_and_for_the_corpus():
+def test_a_metric_of_ones_own_is_scored_per_clip_and_for_the_corpus(monkeypatch):
     metrics.register("words", words, label="Words")
     scores = metrics.evaluate(CANDIDATES, REFERENCES, ["words", "rouge_l"], tokenize=False, store=False)
     assert scores.per_clip.words.tolist() == [3, 1] and scores.corpus["words"] == 2
     assert set(scores.corpus) == {"words", "rouge_l"} and plots.METRIC_LABELS["words"] == "Words"
-    assert "words" in metrics.evaluate(CANDIDATES, REFERENCES, tokenize=False, store=False).corpus
+    monkeypatch.setattr(metrics, "NAMES", ("rouge_l",))
+    assert set(metrics.evaluate(CANDIDATES, REFERENCES, tokenize=False, store=False).corpus) == {"words", "rouge_l"}
     assert plots.METRIC_LABELS["rouge_l"] == "ROUGE-L"
 
 
