@@ -49,6 +49,8 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
     from aaclib.store import Store as Store
 # isort: on
 
+from aaclib import screen
+
 __version__ = "0.1.0"
 
 # name -> the module that has it; a module stands for itself
@@ -105,3 +107,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+screen.settle_in()

@@ -35,6 +35,9 @@ class Captioner:
         self.synthetic = synthetic  # whether CLAP or decoder learned from a synthetic world
         self.key = key  # names all that decides a caption, but for the recording and the beam
 
+    def __repr__(self) -> str:
+        return f"Captioner({self.clap!r})"
+
     @classmethod
     def from_run(
         cls,

@@ -286,14 +286,16 @@ def _decoded(backend: Backend, paths: list[Path], workers: int) -> Iterator[np.n
     if workers < 1:
         yield from map(decode, paths)
         return
-    with ThreadPoolExecutor(workers) as pool:  # a bounded look-ahead: memory stays flat
-        ahead: deque = deque()
+    pool, ahead = ThreadPoolExecutor(workers), deque()
+    try:
         for path in paths:
             ahead.append(pool.submit(decode, path))
-            if len(ahead) > 3 * workers:
+            if len(ahead) > 3 * workers:  # a bounded look-ahead: memory stays flat
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # an interrupt waits for no file that is hours long
 
 
 def _mended(backend: Backend, paths: list[Path], start: int, errors: dict[str, str] | None) -> bool:

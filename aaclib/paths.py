@@ -29,6 +29,11 @@ def runs_dir() -> Path:
     return Path(os.environ.get("AACLIB_RUNS") or project_root() / "data" / "runs")
 
 
+def work_dir() -> Path:
+    """Where the working copies of the notebooks lie: data/work, or AACLIB_WORK."""
+    return Path(os.environ.get("AACLIB_WORK") or project_root() / "data" / "work")
+
+
 def home_path(path: str | Path) -> Path:
     """`path` with ~ or ~user in front as that home folder; a name that merely begins with ~ stays."""
     try:

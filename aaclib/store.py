@@ -73,6 +73,9 @@ class Artefact:
     id: str
     path: Path
 
+    def __repr__(self) -> str:
+        return f"Artefact({self.kind}/{self.id})"
+
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
@@ -88,6 +91,10 @@ class Store:
     def __init__(self, root: str | Path | None = None, refresh: float | None = None):
         self.root = Path(root) if root else cache_dir()
         self.refresh = refresh if refresh is not None else float(os.environ.get("AACLIB_REFRESH", 0))
+        self.making: Callable[[str], None] = lambda kind: None  # called before an artefact of a kind is made
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.root)!r})"
 
     def id(self, kind: str, key: dict[str, Any]) -> str:
         """Sixteen hex digits. `key` may hold JSON values, dataclasses, paths' names and other artefacts."""
@@ -126,6 +133,7 @@ class Store:
             with contextlib.suppress(Damaged):  # who was killed before the renaming had done all else
                 done = _whole(part)["made"]
             if done <= self.refresh:
+                self.making(kind)
                 part.mkdir(exist_ok=True)
                 started = time.time()
                 facts = build(part) or {}

@@ -73,8 +73,7 @@ def train(
     for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
         schedule.last_epoch = done
         group["lr"] = base * schedule.lr_lambdas[0](done)
-    progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps")
-    progress.done = done
+    progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps", done=done)
 
     def save() -> None:
         resume.save(folder / STATE, model, optimizer, {**place, "dropout": seeds.torch_state(device)})

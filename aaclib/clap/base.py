@@ -71,6 +71,10 @@ class Backend:
     def __init__(self, device: str | torch.device | None = None):
         self.device = pick_device(device)
 
+    def __repr__(self) -> str:
+        about = f"dim={self.dim}, {self.sample_rate} Hz, windows of {self.window_s:g} s"
+        return f"{type(self).__name__}({self.name!r}, {about}, {self.device})"
+
     # --- what a subclass gives ---------------------------------------------------------------------------------
 
     def audio_batch(self, waves: torch.Tensor) -> torch.Tensor:

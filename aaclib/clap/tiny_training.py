@@ -80,8 +80,8 @@ class Training:
         optimizer = torch.optim.AdamW(self._groups(net), lr=self.settings.lr, betas=(0.9, 0.98))
         place = resume.restore(folder / CHECKPOINT, net, optimizer) or {"history": [], **BEGIN}
         history = place["history"]
-        progress = Progress("tiny CLAP", self.settings.epochs * self.steps, "steps")
-        progress.done = len(history) * self.steps + place["step"]
+        done = len(history) * self.steps + place["step"]
+        progress = Progress("training the tiny CLAP", self.settings.epochs * self.steps, "steps", done=done)
 
         def save() -> None:
             random = {"batches": self.rng.bit_generator.state, "dropout": seeds.torch_state(self.device)}

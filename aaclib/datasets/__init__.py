@@ -58,6 +58,10 @@ class Split:
         if not self.digest:
             object.__setattr__(self, "digest", digest([[c.id, *c.captions] for c in self.clips]))
 
+    def __repr__(self) -> str:
+        clips, captions = len(self.clips), sum(len(clip.captions) for clip in self.clips)
+        return f"Split({self.dataset}.{self.name}: {clips} clips, {captions} captions, {len(self.paths)} with audio)"
+
     @property
     def captions(self) -> list[str]:
         """All captions, clip after clip."""
@@ -70,6 +74,15 @@ class Split:
     @property
     def paths(self) -> list[Path]:
         return [clip.audio for clip in self.clips if clip.audio is not None]
+
+
+class Named:
+    """What every data set prints as."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
 
 
 class Dataset(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Split, check_split
+from aaclib.datasets import Clip, DatasetError, Named, Split, check_split
 from aaclib.datasets.download import Remote, fetch, remote
 from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, some, with_audio
 from aaclib.paths import raw_dir
@@ -43,7 +43,7 @@ class Coverage:
         return len(self.found) / max(len(self.found) + len(self.missing), 1)
 
 
-class AudioCaps:
+class AudioCaps(Named):
     name = "audiocaps"
     title = "AudioCaps"
     synthetic = False

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Split, check_split
+from aaclib.datasets import Clip, DatasetError, Named, Split, check_split
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
 from aaclib.datasets.files import audio_files, data_folder, doubts, read_table, some, with_audio
@@ -37,7 +37,7 @@ ARCHIVE_BYTES = {"train": 4_600_000_000, "validation": 1_300_000_000, "evaluatio
 AUDIO_BYTES = {"train": 7_600_000_000, "validation": 2_100_000_000, "evaluation": 2_100_000_000}
 
 
-class Clotho:
+class Clotho(Named):
     name = "clotho"
     title = "Clotho"
     synthetic = False

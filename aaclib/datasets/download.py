@@ -211,8 +211,8 @@ def _one_attempt(file: Remote, part: Path, tag: Path, watch: _Watch) -> None:
         write_json(
             tag, {"url": "" if packed else url, "validator": answer.headers.get("Last-Modified", "") if weak else etag}
         )
-        progress = Progress(f"Downloading {name}", (start + left) // 10**6 or None, "MB")
-        progress.done, counted = start // 10**6, start
+        progress = Progress(f"Downloading {name}", (start + left) // 10**6 or None, "MB", done=start // 10**6)
+        counted = start
         with open(part, "ab" if going_on else "wb") as handle:
             for chunk in answer.iter_content(CHUNK):
                 _right_size(file, counted + len(chunk), part, tag)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import SPLITS, Clip, DatasetError, Split, check_split
+from aaclib.datasets import SPLITS, Clip, DatasetError, Named, Split, check_split
 from aaclib.datasets.files import (
     AUDIO_SUFFIXES,
     audio_files,
@@ -70,7 +70,7 @@ class Entry:
     where: str = ""  # the row that named it first, for messages
 
 
-class Folder:
+class Folder(Named):
     name = "folder"
     title = "Own recordings"
     synthetic = False

@@ -9,14 +9,14 @@ FSD50K.ground_truth/{dev,eval}.csv and FSD50K.{dev,eval}_audio/<fname>.wav.
 from __future__ import annotations
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Split, check_split
+from aaclib.datasets import Clip, DatasetError, Named, Split, check_split
 from aaclib.datasets.files import data_folder, read_table, with_audio
 from aaclib.paths import raw_dir
 
 OFFICIAL = {"train": ("dev", "train"), "validation": ("dev", "val"), "evaluation": ("eval", "")}
 
 
-class FSD50K:
+class FSD50K(Named):
     name = "fsd50k"
     title = "FSD50K"
     synthetic = False

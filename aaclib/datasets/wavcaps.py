@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import Clip, DatasetError, Split, check_split
+from aaclib.datasets import Clip, DatasetError, Named, Split, check_split
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
 from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, with_audio
@@ -22,7 +22,7 @@ CLIPS = 1232
 LONGEST_S = 30.0
 
 
-class WavCaps:
+class WavCaps(Named):
     name = "wavcaps"
     title = "WavCaps (SoundBible)"
     synthetic = False

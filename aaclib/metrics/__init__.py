@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -152,11 +152,15 @@ class _Run:
         todo = [m for m in todo if m not in self.errors]
         with ThreadPoolExecutor(len(OWN_PROCESS)) as pool:
             waiting = [pool.submit(self._run, module, tokens) for module in todo if module in OWN_PROCESS]
-            for module in todo:
-                if module not in OWN_PROCESS:
-                    self._run(module, tokens)
-            for future in waiting:
-                future.result()
+            try:
+                for module in todo:
+                    if module not in OWN_PROCESS:
+                        self._run(module, tokens)
+                for future in waiting:
+                    future.result()
+            except BaseException:
+                _interrupt(waiting)
+                raise
         self._combine()
 
     def _tokens(self, modules: list[str]) -> tuple[list[str], list[list[str]]] | None:
@@ -214,6 +218,16 @@ class _Run:
         found.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
         gone = tuple(name for name in names if isinstance(self.errors.get(name), Lost))
         return replace(found, notes=_notes(self.candidates, self.references), lost=gone)
+
+
+def _interrupt(waiting: Sequence[Future]) -> None:
+    """Ends what works in threads; captions that it has finished are kept."""
+    workers = [_module(module).worker() for module in OWN_PROCESS]
+    while wait(waiting, timeout=0.05).not_done:  # one may just be starting
+        for worker in workers:
+            worker.interrupt()
+    for worker in workers:
+        worker.interrupted = False
 
 
 def together(results: Mapping[str, Result], n: int) -> Scores:

@@ -67,6 +67,7 @@ class Child:
         self.process: subprocess.Popen | None = None
         self.owner = 0
         self.lock = threading.Lock()
+        self.interrupted = False  # by another thread than that which waits for it
 
     @classmethod
     def of_session(cls) -> Self:
@@ -98,8 +99,15 @@ class Child:
         self.stop()
         try:
             self.errors = tempfile.TemporaryFile()
+            # a group of its own: who interrupts all processes of a notebook's kernel means this session alone
             self.process = subprocess.Popen(
-                command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment()
+                command,
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                env=environment(),
+                process_group=0,
             )
         except OSError as error:
             raise Lost(f"{self.name} could not be started: {error}.", outside=True) from error
@@ -113,6 +121,7 @@ class Child:
         """One at a time; whatever cuts it short ends the process, whose next answer would be to the old question."""
         with self.lock:
             try:
+                self._go_on()
                 yield
             except BaseException:
                 self.stop()
@@ -133,7 +142,9 @@ class Child:
         return line
 
     def lost(self, how: str = "") -> Lost:
-        """Ends the process and says why it is lost: `how`, or how it ended; and what it printed last."""
+        """Ends the process and says why it is lost: `how`, or how it ended; and what it printed last. Raises
+        KeyboardInterrupt where `interrupt` ended it."""
+        self._go_on()
         with contextlib.suppress(subprocess.TimeoutExpired):  # Java may still be saying why
             self.running.wait(1)
         code = self.running.poll()
@@ -149,6 +160,16 @@ class Child:
         how = how or ("closed its output" if code is None else ended(code))
         sent = code is not None and signal_of(code) in SENT
         return Lost(printing(f"{self.name} {how}", said), outside=sent or b"insufficient memory" in said)
+
+    def interrupt(self) -> None:
+        """Ends the process for another thread that waits for it, and for which that is an interrupt."""
+        self.interrupted = True
+        if process := self.process:
+            process.kill()
+
+    def _go_on(self) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def stop(self) -> None:
         if self.mine:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from aaclib.reprs import brief
+
 
 class MetricError(RuntimeError):
     """A metric that cannot be computed or an input that cannot be scored; the message says why and what to do."""
@@ -41,6 +43,9 @@ class Result:
     statistics: np.ndarray
     failures: dict[int, str] = field(default_factory=dict)  # clip -> reason
 
+    def __repr__(self) -> str:
+        return brief(self, **vars(self))
+
 
 def means(per_clip: np.ndarray | Sequence[float], failures: dict[int, str] | None = None) -> Result:
     """The result of a metric whose corpus value is the mean over clips."""
@@ -65,6 +70,10 @@ class Scores:
     statistics: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        corpus = {name: float(f"{value:.4g}") for name, value in self.corpus.items()}
+        return brief(self, n=self.n, corpus=corpus, missing=self.missing, notes=self.notes)
 
     @property
     def n(self) -> int:

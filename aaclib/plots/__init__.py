@@ -6,8 +6,6 @@ training loss curves, live too
 results  bars with intervals, relative performance, seeds, greedy against beam
 """
 
-import warnings
-
 from aaclib.plots.results import METRIC_LABELS, bars, decoding, relative, seeds
 from aaclib.plots.style import AUDIO, DOUBLE, GREY, SINGLE, TEXT, drawable, figure, mark, save, show, styled
 from aaclib.plots.training import LiveLoss, losses
@@ -36,6 +34,3 @@ __all__ = [
     "spectrograms",
     "styled",
 ]
-
-# transformers imports tqdm, which asks every notebook without ipywidgets to install them; our progress lines need none
-warnings.filterwarnings("ignore", message="IProgress not found")

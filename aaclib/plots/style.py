@@ -7,6 +7,7 @@ people with the common forms of colour blindness can tell apart.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
+from aaclib import saving
 from aaclib.store import replacing
 
 if TYPE_CHECKING:
@@ -113,13 +115,33 @@ def mark(fig: Figure) -> None:
     )
 
 
-def show(fig: Figure, run: Run, name: str) -> Any:
-    """Saves the figure as `run.figures/name` and returns the saved picture for display in a notebook, so that what
-    a reader sees there is what the paper gets."""
+def show(fig: Figure, run: Run, name: str, alt: str = "") -> Any:
+    """Saves the figure as `run.figures/name`, unless the finished run has it (aaclib.saving), and returns the picture
+    for display in a notebook, so that what a reader sees there is what the paper gets. `alt`: what it shows, in words;
+    by default the words that stand in it."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        folder = run.figures if saving.may_save(run, "figures", name) else elsewhere
+        return picture(fig, save(fig, Path(folder) / name, synthetic=run.synthetic).read_bytes(), alt)
+
+
+def picture(fig: Figure, png: bytes, alt: str = "") -> Any:
+    """The figure as a notebook displays it."""
     from IPython.display import Image
 
-    png = save(fig, Path(run.figures) / name, synthetic=run.synthetic)
-    return Image(filename=str(png), width=int(fig.get_figwidth() * SHOWN))
+    return Image(png, width=int(fig.get_figwidth() * SHOWN), alt=alt or described(fig))
+
+
+def described(fig: Figure) -> str:
+    """The words of a figure, for those who cannot see it: of each panel the title, what is drawn against what, and the
+    names of its lines."""
+    panels = []
+    for ax in [ax for ax in fig.axes if ax.axison]:
+        title, x, y = ax.get_title(loc="left") or ax.get_title(), ax.get_xlabel(), ax.get_ylabel()
+        across = " against ".join(filter(None, (y, x)))
+        panels.append(": ".join(filter(None, (title.replace("\n", " "), across))))
+    legends = [*fig.legends, *filter(None, (ax.get_legend() for ax in fig.axes))]
+    names = dict.fromkeys(text.get_text() for legend in legends for text in legend.get_texts())
+    return ". ".join(filter(None, [*dict.fromkeys(panels), ", ".join(names)])) or "A figure"
 
 
 def letter(axes: np.ndarray) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +9,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from aaclib import screen
 from aaclib.bridge import TRAINING
-from aaclib.plots.style import DOUBLE, GREY, SHOWN, figure, grid, letter, styled
+from aaclib.plots import style
+from aaclib.plots.style import DOUBLE, GREY, figure, grid, letter, styled
 
-HEADLESS = "AACLIB_HEADLESS"  # set by the runner
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = "o^sDvPX"
 
@@ -89,21 +88,21 @@ class LiveLoss:
             for name, history in found.items():
                 if len(history) > len(known.get(name, ())):
                     known[name], changed = list(history), group
-        if changed and time.monotonic() - self._last >= self.every and looked_at():
+        if changed and time.monotonic() - self._last >= self.every and screen.looked_at():
             self._last = time.monotonic()
             self._draw(*changed)
 
     def _draw(self, target: str, seed: int) -> None:
         from io import BytesIO
 
-        from IPython.display import Image, display
+        from IPython.display import display
 
         buffer = BytesIO()
         frames = {name: pd.DataFrame(rows) for name, rows in self.histories[target, seed].items()}
         fig = losses(frames, f"{target}, seed {seed}")
         with styled():
             fig.savefig(buffer, format="png", dpi=140)
-        picture = Image(data=buffer.getvalue(), width=int(fig.get_figwidth() * SHOWN))
+        picture = style.picture(fig, buffer.getvalue())
         if self._handle is None:
             self._handle = display(picture, display_id=True)
         else:
@@ -115,10 +114,3 @@ class LiveLoss:
             from IPython.display import Markdown
 
             self._handle.update(Markdown("*Training is done; the curves follow.*"))
-
-
-def looked_at() -> bool:
-    """Whether this process is a Jupyter kernel that somebody may be looking at."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and shell.has_trait("kernel") and HEADLESS not in os.environ

@@ -1,4 +1,4 @@
-"""The command line: `aaclib run|caption|metrics|list|doctor|convert` (and `python -m aaclib`).
+"""The command line: `aaclib run|caption|metrics|list|doctor|lab|convert` (and `python -m aaclib`).
 
 Every error class of aaclib is a message for the user: it is printed without a traceback and the exit code is 2. A
 failing notebook, or a metric lost to a crash, ends with exit code 1. AACLIB_TRACEBACK=1 shows where an error came from.
@@ -32,6 +32,7 @@ SYNTHETIC = (
 PLUGINS = {  # subcommand -> (module with add_arguments(parser) and run(args) -> int, what it does)
     "metrics": ("aaclib.metrics.command", "score captions against references; set SPICE up"),
     "doctor": ("aaclib.suite.doctor", "say what this machine can do, and what would be missing for a profile"),
+    "lab": ("aaclib.suite.lab", "open the notebooks in JupyterLab, as working copies"),
     "convert": ("aaclib.clap.convert", "turn a CLAP checkpoint into a safe, small file"),
 }
 

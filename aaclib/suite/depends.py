@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,6 @@ def absolute(key: str, value: Any) -> Any:
         return value
     found = home_path(path)
     return f"{kind}{colon}{found.resolve()}" if found.exists() else value
-
-
-def settings(config: Config) -> dict[str, Any]:
-    """The settings that decide what comes out."""
-    tree = asdict(config)
-    del tree["threads"], tree["data"]["download"], tree["clap"]["workers"]
-    return tree
 
 
 def inputs(config: Config, root: Path) -> dict[str, str]:

@@ -17,6 +17,8 @@ from typing import Any, TextIO
 
 from aaclib.errors import no_room
 from aaclib.paths import cache_dir, raw_dir, runs_dir
+from aaclib.store import StoreError
+from aaclib.suite.outputs import Tee, tidy
 
 START_TIMEOUT_S = 300
 GRACE_S = 10.0  # a kernel that was interrupted may take so long to keep what it has
@@ -44,8 +46,8 @@ def execute(
     """Runs the notebook `source` with `parameters` in the folder `cwd`.
 
     The executed notebook is `<name>.part.ipynb` beside `target`, which takes that place when the caller has noted what
-    it has to; after a failing cell it is `<name>.failed.ipynb`. What cells print goes to `log`, what they write to
-    stderr (progress lines) to `console` as well. `environment` is added to the kernel's environment variables; of
+    it has to; after a failing cell it is `<name>.failed.ipynb`. What cells print goes to `log`, their progress and what
+    they write to stderr to `console` as well. `environment` is added to the kernel's environment variables; of
     the user's own settings for IPython and Jupyter the kernel sees nothing.
 
     Returns {"peak_memory_mib": of the kernel and its children together}. Raises NotebookError when a cell fails, the
@@ -71,14 +73,17 @@ def execute(
                     kernel_manager_class=_this_python(environment or {}, own, text),
                     cwd=str(cwd),
                     progress_bar=False,
-                    stdout_file=text,
+                    stdout_file=Tee(text, console, progress_alone=True),
                     stderr_file=Tee(text, console),
                     start_timeout=START_TIMEOUT_S,
                 )
             )
+            tidy(part)
         except Exception as error:  # a cell's, the kernel's or the disk's: whatever ends a notebook
             where, what = _failure(part, error, log)
             if where:
+                with contextlib.suppress(OSError, ValueError, StoreError):  # what stopped it may stop this as well
+                    tidy(part)
                 os.replace(part, failed)
             part.unlink(missing_ok=True)
             seen = {"The notebook as far as it came": failed, "what it printed": log}
@@ -243,29 +248,6 @@ def _send(process: Any, number: int) -> None:
         process.send_signal(number)
     except psutil.NoSuchProcess:
         return
-
-
-class Tee:
-    """A text stream that writes to a log and shows the same on a console, for as long as there is one to show it on."""
-
-    def __init__(self, log: TextIO, console: TextIO | None):
-        self.log, self.console = log, console
-
-    def write(self, text: str) -> None:
-        self.log.write(text)
-        self._show(text)
-
-    def flush(self) -> None:
-        self.log.flush()
-        self._show("")
-
-    def _show(self, text: str) -> None:
-        if self.console:
-            try:
-                self.console.write(text)
-                self.console.flush()
-            except (OSError, ValueError):  # its reader has gone, or its terminal
-                self.console = None
 
 
 class PeakMemory:

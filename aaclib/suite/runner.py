@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aaclib import bridge, lost, provenance, told
+from aaclib import bridge, lost, provenance, saving, told
 from aaclib import config as configs
 from aaclib.config import Config, ConfigError
 from aaclib.paths import project_root, runs_dir
@@ -52,7 +52,7 @@ STAGES = (
 )
 
 # modules that no notebook's result depends on, and settings that change how fast but not what
-BYSTANDERS = ("cli", "__main__", "runner", "depends", "notebook", "provenance", "errors")
+BYSTANDERS = ("cli", "lab", "__main__", "runner", "depends", "notebook", "outputs", "provenance", "errors")
 CHANGED = {
     "notebook": "its notebook changed",
     "settings": "the settings changed",
@@ -104,7 +104,7 @@ class Runner:
     def _fixed(self) -> dict[str, str]:
         """Digests that are the same for all stages, taken once: a run is of the code that it began with."""
         return {
-            "settings": digest(depends.settings(self.config)),
+            "settings": digest(saving.deciding(self.config)),
             "code": provenance.package_digest(BYSTANDERS),
             "packages": digest(provenance.versions()),
         }

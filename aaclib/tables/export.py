@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from aaclib import escape, metrics, results, stats, store
+from aaclib import escape, metrics, results, saving, stats, store
 from aaclib.metrics import io
 from aaclib.paths import raw_dir
 from aaclib.tables.facts import has_references, missing_frame
@@ -61,7 +61,9 @@ def letters(text: str) -> str:
 def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
     """Writes everything below `run.tables` and returns the files: results.csv, relative.csv, above_chance.csv,
     content.csv and judged.csv (tidy, fractions), for each table LaTeX (also with all intervals) and Markdown,
-    numbers.tex, per_clip/ with a CSV a row and seed."""
+    numbers.tex, per_clip/ with a CSV a row and seed. Nothing where the finished run has them (aaclib.saving)."""
+    if not saving.may_save(run, "tables"):
+        return []
     folder, written = Path(run.tables), []
     scored = [(target, decoding) for target, decoding in decodings(run) if has_references(run, target)]
     numbers = _together(results.results(run, *place) for place in scored)

@@ -1,14 +1,16 @@
 """The doctor finds what would stop a run, says what mends it, and dies of nothing."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
 from rehearsal import audiocaps_audio, audiocaps_rows, fsd50k, published, serving, settings, sound
 
-from aaclib import config
+from aaclib import config, screen
 from aaclib.metrics import install_spice, java
 from aaclib.metrics.result import Unavailable
-from aaclib.store import write_record
+from aaclib.store import Store, write_record
 from aaclib.suite import doctor
 from aaclib.suite.doctor import checks
 
@@ -223,3 +225,39 @@ def test_recordings_without_text_need_the_captions_of_others(tmp_path):
     whats = {f.what for f in doctor.findings(alone).errors}
     assert {"Clotho's development captions", "AudioCaps' train captions"} <= whats
     assert "captions are not here yet" not in str(doctor.plan(alone))
+
+
+class Looked:
+    """A run in a notebook that somebody works in."""
+
+    def __init__(self, folder):
+        self.config, self.store = config.load("quick"), Store(folder)
+
+
+def test_a_notebook_says_once_what_it_makes_first_and_how_long_that_takes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(screen, "looked_at", lambda: True)
+    run = Looked(tmp_path)
+    doctor.announce(run, "05_decoding", "soundscapes-long")
+    assert capsys.readouterr().out == ""  # nothing is made yet
+    for kind in ("scene-captions", "scenes", "decoder"):
+        run.store.get(kind, {"a": 1}, lambda folder: None)
+    told = capsys.readouterr().out
+    assert (
+        told.count("\n") == 1 and "training of the tiny CLAP" in told and " decoders" in told and "metrics" not in told
+    )
+    minutes = int(re.search(r"about (\d+) min", told)[1])
+    assert 1 <= minutes <= 20
+    doctor.announce(run, "05_decoding")
+    run.store.get("scenes", {"a": 1}, lambda folder: None)
+    assert capsys.readouterr().out == ""  # it is there
+
+
+def test_it_says_nothing_of_seconds_and_nothing_where_nobody_looks(tmp_path, monkeypatch, capsys):
+    run = Looked(tmp_path)
+    doctor.announce(run, "05_decoding")
+    run.store.get("scenes", {"a": 1}, lambda folder: None)
+    monkeypatch.setattr(screen, "looked_at", lambda: True)
+    run.config = config.load("smoke")
+    doctor.announce(run, "05_decoding", "soundscapes-short")
+    run.store.get("captions", {"a": 1}, lambda folder: None)
+    assert capsys.readouterr().out == ""

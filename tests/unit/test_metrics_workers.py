@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
 import pytest
 
+from aaclib import metrics
 from aaclib.metrics import meteor, spice
 from aaclib.metrics.result import MetricError
 from aaclib.store import Store
@@ -163,3 +165,19 @@ def test_children_end_with_their_parent(how, tmp_path):
             return
         time.sleep(0.1)
     pytest.fail(f"process {child} outlived its parent")
+
+
+def test_an_interrupt_ends_what_works_in_threads_at_once_and_the_next_evaluation_works(
+    monkeypatch, fake_meteor, tmp_path
+):
+    asleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    command, fake_meteor.command = fake_meteor.command, lambda: asleep
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        metrics.evaluate(["a dog"], [["a dog barks"]], ["meteor"], tokenize=False, store=False)
+    timer.join()
+    assert time.monotonic() - began < 5 and not fake_meteor.alive
+    fake_meteor.command = command
+    assert fake_meteor.score([meteor._line("abc", ["r"])])[0][0] == 3

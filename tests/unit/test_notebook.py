@@ -15,7 +15,7 @@ import test_runner
 from test_runner import STAGES, book, make
 
 from aaclib import paths
-from aaclib.suite import notebook
+from aaclib.suite import notebook, outputs
 
 home = test_runner.home  # the fixture
 
@@ -83,7 +83,7 @@ def test_a_console_that_goes_away_ends_no_notebook():
     log, (read, write) = io.StringIO(), os.pipe()
     console = open(write, "w")
     os.close(read)
-    tee = notebook.Tee(log, console)
+    tee = outputs.Tee(log, console)
     for _ in range(2):
         tee.write("a line\n")
         tee.flush()

@@ -228,9 +228,8 @@ def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done, monke
 def test_workers_end_with_a_parent_that_was_killed(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text("""
-import multiprocessing, os, pathlib, time
-from concurrent.futures import ProcessPoolExecutor
-from aaclib import interrupts, training
+import os, pathlib, time
+from aaclib import interrupts, workers
 def train():
     with interrupts.Saves(pathlib.Path(__file__).with_name("saved").touch, every_s=1000) as whole:
         for _ in range(4000):                      # for less time than the first save would take to come
@@ -238,9 +237,9 @@ def train():
             time.sleep(0.001)
             whole()
 if __name__ == "__main__":
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=training._worker) as pool:
-        print(pool.submit(os.getpid).result(), flush=True)
-        pool.submit(train).result()
+    with workers.pool(1) as submit:
+        print(submit(os.getpid).result(), flush=True)
+        submit(train).result()
 """)
     parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     worker = psutil.Process(int(parent.stdout.readline()))

@@ -1,7 +1,6 @@
 """The setting `threads` never decides what comes out, nor do PyTorch's own threads what a training gives."""
 
 import contextlib
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from aaclib import bridge, config, seeds, text, train, training
+from aaclib import bridge, config, seeds, text, train, training, workers
 from aaclib.clap import tiny, tiny_files
 from aaclib.clap.tiny_model import SAMPLE_RATE
 from aaclib.datasets import Clip, Split, soundscapes
@@ -125,14 +124,14 @@ def test_rendering_has_no_more_workers_than_asked_for(tmp_path, monkeypatch):
     pools = []
 
     @contextlib.contextmanager
-    def pool(workers, *_):
-        pools.append(workers)
+    def pool(count):
+        pools.append(count)
         raise RuntimeError("enough")
         yield
 
-    monkeypatch.setattr(sys.modules["aaclib.datasets.soundscapes.render"], "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(workers, "pool", pool)
     settings = config.Data(sizes={"soundscapes-dev.train": 500})
-    for workers in (2, 3):
+    for most in (2, 3):
         with pytest.raises(RuntimeError, match="enough"):
-            soundscapes.load("soundscapes-dev", settings, Store(tmp_path), workers).split("train", audio=True)
+            soundscapes.load("soundscapes-dev", settings, Store(tmp_path), most).split("train", audio=True)
     assert pools == [2, 3]

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aaclib.config import Data
-from aaclib.datasets import SPLITS, Clip, DatasetError, Split
+from aaclib.datasets import SPLITS, Clip, DatasetError, Named, Split
 from aaclib.datasets.soundscapes.grammar import bare, captions
 from aaclib.datasets.soundscapes.render import render, render_split
 from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, scene
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-class Soundscapes:
+class Soundscapes(Named):
     """One world as a data set. `sizes`: split -> number of clips, `data.sizes` or else the world's own; `workers`:
     processes that render, 0 = one a core."""
 

@@ -7,16 +7,15 @@ next shard, and a profile with more clips shares the shards of one with fewer.
 from __future__ import annotations
 
 import io
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from aaclib import seeds
+from aaclib import seeds, workers
 from aaclib.datasets.soundscapes import sounds, synth
 from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, scene
 from aaclib.datasets.soundscapes.worlds import World, get
@@ -82,17 +81,17 @@ def _microphone(x: np.ndarray, scene: Scene, world: World, rng: np.random.Genera
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def render_split(world: str, split: str, n: int, store: Store, workers: int = 0) -> list[Path]:
-    """The files of the first `n` clips of a split, rendered by `workers` processes (0 = one a core) where they are not
-    there yet."""
+def render_split(world: str, split: str, n: int, store: Store, most: int = 0) -> list[Path]:
+    """The files of the first `n` clips of a split, rendered by at most so many processes (0 = one a core) where they
+    are not there yet."""
     shards = range(-(-n // SHARD))
     todo = [i for i in shards if store.find("scenes", _key(world, split, i)) is None]
-    workers = min(workers or os.cpu_count() or 1, len(todo))
+    count = min(most or os.cpu_count() or 1, len(todo))
     progress = Progress(f"rendering soundscapes-{world}, {split}", len(todo) * SHARD, "clips")
-    if workers > 1:
-        # spawn, not fork: the parent may have PyTorch's threads; the children never import it
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            jobs = [pool.submit(_shard, world, split, i, store.root, store.refresh) for i in todo]
+    if count > 1:
+        store.making("scenes")
+        with workers.pool(count) as submit:  # which never import PyTorch
+            jobs = [submit(_shard, world, split, i, store.root, store.refresh) for i in todo]
             for job in as_completed(jobs):
                 job.result()
                 progress.step(SHARD)

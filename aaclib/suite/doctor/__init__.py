@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from aaclib.suite.doctor.announce import announce
 from aaclib.suite.doctor.checks import Finding, Findings, findings
 from aaclib.suite.doctor.needs import Need, needs
 from aaclib.suite.doctor.plan import Plan, plan
@@ -42,4 +43,16 @@ def run(args: argparse.Namespace) -> int:
     return 1 if found.errors else 0
 
 
-__all__ = ["Finding", "Findings", "Need", "Plan", "add_arguments", "check", "findings", "needs", "plan", "run"]
+__all__ = [
+    "Finding",
+    "Findings",
+    "Need",
+    "Plan",
+    "add_arguments",
+    "announce",
+    "check",
+    "findings",
+    "needs",
+    "plan",
+    "run",
+]
