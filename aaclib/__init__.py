@@ -6,7 +6,48 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+# isort: off
+if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
+    from aaclib import (
+        aggregates as aggregates,
+        arrays as arrays,
+        audio as audio,
+        bridge as bridge,
+        captioner as captioner,
+        captions as captions,
+        clap as clap,
+        config as config,
+        datasets as datasets,
+        decoder as decoder,
+        decoders as decoders,
+        embeddings as embeddings,
+        gap as gap,
+        generate as generate,
+        memory as memory,
+        metrics as metrics,
+        plots as plots,
+        progress as progress,
+        provenance as provenance,
+        results as results,
+        resume as resume,
+        retrieval as retrieval,
+        rows as rows,
+        run as run,
+        seeds as seeds,
+        stats as stats,
+        store as store,
+        tables as tables,
+        text as text,
+        train as train,
+        training as training,
+    )
+    from aaclib.captioner import Captioner as Captioner
+    from aaclib.config import Config as Config
+    from aaclib.run import Run as Run
+    from aaclib.store import Store as Store
+# isort: on
 
 from aaclib import screen
 
@@ -22,7 +63,7 @@ _MODULES = tuple(
     """.split()
 )
 
-__all__ = ["__version__", *_CLASSES, *_MODULES]
+__all__ = ["__version__", *_CLASSES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

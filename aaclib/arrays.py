@@ -70,7 +70,7 @@ def recordings(clap: Backend, split: Split, config: Config, store: Store) -> Aud
     clips = [clip for clip in split.clips if clip.audio is not None]
     found = embeddings.extract_audio(
         clap,
-        [clip.audio for clip in clips],
+        [clip.audio for clip in clips if clip.audio],
         store,
         batch_size=config.clap.batch_size or None,
         workers=config.at_once(config.clap.workers),

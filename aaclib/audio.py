@@ -94,7 +94,8 @@ def _opened(path: str | Path) -> Iterator[Any]:
         with contextlib.ExitStack() as stack:
             spliced = containers.examine(path)
             name = os.fsencode(path) if os.name == "posix" else str(path)  # any name, decodable or not
-            file = stack.enter_context(soundfile.SoundFile(stack.enter_context(spliced) if spliced else name))
+            source: Any = stack.enter_context(spliced) if spliced else name
+            file = stack.enter_context(soundfile.SoundFile(source))
             file.seekable = lambda: False  # else soundfile seeks after each read: MP3s decode otherwise, FLACs fail
             if spliced and spliced.frames_behind():
                 raise AudioError(path, f"damaged: only its first {file.frames} samples can be decoded")

@@ -29,7 +29,6 @@ unit length.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -37,6 +36,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aaclib import steps
+from aaclib.own import source
 from aaclib.steps import Context, Narrow, Step, chain, unit
 
 if TYPE_CHECKING:
@@ -132,18 +132,20 @@ def register(
         bridge.register("top-10", inference=[to_top_ten], reads_at_inference=["memory"], lands="text")
         run.captions(target, "noise+top-10", seed)
     """
-    own = [known for known in (TRAINING, INFERENCE, CONTROLS) if name in known and not known[name].source]
-    if own or name in ("", "baseline", "text", "audio") or "+" in name:
+    taken = [known for known in (TRAINING, INFERENCE, CONTROLS) if name in known and not known[name].source]
+    if taken or name in ("", "baseline", "text", "audio") or "+" in name:
         raise ValueError(f"'{name}' is no name for a part of your own: it is taken, or empty, or joins two with '+'.")
     if not (training or noise or inference) or lands not in ("text", "audio"):
         raise ValueError(f"'{name}' needs a step at training or at inference, and lands among 'text' or 'audio'.")
     every = [*training, *noise, *inference]
+    halves, read = (tuple(training), tuple(noise), tuple(inference)), (tuple(reads), tuple(reads_at_inference))
     part = Part(
-        *map(tuple, (training, noise, inference, reads, reads_at_inference)),
+        *halves,
+        *read,
         lands=lands,
         colour=colour,
         about=about,
-        source="\n".join(map(_source, every)),
+        source="\n".join(map(source, every)),
     )
     know({name: part})
     return name
@@ -165,14 +167,6 @@ def forget(name: str) -> None:
 def registered() -> dict[str, Part]:
     """The parts from outside, trainings first."""
     return {name: part for known in (TRAINING, INFERENCE) for name, part in known.items() if part.source}
-
-
-def _source(step: Step) -> str:
-    """The source of a step, or, where there is none (a callable object, an interactive shell), its name."""
-    try:
-        return inspect.getsource(step)
-    except (OSError, TypeError):
-        return getattr(step, "__qualname__", type(step).__qualname__)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from aaclib.store import VERSIONS, Store
 BUSY_S = 60.0
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 SUM = 8  # bytes of the checksum in front of a value
-_said: set[Path] = set()
+_said: set[Path | None] = set()
 
 
 def key(*parts: Any) -> bytes:
@@ -101,6 +101,7 @@ class Cache:
 
     def _open(self) -> contextlib.closing[sqlite3.Connection]:
         """To read and write, or, as SQLite does by itself, only to read where the file cannot be written."""
+        assert self.path is not None  # who asks has looked
         db = sqlite3.connect(self.path, timeout=BUSY_S)
         db.text_factory = bytes  # a damaged entry may call itself text
         return contextlib.closing(db)
@@ -114,7 +115,8 @@ class Cache:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
                 self._say(f"damaged ({error}); a new one is begun.")
                 with contextlib.suppress(OSError):
-                    self.path.unlink(missing_ok=True)
+                    if self.path:
+                        self.path.unlink(missing_ok=True)
             elif "no such table" not in str(error):  # another process just made the file
                 self._say(f"{error}; it is done without.")
 

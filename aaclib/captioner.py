@@ -114,6 +114,10 @@ class Captioner:
 
         >>> captioner.memory[(captioner.context.memory @ z_a[0]).argmax()]
         """
+        if self.run is None:
+            raise ValueError(
+                "This captioner was not made from a run (Captioner.from_run), so it has no memory to show."
+            )
         captions = self.run.texts(self.target, "train", self.seed).captions
         return [captions[row] for row in self.run.memory_rows(self.target, self.seed)]
 

@@ -25,7 +25,7 @@ def of(run: Run, target: str, strategy: str, seed: int, decoding: str, part: str
         return [projected[i] for i in derangement(len(projected), seeds.rng(seed, "shuffled"))]
     z, context = given(run, target, row, seed, part), context_of(run, target, row, seed)
     if not row.written:
-        rows, index = run.memory_rows(target, seed), memory.nearest_index(z, context.memory)
+        rows, index = run.memory_rows(target, seed), memory.nearest_index(z, context.need("memory"))
         return [run.texts(target, "train", seed).captions[rows[i]] for i in index]
     return write(run, run.decoder(target, row.name, seed), bridge.infer_half(row)(z, context), decoding)
 

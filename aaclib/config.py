@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aaclib import fitting, roles
+from aaclib import fitting, own, roles
 from aaclib.fitting import ConfigError, checked, number, one_of, some_of
 
 PROFILES = Path(__file__).parent / "profiles"
 POSITIONS = 128  # of the decoder's GPT-2: prefix and caption together
 METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider sbert_sim fer fense spider_fl".split())
+SOME_METRICS = f"one of {', '.join(METRICS)}, or one that aaclib.metrics.register was given"
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
@@ -29,9 +30,13 @@ _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 def _clap(spec: str) -> bool:
-    """Whether this has the form of what aaclib.clap.load takes: KIND:NAME, or my_module:MyClass."""
+    """Whether this has the form of what aaclib.clap.load takes: KIND:NAME, my_module:MyClass, or a registered one."""
     kind, _, name = spec.partition("?")[0].partition(":")
-    return bool(kind in BACKENDS and name or _OWN_CLAP.fullmatch(spec.partition("?")[0]))
+    return bool(kind in BACKENDS and name or kind in own.CLAPS or _OWN_CLAP.fullmatch(spec.partition("?")[0]))
+
+
+def _metric(name: str) -> bool:
+    return name in METRICS or name in own.METRICS
 
 
 def _sigma(value: str) -> bool:
@@ -152,11 +157,13 @@ class Generate:
 
 @dataclass(frozen=True)
 class Metrics:
-    names: tuple[str, ...] = some_of(("bleu_1", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider"), METRICS)
+    names: tuple[str, ...] = checked(
+        ("bleu_1", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider"), _metric, SOME_METRICS, METRICS
+    )
     # a second CLAP for scores without references; "" = the run's own
     judge: str = checked("", lambda spec: not spec or _clap(spec), "a CLAP such as hf:ID")
     bootstrap: int = number(1000, least=1)
-    headline: str = some_of("cider_d", METRICS)
+    headline: str = checked("cider_d", _metric, SOME_METRICS, METRICS)
 
 
 @dataclass(frozen=True)

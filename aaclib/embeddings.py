@@ -138,7 +138,7 @@ def _audio_shards(
         for start, stop, file in todo:
             _audio_shard(backend, paths[start:stop], file, plan["batch_size"], workers, progress.step)
         return
-    from dask.distributed import as_completed
+    from dask.distributed import as_completed  # pyright: ignore[reportMissingImports]  # of the extra `cluster`
 
     about = backend.recipe, backend.settings()
     futures = []

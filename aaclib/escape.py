@@ -90,7 +90,8 @@ def csv_text(rows: Iterable[Sequence[Any]], floats: str = "%r") -> str:
 
     lines: list[str] = []
     # a lone carriage return is put into quotes only where it is a part of the end of a line
-    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
+    sink: Any = SimpleNamespace(write=lines.append)
+    writer = csv.writer(sink, lineterminator="\r\n")
     writer.writerows([*map(shown, row)] for row in rows)
     return "".join(f"{line[:-2]}\n" for line in lines)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 
 BOUNDS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), "below": ("below", operator.lt)}
 SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -34,13 +35,13 @@ class ConfigError(ValueError):
 
 def checked(default: Any, fits: Callable[[Any], Any], wanted: str, known: Iterable[Any] = ()) -> Any:
     """A field whose value, or each of whose values, `fits`. `wanted` and the nearest of `known` are for the message."""
-    kept = {"default_factory": default.copy} if isinstance(default, dict) else {"default": default}
+    kept: dict[str, Any] = {"default_factory": default.copy} if isinstance(default, dict) else {"default": default}
     return field(**kept, metadata={"fits": fits, "wanted": wanted, "known": tuple(known)})
 
 
 def one_of(*known: Any) -> Any:
     """One of these, the first by default."""
-    return some_of(known[0], known)
+    return checked(known[0], known.__contains__, f"one of {', '.join(map(str, known))}", known)
 
 
 def some_of(default: Any, known: Iterable[Any]) -> Any:
@@ -93,7 +94,7 @@ def build(kind: type, values: Mapping[str, Any]) -> Any:
     groups = {
         name: build(hint, {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{name}.")})
         for name, hint in typing.get_type_hints(kind).items()
-        if is_dataclass(hint)
+        if isinstance(hint, type) and is_dataclass(hint)
     }
     return kind(**groups, **{key: value for key, value in values.items() if "." not in key})
 
@@ -192,7 +193,7 @@ class _Text(yaml.SafeLoader):
         node, seen = super().compose_mapping_node(anchor), set()
         for key, _ in node.value:
             if isinstance(key.value, str) and key.value != "<<" and key.value in seen:
-                raise yaml.composer.ComposerError(None, None, f"'{key.value}' is there twice", key.start_mark)
+                raise ComposerError(None, None, f"'{key.value}' is there twice", key.start_mark)
             seen.add(str(key.value))
         return node
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -23,7 +25,8 @@ def generate(
     for start in range(0, len(z), batch_size):
         rows = torch.from_numpy(np.array(z[start : start + batch_size], dtype=np.float32)).to(device)
         prefix = model.prefix(rows)  # (B, k, W)
-        out = model.gpt.generate(  # (B, max_tokens): new tokens only
+        gpt: Any = model.gpt  # transformers' types lack what its mixins add
+        out = gpt.generate(  # (B, max_tokens): new tokens only
             inputs_embeds=prefix,
             attention_mask=torch.ones(prefix.shape[:2], dtype=torch.long, device=device),
             max_new_tokens=max_tokens,

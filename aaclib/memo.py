@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 
@@ -35,4 +35,4 @@ def kept(function: Function) -> Function:
         value = results[key]
         return value.copy() if isinstance(value, pd.DataFrame) else value
 
-    return ask
+    return cast(Function, ask)

@@ -50,9 +50,9 @@ def printable(name: str | Path) -> str:
 
 def told_apart(names: Iterable[object], among: Iterable[object] = ()) -> list[str]:
     """Names or paths for a message, in quotes; one that ends like another, of them or `among` those, in escapes."""
-    names = list(map(str, names))
-    looks = Counter(_look(name) for name in {*names, *map(str, among)})
-    return [ascii(name) if looks[_look(name)] > 1 else repr(name) for name in names]
+    written = list(map(str, names))
+    looks = Counter(_look(name) for name in {*written, *map(str, among)})
+    return [ascii(name) if looks[_look(name)] > 1 else repr(name) for name in written]
 
 
 def _look(name: str) -> str:

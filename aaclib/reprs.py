@@ -23,5 +23,5 @@ def _short(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)) and value:
         more = ", ..." if len(value) > 1 else ""
-        return f"{len(value)} [{value[0]!r}{more}]"
+        return f"{len(value)} [{next(iter(value))!r}{more}]"
     return repr(value)

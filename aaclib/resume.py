@@ -94,7 +94,7 @@ def _checksum(tensors: dict[str, torch.Tensor], place: str) -> str:
     found = hashlib.sha256(place.encode())
     for name, tensor in sorted(tensors.items()):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.flatten().view(torch.uint8).numpy())
+        found.update(tensor.flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 

@@ -104,8 +104,8 @@ class Run:
         """Whether anything here was learned from a synthetic world, or is judged on one: CLAP, decoder or target."""
         if self.config.captioner and Run.of_run(self.config.source[0], self.config.device).synthetic:
             return True
-        own_clap = self.config.clap.backend == "tiny" and not self.config.captioner and self.config.data.pretrain
-        return any(self.dataset(name).synthetic for name in {*self.targets, *self.recordings, own_clap} - {"", False})
+        own_clap = "" if self.config.captioner or self.config.clap.backend != "tiny" else self.config.data.pretrain
+        return any(self.dataset(n).synthetic for n in (*self.targets, *self.recordings, own_clap) if n)
 
     @kept
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:

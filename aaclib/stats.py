@@ -47,7 +47,8 @@ NAN = float("nan")
 class Scored(Protocol):
     """What these functions need of `aaclib.metrics.Scores`."""
 
-    statistics: Mapping[str, np.ndarray]  # metric -> (n, k) float64
+    @property
+    def statistics(self) -> Mapping[str, np.ndarray]: ...  # metric -> (n, k) float64
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _bounds(rows: _Rows, weights: np.ndarray, value: float, samples: np.ndarray,
     if max(map(len, rows.values)) == 1:
         return percentiles(samples, level)
     if rows.n > 1:  # n / (n - 1): a resample varies by the variance of the n clips themselves
-        parts.append((np.var(samples) * rows.n / (rows.n - 1), rows.n - 1))
+        parts.append((float(np.var(samples) * rows.n / (rows.n - 1)), rows.n - 1))
     variances, freedoms = np.array(parts).T
     total = variances.sum()
     if total == 0:

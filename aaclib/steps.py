@@ -6,8 +6,9 @@ in aaclib.bridge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -56,7 +57,10 @@ class Narrow:
         )
 
 
-Step = Callable[[np.ndarray, Context | Narrow, np.random.Generator | None], np.ndarray]
+class Step(Protocol):
+    """z (n, d), what is known (a `Context`, or a `Narrow` one while training), a generator for noise -> (n, d)."""
+
+    def __call__(self, z: np.ndarray, context: Any, rng: np.random.Generator | None = None, /) -> np.ndarray: ...
 
 
 def plain(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:

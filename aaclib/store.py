@@ -23,7 +23,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -253,7 +253,7 @@ def read_json(path: str | Path) -> Any:
         raise Damaged(path, error) from error
 
 
-def write_record(path: str | Path, value: dict[str, Any], files: Iterable[str] | None = None) -> None:
+def write_record(path: str | Path, value: Mapping[str, Any], files: Iterable[str] | None = None) -> None:
     """A JSON object that cannot change unseen, nor can the `files` beside it (paths relative to its folder)."""
     value = value if files is None else {**value, "files": sums(Path(path).parent, files)}
     write_json(path, {**value, "checksum": digest(value)})
@@ -291,6 +291,6 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, Path):
         return value.name
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy scalars
-        return value.item()
+    if (item := getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:  # numpy scalars
+        return item()
     return value

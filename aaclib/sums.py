@@ -16,7 +16,7 @@ def sums(folder: Path, names: Iterable[str]) -> dict[str, list]:
     """name -> [size in bytes, sha256 of each shard] of files below `folder`."""
     sizes = {name: (folder / name).stat().st_size for name in names}
     shards = [(name, start) for name, size in sizes.items() for start in range(0, max(size, 1), SHARD)]
-    found = {name: [size] for name, size in sizes.items()}
+    found: dict[str, list] = {name: [size] for name, size in sizes.items()}
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         digests = pool.map(lambda shard: _shard_digest(folder / shard[0], shard[1]), shards)
         for (name, _), digest in zip(shards, digests, strict=True):

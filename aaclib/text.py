@@ -188,11 +188,12 @@ def pretrained(name: str | Path) -> Tokenizer:
     eos = _first(model.eos_token_id, model.sep_token_id)
     if eos is None:
         raise TextError(f"The tokenizer '{name}' has no token for the end of a text (eos or sep).")
+    bos = _first(model.bos_token_id, model.cls_token_id)
     return Tokenizer(
         tokenizers.Tokenizer.from_str(core.to_str()),
-        _first(model.pad_token_id, eos),
-        _first(model.unk_token_id, eos),
-        _first(model.bos_token_id, model.cls_token_id, eos),
+        eos if model.pad_token_id is None else model.pad_token_id,
+        eos if model.unk_token_id is None else model.unk_token_id,
+        eos if bos is None else bos,
         eos,
     )
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from joblib import wrap_non_picklable_objects
 
-from aaclib import bridge, config, decoders, progress, store, workers
+from aaclib import bridge, config, decoders, own, progress, store, workers
 from aaclib.run import Run
 
 # (target, seed) -> training -> its history, one mapping an epoch
@@ -54,7 +54,8 @@ def train_all(run: Run, watch: Watch | None = None, targets: Sequence[str] = ())
         _side_by_side(run, todo, keys, count, watch)
     for job in jobs:  # what is left, and what no worker knows: a strategy that was made in a notebook
         run.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
-    histories = _grouped({job: run.store.find("decoder", keys[job]).meta["facts"]["history"] for job in jobs})
+    found = {job: run.store.find("decoder", keys[job]) for job in jobs}
+    histories = _grouped({job: one.meta["facts"]["history"] for job, one in found.items() if one})
     if watch:
         watch(histories)
     return histories
@@ -81,8 +82,9 @@ def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], count: int, 
     )
     made_by = run.config, run.store.root, run.store.refresh
     run.store.making("decoder")
-    own = wrap_non_picklable_objects(bridge.registered(), keep_wrapper=False)  # perhaps of a notebook's cell
-    with workers.pool(count, bridge.know, own) as submit:
+    # strategies, CLAPs and data sets of one's own, perhaps of a notebook's cell
+    theirs = wrap_non_picklable_objects((bridge.registered(), own.registered()), keep_wrapper=False)
+    with workers.pool(count, _know, theirs) as submit:
         running = [submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
         while not all(job.done() for job in running):
             time.sleep(POLL_S)
@@ -96,8 +98,8 @@ def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], count: int, 
 
 def _raise_first(jobs: list[Future]) -> None:
     for job in jobs:
-        if job.done() and job.exception():
-            raise job.exception()
+        if job.done() and (error := job.exception()):
+            raise error
 
 
 def _history(final: Path) -> list[dict]:
@@ -108,6 +110,12 @@ def _history(final: Path) -> list[dict]:
         except (FileNotFoundError, NotADirectoryError, ValueError):  # not there, or damaged
             continue
     return []
+
+
+def _know(theirs: tuple[Mapping[str, bridge.Part], Mapping[str, Mapping[str, own.Own]]]) -> None:
+    """Takes over what was registered in the process that asks."""
+    bridge.know(theirs[0])
+    own.know(theirs[1])
 
 
 def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> None:

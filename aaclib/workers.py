@@ -8,9 +8,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from aaclib import progress
@@ -33,9 +34,9 @@ def pool(count: int, *first: Any) -> Iterator[Callable[..., Future]]:
         count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=first
     ) as executor:
 
-        def submit(*call: object) -> Future:
+        def submit(function: Callable[..., Any], *arguments: Any) -> Future:
             with no_interrupts():  # which the process that is started for it inherits
-                return executor.submit(*call)
+                return executor.submit(function, *arguments)
 
         try:
             yield submit
@@ -45,7 +46,7 @@ def pool(count: int, *first: Any) -> Iterator[Callable[..., Future]]:
             raise
 
 
-def end(processes: list[multiprocessing.Process]) -> None:
+def end(processes: Sequence[BaseProcess]) -> None:
     """Tells processes to end, and ends those that have not done so in time."""
     for process in processes:
         process.terminate()
@@ -75,7 +76,9 @@ def _begin(first: Callable[..., None] | None = None, *arguments: Any) -> None:
 
 def _end_with_parent() -> None:
     """A kernel that was killed ends nobody: without this, its decoders would train on unseen. They are saved first."""
-    multiprocessing.parent_process().join()
+    if (parent := multiprocessing.parent_process()) is None:
+        return
+    parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S)
     os._exit(1)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from aaclib import own
 
 if TYPE_CHECKING:
     from aaclib.clap.base import Backend
@@ -22,7 +25,7 @@ BACKENDS = {
 
 def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> Backend:
     """The CLAP that `spec` names: 'tiny:FOLDER', 'hf:...', 'laion:...', 'wavcaps:...', 'embeddings:FOLDER', or
-    'my_module:MyClass' for a class of your own (see aaclib.clap.base).
+    'my_module:MyClass' for a class of your own (see aaclib.clap.base), or what `register` was given.
 
     `device`: None = cuda, mps or cpu, whichever is there first. `long_audio`: what happens to recordings longer than
     the model's window (windows, first, centre, random, fusion). Other options are the backend's own, and may stand in
@@ -41,14 +44,22 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
     if autocast not in ("", "float16", "bfloat16"):
         raise ValueError(f"autocast is float16 or bfloat16, found '{autocast}'.")
     kind, _, name = spec.partition(":")
-    if kind not in BACKENDS:
+    if kind in own.CLAPS:
+        backend = own.CLAPS[kind].make(*filter(None, [name]), device=device, **options)
+        backend.source = own.CLAPS[kind].source
+    elif kind not in BACKENDS:
         backend = _own(spec)(device=device, **options)
+        backend.source = own.source(type(backend))
     elif name:
         backend = pkgutil.resolve_name(BACKENDS[kind][0])(name, device, **options)
     else:
         from aaclib.clap.base import BackendError
 
         raise BackendError(f"'{kind}' needs the folder, file or name of a model: {BACKENDS[kind][1]}.")
+    if not backend.digest:
+        raise ValueError(
+            f"'{spec}' has no digest: set self.digest to what changes with its weights, for its embeddings."
+        )
     if long_audio == "fusion" and not backend.fusion:
         raise ValueError(f"{backend.name} has no fusion for long audio. Choose windows, first, centre or random.")
     backend.long_audio, backend.recipe = long_audio, recipe
@@ -57,6 +68,21 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
 
         backend.amp = getattr(torch, autocast)
     return backend
+
+
+def register(kind: str, make: Callable[..., Backend]) -> str:
+    """Adds a CLAP of your own to what `load` and the setting `clap.backend` know, in this process and its workers.
+
+    `make`: a subclass of `base.Backend`, or a function that returns one. 'kind' calls make(device=...), 'kind:NAME'
+    make(NAME, device=...), 'kind:NAME?key=value' besides with key="value". Its source and the backend's `digest` name
+    the embeddings made with it, so a changed one gets new ones. Registering a name again replaces it; ValueError for a
+    name of this suite's own. A command in a shell (`run_all.sh`) knows only 'my_module:MyClass'.
+
+        clap.register("mine", MyClap)
+        run = aaclib.Run.load("quick", {"clap.backend": "mine"})
+    """
+    own.CLAPS[own.plain(kind, BACKENDS)] = own.Own(make, own.source(make))
+    return kind
 
 
 @functools.lru_cache(maxsize=2)
@@ -70,5 +96,8 @@ def _own(spec: str) -> type[Backend]:
     try:
         return getattr(importlib.import_module(module), name)
     except (ModuleNotFoundError, AttributeError, ValueError) as error:
-        known = "; ".join(text for _, text in BACKENDS.values())
-        raise ValueError(f"Unknown CLAP '{spec}' ({error}). Known: {known}; or my_module:MyClass.") from error
+        known = "; ".join([*(text for _, text in BACKENDS.values()), *own.CLAPS])
+        raise ValueError(
+            f"Unknown CLAP '{spec}' ({error}). Known: {known}; or my_module:MyClass. What another process registered "
+            "is unknown in this one."
+        ) from error

@@ -1,6 +1,7 @@
 """What every CLAP backend shares: decoding, windows, batching, averaging and unit length.
 
-Your own CLAP is ten lines. Put them in a module that Python can import and load it by `my_module:MyClap`:
+Your own CLAP is ten lines. Put them in a module that Python can import and load it by `my_module:MyClap`, or in a
+notebook's cell and call `aaclib.clap.register("mine", MyClap)`:
 
     class MyClap(Backend):
         name, dim, sample_rate, window_s = "my-clap", 512, 44100, 7.0
@@ -57,6 +58,7 @@ class Backend:
     sample_rate: int = 48000  # Hz, of what `audio_batch` gets
     window_s: float = 10.0  # seconds, of what `audio_batch` gets
     digest: str = ""
+    source: str = ""  # of a class that is not this package's: its code names its embeddings, too
     training_data: str = "Its authors' description of the training data is not known to this package."
     short: str = "repeatpad"  # audio.FILLINGS: what happens to audio shorter than a window
     shortest_s: float = 0.0  # with short='keep': audio below this is repeated up to it
@@ -174,6 +176,7 @@ class Backend:
             "sample_rate": self.sample_rate,
             "quantise": self.quantise,
             "seed": self.seed if self.long_audio == "random" else None,
+            **({"source": self.source} if self.source else {}),
             "device": self.device.type,
             "dtype": str(self._half() or torch.float32).removeprefix("torch."),
         }

@@ -50,7 +50,7 @@ def branch(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Te
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
-def text_settings(state: Mapping[str, torch.Tensor]) -> dict[str, int]:
+def text_settings(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """The settings of transformers' BertConfig, RobertaConfig or ClapTextConfig that fit a text tower's weights."""
     words = state["embeddings.word_embeddings.weight"]
     return {
@@ -86,6 +86,6 @@ def digest(state: Mapping[str, torch.Tensor], *more: object) -> str:
         tensor = state[name].detach().cpu().contiguous()
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
         if tensor.numel():
-            total.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+            total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     total.update(repr(more).encode())
     return total.hexdigest()[:16]

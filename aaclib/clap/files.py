@@ -25,14 +25,14 @@ def digests(paths: Iterable[str | Path], table: Path | None = None) -> list[str]
 
 def _digests(paths: list[Path], cache: Cache) -> list[str]:
     keys = list(map(_key, paths))
-    known, fresh = cache.get(filter(None, keys)), {}
+    known, fresh = cache.get(own for own in keys if own), {}
     for path, own in zip(paths, keys, strict=True):
         if own and own not in known and own not in fresh:
             with contextlib.suppress(OSError):
                 fresh[own] = file_digest(path).encode()
     cache.put(fresh)
     known |= fresh
-    return [known.get(own, b"").decode() for own in keys]
+    return [known.get(own or b"", b"").decode() for own in keys]
 
 
 def _key(path: Path) -> bytes | None:

@@ -54,7 +54,7 @@ class LaionClap(LaionModel):
         self.tokenizer = pretrained.tokenizer(
             tokenizer, BackendError, len(state["text_branch.embeddings.word_embeddings.weight"])
         )
-        self.model = build(form, state)
+        self.model: Any = build(form, state)  # the package has no types
         checkpoint.load_strictly(self.model, state, path)
         self.model = self.model.to(self.device).eval()
         self.mel = LogMel(48000, 1024, 480, 64, 50, 14000, "htk" if self.fusion else "slaney").to(self.device)
@@ -82,7 +82,7 @@ def find(name: str) -> Path:
     if stem not in NAMES:
         raise BackendError(f"There is no checkpoint file {path}. Names instead of a file: {', '.join(NAMES)}.")
     file, spec = f"{stem}.pt", importlib.util.find_spec("laion_clap")
-    for folder in (raw_dir() / "clap", *(spec.submodule_search_locations if spec else ())):
+    for folder in (raw_dir() / "clap", *(spec and spec.submodule_search_locations or ())):
         if Path(folder, file).is_file():
             return Path(folder, file)
     from huggingface_hub import hf_hub_download

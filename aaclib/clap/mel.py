@@ -21,6 +21,9 @@ class LogMel(torch.nn.Module):
     Always float32, whatever autocast says: half precision ruins it.
     """
 
+    filters: torch.Tensor  # (bins, mels)
+    window: torch.Tensor  # (n_fft,)
+
     def __init__(self, sample_rate: int, n_fft: int, hop: int, mels: int, f_min: float, f_max: float, scale: str):
         super().__init__()
         import librosa
@@ -35,7 +38,7 @@ class LogMel(torch.nn.Module):
             norm=None if scale == "htk" else "slaney",
         )
         self.hop = hop
-        self.register_buffer("filters", torch.from_numpy(filters.T.copy()), persistent=False)  # (bins, mels)
+        self.register_buffer("filters", torch.from_numpy(filters.T.copy()), persistent=False)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:

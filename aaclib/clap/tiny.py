@@ -39,7 +39,8 @@ class TinyClap(Backend):
         super().__init__(device)
         folder = home_path(folder)
         card = read_card(folder)
-        shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in card["shape"].items()})
+        form: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in card["shape"].items()}
+        shape = Shape(**form)
         self.words = Words(card["vocabulary"])
         self.net = TinyNet(shape)
         try:
@@ -48,7 +49,7 @@ class TinyClap(Backend):
             raise BackendError(
                 f"{folder / WEIGHTS} does not fit {CARD} or is damaged ({error}). Train it again."
             ) from error
-        self.net.to(self.device, memory_format=torch.channels_last).eval()
+        self.net.to(self.device, memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
         self.name, self.dim, self.window_s = "tiny", shape.width, float(card["window_s"])
         self.training_data = card["training_data"]
         self.temperature = self.net.temperature
@@ -90,7 +91,7 @@ def train(
         )
     key = {
         "data": split.digest,
-        "audio": digest([clip.audio.stat().st_size for clip in clips]),
+        "audio": digest([clip.audio.stat().st_size for clip in clips if clip.audio]),
         "seed": seed,
         "temperature": "learned" if settings.learn_temperature else settings.temperature,
         "epochs": settings.epochs,

@@ -41,6 +41,11 @@ class LogMel(nn.Module):
     Slaney filters as in librosa; frames = samples // hop.
     """
 
+    filters: Tensor  # (mels, bins)
+    window: Tensor  # (n_fft,)
+    mean: Tensor  # (mels, 1)
+    scale: Tensor  # (mels, 1)
+
     def __init__(self, shape: Shape):
         super().__init__()
         self.shape = shape

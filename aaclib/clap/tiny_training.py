@@ -56,7 +56,7 @@ class Training:
         self, split: Split, clips: Sequence[Clip], settings: Clap, recipe: Recipe, seed: int, device: torch.device
     ):
         self.split, self.settings, self.recipe, self.seed, self.device = split, settings, recipe, seed, device
-        self.paths = [clip.audio for clip in clips]
+        self.paths = [clip.audio for clip in clips if clip.audio]  # all: `train` refuses clips without
         self.captions = [clip.captions for clip in clips]
         self.words = Words.built_from(c for captions in self.captions for c in captions)
         self.window_frames = round(recipe.window_s * SAMPLE_RATE) // recipe.shape.hop
@@ -76,7 +76,7 @@ class Training:
         mean, scale = mean_and_scale(self.mels, self.lengths)
         net.mel.mean.copy_(torch.from_numpy(mean))
         net.mel.scale.copy_(torch.from_numpy(scale))
-        net.to(self.device, memory_format=torch.channels_last)
+        net.to(self.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # torch has no type for it
         optimizer = torch.optim.AdamW(self._groups(net), lr=self.settings.lr, betas=(0.9, 0.98))
         place = resume.restore(folder / CHECKPOINT, net, optimizer) or {"history": [], **BEGIN}
         history = place["history"]
@@ -210,7 +210,7 @@ def log_mels(paths: list[Path], net: TinyNet, frames: int, seed: int, batch: int
 
 def mean_and_scale(mels: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(mels, 1) float32 each, over all frames that hold sound, accumulated in float64."""
-    total, squares, count = 0.0, 0.0, 0
+    total, squares, count = np.zeros(mels.shape[1]), np.zeros(mels.shape[1]), 0
     for mel, length in zip(mels, lengths, strict=True):
         frames = mel[:, :length].astype(np.float64)
         total, squares, count = total + frames.sum(1), squares + np.square(frames).sum(1), count + length

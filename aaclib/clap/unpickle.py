@@ -15,6 +15,7 @@ import mmap
 import pickle
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,10 @@ class _Weights(pickle._Unpickler):
     unpickler in Python: the one in C makes room for whatever number of remembered objects a file claims, 4 GB for a
     file of 300 bytes."""
 
+    stack: list[Any]  # Python's own, of which its types do not tell
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
+
     def __init__(self, file: Any, path: Path):
         super().__init__(file)
         self.path, self.most = path, path.stat().st_size
@@ -265,15 +270,15 @@ class _Weights(pickle._Unpickler):
         if isinstance(self.stack[-1], np.dtype) and state[1] == ">":
             self.stack[-1] = self.stack[-1].newbyteorder(">")
 
-    dispatch = {
+    dispatch: dict[int, Callable[[Any], None]] = {
         **pickle._Unpickler.dispatch,
         pickle.DICT[0]: load_dict,
         pickle.SETITEM[0]: load_setitem,
         pickle.SETITEMS[0]: load_setitems,
         pickle.BUILD[0]: load_build,
-        pickle.EMPTY_SET[0]: pickle._Unpickler.load_empty_list,
-        pickle.ADDITEMS[0]: pickle._Unpickler.load_appends,
-        pickle.FROZENSET[0]: pickle._Unpickler.load_tuple,
+        pickle.EMPTY_SET[0]: pickle._Unpickler.dispatch[pickle.EMPTY_LIST[0]],
+        pickle.ADDITEMS[0]: pickle._Unpickler.dispatch[pickle.APPENDS[0]],
+        pickle.FROZENSET[0]: pickle._Unpickler.dispatch[pickle.TUPLE[0]],
         pickle.REDUCE[0]: load_reduce,
     }
     # BYTEARRAY8 makes room before it reads, the others make objects past `load_reduce`

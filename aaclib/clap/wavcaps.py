@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -23,6 +23,9 @@ from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.convert import htsat, htsat_settings
 from aaclib.clap.mel import LogMel
 from aaclib.paths import home_path, raw_dir
+
+if TYPE_CHECKING:
+    from transformers import BertModel
 
 CHANNELS = (1, 64, 128, 256, 512, 1024, 2048)
 PUNCTUATION = re.compile(r'[(,.!?;:|*")]')
@@ -107,12 +110,14 @@ class WavCapsClap(Backend):
         self.audio, kind, self.window_s = _audio_tower(audio, path)
         self.text = _text_tower(_branch(state, "text_encoder.text_encoder.", path, without=("pooler.",)), path)
         self.audio_projection = _projection(_branch(state, "audio_proj.", path), self.audio.width, path)
-        self.text_projection = _projection(_branch(state, "text_proj.", path), self.text.config.hidden_size, path)
-        self.dim = self.audio_projection[2].out_features
+        projection = _branch(state, "text_proj.", path)
+        self.text_projection = _projection(projection, self.text.config.hidden_size, path)
+        self.dim = len(projection["2.weight"])
         self.name = f"wavcaps:{path.name} ({kind}-BERT)"
         self.tokenizer = pretrained.tokenizer(tokenizer, BackendError, self.text.config.vocab_size)
         self.mel = LogMel(32000, 1024, 320, 64, 50, 14000, "slaney")
-        for module in (self.audio, self.text, self.audio_projection, self.text_projection, self.mel):
+        parts: list[nn.Module] = [self.audio, self.text, self.audio_projection, self.text_projection, self.mel]
+        for module in parts:
             module.to(self.device).eval()
         raw = ("raw",) if self.raw else ()  # other embeddings of the same weights
         self.digest = checkpoint.digest(state, sorted(self.tokenizer.get_vocab().items()), *raw)
@@ -148,7 +153,7 @@ def _branch(
     return {name: value for name, value in result.items() if not name.startswith(without)}
 
 
-def _audio_tower(state: Mapping[str, torch.Tensor], path: Path) -> tuple[nn.Module, str, float]:
+def _audio_tower(state: Mapping[str, torch.Tensor], path: Path) -> tuple[Cnn14 | Htsat, str, float]:
     """The tower with its weights, its kind, and how many seconds it takes at a time."""
     if "patch_embed.proj.weight" in state:
         state = htsat(state)
@@ -164,7 +169,7 @@ def _audio_tower(state: Mapping[str, torch.Tensor], path: Path) -> tuple[nn.Modu
     raise BackendError(f"{path} has an audio tower of the kind {kind}; Cnn14 and HTSAT are supported.")
 
 
-def _text_tower(state: Mapping[str, torch.Tensor], path: Path) -> nn.Module:
+def _text_tower(state: Mapping[str, torch.Tensor], path: Path) -> BertModel:
     from transformers import BertConfig, BertModel
 
     if not {"embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight"} <= state.keys():

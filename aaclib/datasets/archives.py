@@ -91,6 +91,7 @@ def _checked(archive: Path, handle: Any) -> tuple[int, int]:
 def _opened(archive: Path) -> Iterator[Any]:
     """The archive, open as a ZipFile or SevenZipFile; what the unpackers raise for a damaged one, as one error."""
     import py7zr
+    import py7zr.exceptions
 
     seven = py7zr.exceptions
     broken = (*SPOILT, seven.ArchiveError, seven.AbsolutePathError, seven.PasswordRequired)

@@ -28,9 +28,10 @@ FOREIGN_SUFFIXES = tuple(
 HIDDEN = (".", "__MACOSX")
 
 # the one reader of tables, whose errors are a data set's here
-read_table, read_text, read_lines, parse_json = map(
-    reading.raising(DatasetError), (reading.read_table, reading.read_text, reading.read_lines, reading.parse_json)
-)
+read_table = reading.raising(DatasetError)(reading.read_table)
+read_text = reading.raising(DatasetError)(reading.read_text)
+read_lines = reading.raising(DatasetError)(reading.read_lines)
+parse_json = reading.raising(DatasetError)(reading.parse_json)
 
 
 # ---- audio -----------------------------------------------------------------------------------------------------------
@@ -98,5 +99,5 @@ def doubts(doubtful: Mapping[str, Sequence[Path]]) -> list[str]:
 
 def listing(names: Iterable[object], n: int = 5) -> str:
     """The first few of many names, for a message."""
-    names = list(map(str, names))
-    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
+    written = list(map(str, names))
+    return ", ".join(written[:n]) + (f" and {len(written) - n} more" if len(written) > n else "")

@@ -113,8 +113,8 @@ class Folder(Named):
                 raise DatasetError(f"{self.audio} has no audio file ({', '.join(AUDIO_SUFFIXES)}).")
             return [Entry(str(file.relative_to(self.audio)), split="evaluation") for file in self.files]
         rows = read_table(self.table)
-        column = self._columns(rows)
-        captions = self._caption_columns(rows, column)
+        column = self._columns(self.table, rows)
+        captions = self._caption_columns(self.table, rows, column)
         entries: dict[str, Entry] = {}
         for row in rows:
             name = self._name(row.name(column["file_name"]))
@@ -136,9 +136,9 @@ class Folder(Named):
             entry.group = group if "group" in column else name
         return self._assign(list(entries.values()), "split" in column)
 
-    def _columns(self, rows: list[Row]) -> dict[str, str]:
+    def _columns(self, table: Path, rows: list[Row]) -> dict[str, str]:
         """Our name -> the table's column: as set, else guessed by the usual names, whatever their case."""
-        names = columns(self.table, rows, [c for ours, c in self.data.columns.items() if ours != "caption"])
+        names = columns(table, rows, [c for ours, c in self.data.columns.items() if ours != "caption"])
         have = {name.strip().lower(): name for name in reversed(names)}
         column = dict(self.data.columns)
         for ours, guesses in GUESSES.items():
@@ -147,17 +147,17 @@ class Folder(Named):
                 column[ours] = hits[0]
         if "file_name" not in column:
             raise DatasetError(
-                f"{self.table} has no column with file names; it has {', '.join(names)}. Name it: "
+                f"{table} has no column with file names; it has {', '.join(names)}. Name it: "
                 f"--set data.columns.file_name=COLUMN"
             )
         return column
 
-    def _caption_columns(self, rows: list[Row], column: dict[str, str]) -> list[str]:
+    def _caption_columns(self, table: Path, rows: list[Row], column: dict[str, str]) -> list[str]:
         if "caption" in self.data.columns:
             wanted = [c.strip() for c in self.data.columns["caption"].split(",")]
-            columns(self.table, rows, wanted)
+            columns(table, rows, wanted)
             return wanted
-        have = columns(self.table, rows)
+        have = columns(table, rows)
         matches = [(re.fullmatch(r"captions?[_ ]?(\d+)", c.strip().lower()), c) for c in have]
         numbered = sorted((int(match[1]), c) for match, c in matches if match)
         if numbered:

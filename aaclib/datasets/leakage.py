@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -62,7 +63,8 @@ def recordings(dataset: Dataset, split: str) -> dict[str, str]:
     if dataset.name == "audiocaps":
         return {clip.id: f"youtube:{clip.id.rsplit('_', 1)[0]}" for clip in dataset.split(split).clips}
     if dataset.name == "clotho":
-        rows = dataset.metadata(split)
+        clotho: Any = dataset
+        rows = clotho.metadata(split)
         return {name: f"freesound:{row['sound_id']}" for name, row in rows.items() if row["sound_id"].isdigit()}
     if dataset.name == "fsd50k":
         return {clip.id: f"freesound:{clip.id}" for clip in dataset.split(split).clips}

@@ -12,12 +12,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aaclib import aggregates, lost
+from aaclib import aggregates, lost, own
 from aaclib.cache import Cache, key
 from aaclib.metrics import ptb
-from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores
-from aaclib.metrics.result import Unavailable as Unavailable  # for those who catch it
+from aaclib.metrics.registered import Registered, register
+from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable
 from aaclib.store import VERSIONS, Store
+
+__all__ = [
+    "NAMES",
+    "OPTIONAL",
+    "STANDARD",
+    "Lost",
+    "MetricError",
+    "Result",
+    "Scores",
+    "Unavailable",
+    "close",
+    "evaluate",
+    "identity",
+    "register",
+]
 
 STANDARD = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider_d", "spice", "spider")
 OPTIONAL = ("sbert_sim", "fer", "fense", "spider_fl")  # need models of their own
@@ -48,9 +63,9 @@ def evaluate(
 ) -> Scores:
     """Scores one candidate caption a clip against the clip's references (one or more).
 
-    metrics: names of `NAMES`; what was asked for and cannot run raises, or with strict=False is listed with its reason
-    in `Scores.missing`. None: everything that can run here, and `Scores.missing` says why the rest is absent; what a
-    crash took of it is said on the console, too, and in a run makes the stage run again.
+    metrics: names of `NAMES` or of `register`; what was asked for and cannot run raises, or with strict=False is listed
+    with its reason in `Scores.missing`. None: everything that can run here, and `Scores.missing` says why the rest is
+    absent; what a crash took of it is said on the console, too, and in a run makes the stage run again.
     tokenize: False for text that went through the PTB tokenizer already (doing it twice changes some of it).
     store: where results are kept by content; None is the project's cache, False keeps nothing.
     A clip that a metric cannot score is NaN in `per_clip`, and the corpus value is absent with the reason.
@@ -59,9 +74,10 @@ def evaluate(
     something is not installed, Lost where a process died) for a metric asked for by name. Values are fractions; CIDEr-D
     runs to 10."""
     candidates, references = check(candidates, references)
-    wanted = list(dict.fromkeys(NAMES if metrics is None else metrics))
-    if unknown := [name for name in wanted if name not in NAMES]:
-        raise InputError(f"Unknown metric '{unknown[0]}'. Known: {', '.join(NAMES)}.")
+    known = (*NAMES, *own.METRICS)
+    wanted = list(dict.fromkeys(known if metrics is None else metrics))
+    if unknown := [name for name in wanted if name not in known]:
+        raise InputError(f"Unknown metric '{unknown[0]}'. Known: {', '.join(known)}.")
     kept = None if store is False else store if isinstance(store, Store) else Store()
     run = _Run(candidates, references, tokenize, kept)
     run.compute(_modules(wanted))
@@ -80,7 +96,7 @@ def close() -> None:
 def identity(module: str, tokenize: bool = True) -> dict[str, Any]:
     """What decides a module's values beside the captions: code versions, packages and models, each module's and the
     tokenizer's own statement. Raises Unavailable where a model is not here."""
-    tokens = ptb.identity() if tokenize and module not in RAW else {}
+    tokens = ptb.identity() if tokenize and not _raw(module) else {}
     return {"scores": VERSIONS["scores"], **tokens, **_module(module).identity()}
 
 
@@ -106,7 +122,7 @@ def _modules(wanted: Iterable[str]) -> list[str]:
     names = set(wanted)
     for name, parts in reversed(COMBINED.items()):  # spider_fl first: it is made of spider
         names |= set(parts) if name in names else set()
-    return [module for module, made in MODULES.items() if names & set(made)]
+    return [module for module in (*MODULES, *own.METRICS) if names & set(_made(module))]
 
 
 class _Run:
@@ -127,12 +143,12 @@ class _Run:
             self.results |= _unpack(blob)
         todo = [module for module, its in keys.items() if its and its not in found]
         for module in todo:
-            if why := self.before.get(MODULES[module][0]):
+            if why := self.before.get(_made(module)[0]):
                 self._fail([module], Lost(why))
         todo = [module for module in todo if module not in self.errors]
         if "meteor" in todo:  # its 10 s of start-up pass while captions are tokenised
             self._try(["meteor"], _module("meteor").warm_up)
-        tokens = self._tokens([m for m in todo if m not in RAW and m not in self.errors])
+        tokens = self._tokens([m for m in todo if not _raw(m) and m not in self.errors])
         todo = [m for m in todo if m not in self.errors]
         with ThreadPoolExecutor(len(OWN_PROCESS)) as pool:
             waiting = [pool.submit(self._run, module, tokens) for module in todo if module in OWN_PROCESS]
@@ -158,7 +174,7 @@ class _Run:
         )
 
     def _run(self, module: str, tokens: Any) -> None:
-        captions = (self.candidates, self.references) if module in RAW else tokens
+        captions = (self.candidates, self.references) if _raw(module) else tokens
         kept = {"store": self.store} if module in OWN_PROCESS else {}  # they keep single captions as well
         made = self._try([module], lambda: _module(module).compute(*captions, **kept)) or {}
         self.results |= made
@@ -173,7 +189,7 @@ class _Run:
             return self._fail(modules, error)
 
     def _fail(self, modules: list[str], error: MetricError) -> None:
-        self.errors |= {name: error for module in modules for name in (module, *MODULES[module])}
+        self.errors |= {name: error for module in modules for name in (module, *_made(module))}
 
     def _key(self, module: str) -> bytes:
         return key(module, identity(module, self.tokenize), self.content)
@@ -197,7 +213,7 @@ class _Run:
                 self.results |= _module(name).combine(*(self.results[p] for p in parts))
 
     def scores(self, wanted: list[str]) -> Scores:
-        names = [name for name in NAMES if name in wanted]
+        names = [name for name in (*NAMES, *own.METRICS) if name in wanted]
         found = scores_of({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
         found.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
         gone = tuple(name for name in names if isinstance(self.errors.get(name), Lost))
@@ -239,7 +255,17 @@ def _notes(candidates: list[str], references: list[list[str]]) -> tuple[str, ...
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"aaclib.metrics.{name}")
+    return Registered(name) if name in own.METRICS else importlib.import_module(f"aaclib.metrics.{name}")
+
+
+def _made(module: str) -> tuple[str, ...]:
+    """The metrics that come from a module; one that was registered is a module of its own."""
+    return MODULES.get(module, (module,))
+
+
+def _raw(module: str) -> bool:
+    """Whether it takes captions as written, not tokens."""
+    return module in RAW or module in own.METRICS and Registered(module).raw
 
 
 def _pack(results: dict[str, Result]) -> bytes:

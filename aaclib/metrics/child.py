@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 from aaclib.metrics.java import environment
 from aaclib.metrics.result import Lost
@@ -21,7 +21,7 @@ from aaclib.metrics.result import Lost
 SENT = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)  # by somebody; Java itself dies of others
 
 _guard = threading.Lock()
-_of_session: dict[type, Child] = {}
+_of_session: dict[type, Any] = {}
 Value = TypeVar("Value")
 
 
@@ -85,7 +85,14 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        return self.mine and self.process.poll() is None
+        return self.mine and self.running.poll() is None
+
+    @property
+    def running(self) -> subprocess.Popen[bytes]:
+        """The process. Raises Lost where there is none."""
+        if self.process is None:
+            raise Lost(f"{self.name} was not started, or was stopped.")
+        return self.process
 
     def spawn(self, command: list[str], cwd: Path | None = None) -> None:
         """Raises Lost where it cannot be started."""
@@ -122,7 +129,7 @@ class Child:
 
     def send(self, text: str) -> None:
         """Writes in a thread, so that neither side waits for the other; where the process ends, `answer` says so."""
-        threading.Thread(target=_write, args=(self.process.stdin, text), daemon=True).start()
+        threading.Thread(target=_write, args=(self.running.stdin, text), daemon=True).start()
 
     def answer(self, timeout: float) -> bytes:
         """The next line. Raises Lost where none comes in time or the process has ended."""
@@ -139,9 +146,9 @@ class Child:
         KeyboardInterrupt where `interrupt` ended it."""
         self._go_on()
         with contextlib.suppress(subprocess.TimeoutExpired):  # Java may still be saying why
-            self.process.wait(1)
-        code = self.process.poll()
-        self.process.kill()
+            self.running.wait(1)
+        code = self.running.poll()
+        self.running.kill()
         self.listener.join(1)
         self.errors.seek(0)
         said = self.errors.read()
@@ -166,11 +173,13 @@ class Child:
 
     def stop(self) -> None:
         if self.mine:
-            self.process.kill()
-            self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout, self.errors):
+            process = self.running
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, self.errors):
                 with contextlib.suppress(OSError):  # what was still to be written has nobody to go to
-                    pipe.close()
+                    if pipe:
+                        pipe.close()
         self.process = None
 
 

@@ -61,7 +61,7 @@ def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[
     found: dict[str, list[str]] = {}
     for row in read_table(path, encodings=ENCODINGS):
         columns = [] if caption else [column for column in row.cells if NUMBERED.match(column.lower())]
-        columns.sort(key=lambda column: int(re.search(r"\d+$", column)[0]))
+        columns.sort(key=lambda column: int(re.findall(r"\d+$", column)[0]))
         if not columns:
             columns = namesakes(_column(row, path, REFERENCE_COLUMNS, caption, "reference captions"), row.cells)
         name = _clip(row, path, ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,10 +47,10 @@ class Result:
         return brief(self, **vars(self))
 
 
-def means(per_clip: np.ndarray, failures: dict[int, str] | None = None) -> Result:
+def means(per_clip: np.ndarray | Sequence[float], failures: dict[int, str] | None = None) -> Result:
     """The result of a metric whose corpus value is the mean over clips."""
-    per_clip = np.asarray(per_clip, dtype=np.float64)
-    return Result(per_clip, per_clip[:, None], dict(failures or {}))
+    values = np.asarray(per_clip, dtype=np.float64)
+    return Result(values, values[:, None], dict(failures or {}))
 
 
 @dataclass

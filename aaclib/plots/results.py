@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,29 +13,33 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from aaclib.groups import GROUPS
+from aaclib.metrics import registered
 from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, figure, grid, named_rows, styled
 
-METRIC_LABELS = {
-    "bleu_1": "BLEU-1",
-    "bleu_2": "BLEU-2",
-    "bleu_3": "BLEU-3",
-    "bleu_4": "BLEU-4",
-    "meteor": "METEOR",
-    "rouge_l": "ROUGE-L",
-    "cider_d": "CIDEr-D",
-    "spice": "SPICE",
-    "spider": "SPIDEr",
-    "sbert_sim": "SBERT-sim",
-    "fer": "FER",
-    "fense": "FENSE",
-    "spider_fl": "SPIDEr-FL",
-    "clap_score": "CLAP score",
-    "self_r@1": "self-R@1",
-    "self_r@5": "self-R@5",
-    "self_r@10": "self-R@10",
-    "label_recall": "label recall",
-    "label_hit": "label hit",
-}
+METRIC_LABELS: Mapping[str, str] = ChainMap(
+    registered.LABELS,
+    {
+        "bleu_1": "BLEU-1",
+        "bleu_2": "BLEU-2",
+        "bleu_3": "BLEU-3",
+        "bleu_4": "BLEU-4",
+        "meteor": "METEOR",
+        "rouge_l": "ROUGE-L",
+        "cider_d": "CIDEr-D",
+        "spice": "SPICE",
+        "spider": "SPIDEr",
+        "sbert_sim": "SBERT-sim",
+        "fer": "FER",
+        "fense": "FENSE",
+        "spider_fl": "SPIDEr-FL",
+        "clap_score": "CLAP score",
+        "self_r@1": "self-R@1",
+        "self_r@5": "self-R@5",
+        "self_r@10": "self-R@10",
+        "label_recall": "label recall",
+        "label_hit": "label hit",
+    },
+)
 INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}
 
 
@@ -44,12 +49,12 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
 
     `results`: the tidy frame of `results.results` for one or more targets (value, low, high as fractions).
     """
-    frame = results[results.metric.isin(metrics) & results.value.notna()]
+    frame = results.loc[results.metric.isin(metrics) & results.value.notna()]
     panels = {
         (target, metric): part
         for metric in metrics
         for target in frame.target.unique()
-        if len(part := frame[(frame.target == target) & (frame.metric == metric)])
+        if len(part := frame.loc[(frame.target == target) & (frame.metric == metric)])
     }
     names = _in_one_order(part.strategy for part in panels.values())
     columns = min(2, max(len(panels), 1))
@@ -116,7 +121,8 @@ def seeds(frame: pd.DataFrame, metric: str) -> Figure:
 
     `frame`: columns target, strategy, group, seed, value (fractions), one metric.
     """
-    parts, every = dict(list(frame.groupby("target", sort=False))), sorted(frame.seed.unique())
+    parts = {str(target): part for target, part in frame.groupby("target", sort=False)}
+    every = sorted(frame.seed.unique())
     with styled():
         fig, axes, names = _target_panels(parts, 0.2)
         for ax, (target, part) in zip(axes, parts.items(), strict=False):
@@ -143,7 +149,7 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
     with styled():
         fig, ((ax,),) = figure(SINGLE, 0.9 + 0.3 * max(len(keys), 1))
         for number, (kind, color) in enumerate((("greedy", GREY), ("beam", CYCLE[0]))):
-            part = frame[frame.decoding == kind].set_index(["target", "strategy"]).reindex(keys)
+            part = frame.loc[frame.decoding == kind].set_index(["target", "strategy"]).reindex(keys)
             value, ends = _percent(part)
             ax.barh(
                 np.arange(len(keys)) + (number - 0.5) * 0.36,

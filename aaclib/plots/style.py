@@ -10,12 +10,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 from aaclib import saving
 from aaclib.store import replacing
@@ -28,7 +29,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW = "#000000", "#E69F00", "#56B4E9", "#009E73", 
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 AUDIO, TEXT = BLUE, VERMILLION  # one colour a modality, in every figure
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 8,
     "axes.titlesize": 8,
@@ -47,7 +48,7 @@ STYLE = {
     "lines.markersize": 3.5,
     "legend.frameon": False,
     "axes.axisbelow": True,
-    "axes.prop_cycle": matplotlib.cycler(color=list(CYCLE)),
+    "axes.prop_cycle": cycler(color=list(CYCLE)),
     "image.cmap": "magma",
     "figure.dpi": 150,
     "savefig.dpi": 300,
@@ -98,7 +99,8 @@ def mark(fig: Figure) -> None:
     if any(text.get_gid() == "synthetic" for text in fig.texts):
         return
     strip = MARK_INCHES / fig.get_figheight()
-    if engine := fig.get_layout_engine():
+    engine: Any = fig.get_layout_engine()  # the constrained one, of `figure`
+    if engine:
         engine.set(rect=(0, strip, 1, 1 - strip))
     fig.text(
         0.995,
@@ -148,7 +150,7 @@ def letter(axes: np.ndarray) -> None:
         ax.set_title(f"({chr(97 + number)}) {ax.get_title(loc='left')}", loc="left")
 
 
-def grid(ax: Axes, axis: str = "y") -> None:
+def grid(ax: Axes, axis: Literal["both", "x", "y"] = "y") -> None:
     ax.grid(axis=axis, linewidth=0.4, color="#DDDDDD")
 
 

@@ -32,7 +32,7 @@ def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
         for ax, (column, title) in zip(axes[0], columns.items(), strict=True):
             for number, name in enumerate(names):
                 history, look = histories[name], _look(number, TRAINING[name].colour)
-                if column not in history or history[column].isna().all():
+                if column not in history or history[column].dropna().empty:
                     continue
                 epoch, loss = history["epoch"], history[column].astype(float)
                 # equal curves lie on each other: their marks alternate, and the later line leaves gaps for the earlier

@@ -32,7 +32,7 @@ def bound(run: Run, target: str) -> str | None:
     'supervised'
     """
     found = bounds(run, target)
-    return max(found, key=found.get) if found else None
+    return max(found, key=found.__getitem__) if found else None
 
 
 @kept
@@ -113,7 +113,8 @@ def why_no_relative(run: Run, target: str, decoding: str = "greedy") -> str:
 
 
 def _of_bound(run: Run, target: str, decoding: str) -> list[metrics.Scores]:
-    return tidy.all_scores(run, target, bound(run, target), decoding)
+    name = bound(run, target)
+    return tidy.all_scores(run, target, name, decoding) if name else []
 
 
 def _shares(run: Run, target: str, decoding: str) -> list[str]:
@@ -162,9 +163,9 @@ def told(run: Run, target: str, metric: str = "cider_d", decoding: str = "greedy
     }
     pairs = [(name, "baseline") for name in weak if name != "baseline" and "baseline" in weak]
     if competing := {name: value for name, value in weak.items() if rows[name].group != "paired"}:
-        best = max(competing, key=competing.get)
+        best = max(competing, key=competing.__getitem__)
         pairs += [(best, control) for control in ("shuffled", "copy") if control in rows]
-    if {top := bound(run, target), "shuffled"} <= rows.keys():
+    if (top := bound(run, target)) in rows and "shuffled" in rows:
         pairs.append((top, "shuffled"))
     return tested(run, target, pairs, metric, decoding)
 

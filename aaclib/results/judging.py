@@ -76,7 +76,7 @@ def judge_audio(run: Run, target: str, seed: int) -> np.ndarray:
     """
     if not run.config.metrics.judge:
         return run.audio(target, "evaluation", _judging_seed(run, seed)).z
-    paths = [clip.audio for clip in run.clips(target, "evaluation", seed)]  # those that could be read
+    paths = [clip.audio for clip in run.clips(target, "evaluation", seed) if clip.audio]  # those that could be read
     settings = run.config.clap
     return embeddings.embed_audio(
         judge(run, seed),

@@ -4,7 +4,7 @@ clips (and seeds, where there are several)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +93,9 @@ def by_content(run: Run, target: str, metric: str = "cider_d") -> pd.DataFrame:
     >>> results.by_content(run, "soundscapes-long").pivot(index="strategy", columns="content", values="value")
     """
     lines, is_new = [], new(run, target)
-    for row in [row for row in scoring.rows(run, target) if row.name != "human" and is_new is not None]:
+    if is_new is None:
+        return pd.DataFrame(lines)
+    for row in [row for row in scoring.rows(run, target) if row.name != "human"]:
         scores = all_scores(run, target, row.name, "greedy", metric)
         for content, chosen in (("new", is_new), ("known", ~is_new)):
             if chosen.sum() > 1 and all(metric in s.statistics for s in scores):
@@ -104,9 +106,16 @@ def by_content(run: Run, target: str, metric: str = "cider_d") -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+@dataclass(frozen=True)
+class Part:
+    """One metric's scores on some of the clips."""
+
+    statistics: dict[str, np.ndarray]  # metric -> (n, k) float64
+
+
 def of_clips(chosen: np.ndarray, scores: Sequence[stats.Scored], metric: str) -> list[stats.Scored]:
     """One metric's scores on some of the clips alone. `chosen`: (n,) bool."""
-    return [SimpleNamespace(statistics={metric: s.statistics[metric][chosen]}) for s in scores]
+    return [Part(statistics={metric: s.statistics[metric][chosen]}) for s in scores]
 
 
 def _lines(

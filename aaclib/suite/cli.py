@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -38,7 +39,7 @@ PLUGINS = {  # subcommand -> (module with add_arguments(parser) and run(args) ->
 
 def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    with contextlib.suppress(AttributeError):  # no stdout, or that of a notebook
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not where there is none, or that of a notebook
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no name and no caption is a reason to stop
     try:
         args = parser(arguments).parse_args(arguments)
@@ -219,7 +220,7 @@ def _caption_all(
             rows.append((printable(found.path), found.caption))
         else:
             print(f"{found.path}\t{found.caption}", flush=True)
-    if args.out:
+    if args.out and kept:
         from aaclib.escape import csv_text
 
         table = [("file_name", "caption"), *rows]

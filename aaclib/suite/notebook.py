@@ -135,8 +135,8 @@ def _failure(part: Path, error: Exception, log: Path | None) -> tuple[str, str]:
     from nbclient.exceptions import DeadKernelError
 
     what = f"{type(error).__name__}: {error}"
-    if hasattr(error, "ename"):
-        what = f"{error.ename}: {error.evalue}"
+    if name := getattr(error, "ename", ""):
+        what = f"{name}: {getattr(error, 'evalue', '')}"
     elif isinstance(error, DeadKernelError):
         what = f"{type(error).__name__}: the kernel died without a word; it may have run out of memory"
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from aaclib.groups import WEAK
 from aaclib.paths import project_root
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
-from aaclib.tables.facts import IN_DOMAIN, in_domain, missing_frame
+from aaclib.tables.facts import IN_DOMAIN, in_domain, missing_frame, rows_of
 from aaclib.tables.table import ABOVE, MARKS, RELATIVE, Cell, Row, Table
 
 if TYPE_CHECKING:
@@ -88,13 +89,14 @@ def build(
     `labels` (row -> what it is called where its name would mislead). Shown x100."""
     labels = labels or {}
     ratios = {
-        column: {r.strategy: _cell(r) for r in frame[frame.metric == headline].itertuples()}
+        column: {r.strategy: _cell(r) for r in rows_of(frame.loc[frame.metric == headline])}
         for column, frame in (shares or {}).items()
         if not missing_frame(frame)
     }
     rows = []
-    for (strategy, group), part in results.groupby(["strategy", "group"], sort=False):
-        cells = {r.metric: _cell(r) for r in part.itertuples() if r.metric in metrics}
+    parts: Any = results.groupby(["strategy", "group"], sort=False)
+    for (strategy, group), part in parts:
+        cells = {r.metric: _cell(r) for r in rows_of(part) if r.metric in metrics}
         cells |= {column: found[strategy] for column, found in ratios.items() if strategy in found}
         rows.append(
             Row(
@@ -137,27 +139,35 @@ def ratio_to_published(run: Run, target: str, decoding: str = "greedy", path: Pa
     Columns strategy, system, ratio. Another system with another encoder and decoder: not relative performance."""
     metric, frame = run.config.metrics.headline, results.results(run, target, decoding)
     systems = [r for r in _published_for(target, path) if str(r["supervised"]).lower() == "true"]
-    ours = frame[(frame.metric == metric) & frame.group.isin(WEAK) & frame.value.notna()]
+    ours = frame.loc[(frame.metric == metric) & frame.group.isin(WEAK) & frame.value.notna()]
     rows = [
         (r.strategy, system["system"], 100 * r.value / (system[metric] / 100))
-        for r in ours.itertuples()
+        for r in rows_of(ours)
         for system in systems
-        if pd.notna(system.get(metric))
+        if metric in system and pd.notna(system[metric])
     ]
     return pd.DataFrame(rows, columns=["strategy", "system", "ratio"])
 
 
 def _published_for(target: str, path: Path | None) -> list[dict[str, Any]]:
     frame = published(path)
-    return frame[frame.target == target].to_dict("records")
+    records = frame.loc[frame.target == target].to_dict("records")
+    return [{str(name): value for name, value in record.items()} for record in records]
 
 
 def _cell(record: Any) -> Cell:
-    return Cell(*(None if pd.isna(v) else 100 * float(v) for v in (record.value, record.low, record.high)))
+    value, low, high = (None if pd.isna(v) else 100 * float(v) for v in (record.value, record.low, record.high))
+    return Cell(value, low, high)
 
 
 def _has(row: Row, metric: str) -> bool:
-    return row.cells.get(metric, Cell()).value is not None
+    return not math.isnan(_value(row, metric))
+
+
+def _value(row: Row, metric: str) -> float:
+    """x100; NaN where the row has none."""
+    value = row.cells.get(metric, Cell()).value
+    return math.nan if value is None else value
 
 
 def _rank(rows: Sequence[Row], metrics: Sequence[str], comparisons: Mapping[str, pd.DataFrame]) -> None:
@@ -166,9 +176,9 @@ def _rank(rows: Sequence[Row], metrics: Sequence[str], comparisons: Mapping[str,
         weak = [row for row in rows if row.group in WEAK and _has(row, metric)]
         if len(weak) < 2:
             continue
-        weak.sort(key=lambda row: -row.cells[metric].value)
+        weak.sort(key=lambda row: -_value(row, metric))
         marks = _not_established(weak[0].name, comparisons.get(metric))
-        values = [round(row.cells[metric].value, 1) for row in weak]
+        values = [round(_value(row, metric), 1) for row in weak]
         for row, value in zip(weak, values, strict=True):
             rank = 1 + sum(other > value for other in values)  # rows that show the same number share a place
             row.cells[metric] = replace(row.cells[metric], rank=rank if rank < 3 else 0, mark=marks.get(row.name, ""))
@@ -203,12 +213,12 @@ def _notes(
     )
     notes += [f"{mark}: the difference from the best is {words}." for mark, words in MARKS.items() if mark in marked]
     for metric in metrics:
-        label, part = METRIC_LABELS.get(metric, metric), results[(results.metric == metric) & results.value.isna()]
+        label, part = METRIC_LABELS.get(metric, metric), results.loc[(results.metric == metric) & results.value.isna()]
         reasons = part.note.fillna("").astype(str).replace("", "no reason was recorded")
         for reason in reasons.unique():
             names = "" if metric not in shown else f" for {', '.join(part[reasons == reason].strategy)}"
             notes.append(f"{label} is absent{names}: {reason}.".replace("..", "."))
-    for note, part in usable[usable.note.fillna("").astype(str) != ""].groupby("note", sort=False):
+    for note, part in usable.loc[usable.note.fillna("").astype(str) != ""].groupby("note", sort=False):
         notes.append(f"{', '.join(dict.fromkeys(part.strategy))}: {note}.".replace("..", "."))
     if shown and headline not in shown:
         notes.append(f"The headline metric, {METRIC_LABELS.get(headline, headline)}, could not be computed.")

@@ -105,11 +105,11 @@ def judged(run: Run) -> Findings:
 
 def _of_metric(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The rows that have a value in this metric, by strategy."""
-    return frame[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
+    return frame.loc[(frame.metric == metric) & frame.value.notna()].set_index("strategy")
 
 
 def _weak(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows.group.isin(WEAK)]
+    return rows.loc[rows.group.isin(WEAK)]
 
 
 def _level(run: Run, target: str, weak: pd.DataFrame, best: str, decoding: str) -> list[str]:
@@ -123,7 +123,7 @@ def _highest(found: Findings, run: Run, target: str, weak: pd.DataFrame, best: s
     wins = ""
     if len(run.seeds) > 1:
         by_seed = frames.by_seed(run, target, metric, decoding).pivot(index="seed", columns="strategy", values="value")
-        first = int((by_seed[list(weak.index)].idxmax(axis=1) == best).sum())
+        first = sum(row.idxmax() == best for _, row in by_seed[list(weak.index)].iterrows())
         wins = f", and is the highest in {first} of {len(run.seeds)} seeds"
     level = _level(run, target, weak, best, decoding)
     tied = f"; it cannot be told from {', '.join(level)}: their order is no result" if level else ""
@@ -179,7 +179,7 @@ def _share(found: Findings, run: Run, target: str, best: str, decoding: str) -> 
     if facts.missing_frame(relative):
         found.about(target, f"no relative performance. {results.why_no_relative(run, target, decoding)}")
         return
-    bound = results.bound(run, target)
+    bound = results.bound(run, target) or ""
     p = pair(results.told(run, target, metric, decoding), bound, "shuffled")
     if p is not None and not (over_clips(p) and p.difference > 0):
         found.about(
@@ -206,7 +206,7 @@ def _percent(shares: pd.DataFrame | None, metric: str, name: str) -> list[str]:
     """A row's share in words, with its interval; nothing where there is none."""
     if facts.missing_frame(shares):
         return []
-    rows = shares[(shares.metric == metric) & (shares.strategy == name)]
+    rows = shares.loc[(shares.metric == metric) & (shares.strategy == name)]
     return [
         f"{100 * r.value:.0f} % "
         + (
@@ -214,7 +214,7 @@ def _percent(shares: pd.DataFrame | None, metric: str, name: str) -> list[str]:
             if pd.isna(r.low)
             else f"(95 % interval {100 * r.low:.0f} to {100 * r.high:.0f} %)"
         )
-        for r in rows.itertuples()
+        for r in facts.rows_of(rows)
     ]
 
 
@@ -230,7 +230,7 @@ def _likely_or_heard(found: Findings, run: Run, target: str, decoding: str) -> N
     moved: dict[str, list[str]] = {"falls": [], "rises": [], "is not known to change": []}
     for name in said[said.b == "baseline"].a:
         score, label = pair(said, name, "baseline"), pair(heard, name, "baseline")
-        if label is not None and established(score) and score.difference > 0:
+        if score is not None and label is not None and established(score) and score.difference > 0:
             way = "is not known to change" if not established(label) else "rises" if label.difference > 0 else "falls"
             moved[way].append(f"{name} ({100 * score.difference:+.1f} and {100 * label.difference:+.1f})")
     if told := [f"label recall {way} with {', '.join(names)}" for way, names in moved.items() if names]:

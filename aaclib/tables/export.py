@@ -49,7 +49,7 @@ def macros(results: pd.DataFrame, relative: pd.DataFrame | None = None, prefix: 
     for frame, ending in ((results, ""), (relative, "Relative")):
         if missing_frame(frame):
             continue
-        for r in frame[frame.value.notna()].to_dict("records"):
+        for r in frame.loc[frame.value.notna()].to_dict("records"):
             beam = "beam" if r.get("decoding") == "beam" else ""
             name = "".join(map(letters, (r.get("target", ""), r["strategy"], beam, r["metric"])))
             for part, tail in (("value", ""), ("low", "Low"), ("high", "High")):
@@ -57,7 +57,7 @@ def macros(results: pd.DataFrame, relative: pd.DataFrame | None = None, prefix: 
                     lines.append(rf"\newcommand{{\{prefix}{name}{ending}{tail}}}{{{100 * r[part]:.1f}}}")
     for target, part in results.groupby("target", sort=False):
         if part.n.notna().any():
-            lines.append(rf"\newcommand{{\{prefix}{letters(target)}N}}{{{int(part.n.max())}}}")
+            lines.append(rf"\newcommand{{\{prefix}{letters(str(target))}N}}{{{int(part.n.max())}}}")
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 

@@ -13,6 +13,8 @@ from aaclib import gap, results, text
 from aaclib.results import ALPHA
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from aaclib.run import Run
 
 SEEDS_FOR_A_CLAIM = 3  # from here on a sentence about a method needs the test over seeds as well
@@ -94,7 +96,7 @@ def established(test: pd.Series) -> bool:
 def verdict(tests: pd.DataFrame | None, a: str, b: str) -> str:
     """'a is better (...)', 'a is better in these trainings alone' or 'the difference is not significant', x100."""
     p = pair(tests, a, b)
-    if p is None:
+    if p is None or tests is None:
         return "the two were not tested against each other"
     seeds = f", over seeds {p.p_seeds_holm:.3f}" if not np.isnan(p.p_seeds_holm) else ""
     size = (
@@ -122,7 +124,13 @@ def self_recall(metrics: Iterable[str]) -> str | None:
     return max((m for m in metrics if m.startswith("self_r@")), key=lambda m: int(m.partition("@")[2]), default=None)
 
 
-def missing_frame(frame: Any) -> bool:
+def rows_of(frame: pd.DataFrame) -> Iterable[Any]:
+    """The rows of a frame, each with its columns as attributes."""
+    return frame.itertuples()
+
+
+def missing_frame(frame: Any) -> TypeIs[None]:
+    """Whether there is no frame, or nothing in it."""
     return not isinstance(frame, pd.DataFrame) or frame.empty
 
 

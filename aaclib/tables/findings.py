@@ -195,13 +195,13 @@ def trained(run: Run, target: str) -> Findings:
 def _end(history: pd.DataFrame) -> tuple[float, float]:
     """The lowest validation loss of a training, and the share by which its last epoch lowered it; negative: the share
     by which the loss has risen since. NaN without a validation set."""
-    curve = history.get("validation_loss", pd.Series(dtype=float)).astype(float)
-    if not curve.notna().any():
+    curve = np.array(history["validation_loss"] if "validation_loss" in history else [np.nan], dtype=float)
+    if np.isnan(curve).all():
         return np.nan, np.nan
-    low, last = curve.min(), curve.iloc[-1]
+    low, last = float(np.nanmin(curve)), float(curve[-1])
     if last > low:
         return low, 1 - last / low
-    return low, 1 - last / curve.iloc[-2] if len(curve) > 1 else 1.0
+    return low, 1 - last / float(curve[-2]) if len(curve) > 1 else 1.0
 
 
 def decoded(run: Run, target: str) -> Findings:
@@ -210,7 +210,7 @@ def decoded(run: Run, target: str) -> Findings:
     made = {r.name: run.captions(target, r.name, seed) for r in run.strategies(target) if r.group != "control"}
     share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
     if share:
-        most, least = max(share, key=share.get), min(share, key=share.get)
+        most, least = max(share, key=share.__getitem__), min(share, key=share.__getitem__)
         found.append(
             f"The most varied row is **{most}** ({len(set(made[most]))} different captions for {len(made[most])} "
             f"clips), the least varied **{least}** ({len(set(made[least]))})."
@@ -218,7 +218,7 @@ def decoded(run: Run, target: str) -> Findings:
     told, value = results.told(run, target, metric), _values(run, target, metric)
     controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
     weak = [row.name for row in run.strategies(target) if row.group in WEAK]
-    for test in told[told.b.isin(controls) & told.a.isin(weak)].itertuples():
+    for test in facts.rows_of(told.loc[told.b.isin(controls) & told.a.isin(weak)]):
         found.append(
             f"**{test.a}** ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
             f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}."

@@ -25,12 +25,12 @@ def side_by_side(
     """What each row of the table says about one evaluation clip: columns row, caption and, with references, the
     clip's own score in the headline metric (x100). The references come first."""
     clip = run.clips(target, "evaluation", seed)[index]
-    rows = [{"row": facts.human(run), "caption": caption} for caption in clip.captions]
+    rows: list[dict[str, Any]] = [{"row": facts.human(run), "caption": caption} for caption in clip.captions]
     metric, scored = run.config.metrics.headline, has_references(run, target)
     for row in run.strategies(target):
         if row.name == "human" or (strategies is not None and row.name not in strategies):
             continue
-        entry = {"row": row.name, "caption": run.captions(target, row.name, seed, decoding)[index]}
+        entry: dict[str, Any] = {"row": row.name, "caption": run.captions(target, row.name, seed, decoding)[index]}
         if scored:
             frame = results.per_clip(run, target, row.name, seed, decoding)
             entry[METRIC_LABELS[metric]] = 100 * float(frame[metric].iloc[index]) if metric in frame else np.nan
@@ -60,7 +60,7 @@ def text_table(frame: pd.DataFrame, decimals: int = 1) -> Any:
     def shown(value: Any) -> str:
         return html.escape(f"{value:.{decimals}f}" if pd.api.types.is_float(value) else str(value))
 
-    styled = frame.reset_index(drop=True).style.format(shown, na_rep="-").format_index(shown, axis="columns")
+    styled: Any = frame.reset_index(drop=True).style.format(shown, na_rep="-").format_index(shown, axis="columns")
     styled = styled.hide(axis="index").set_table_attributes(NO_MATH)
     styled = styled.set_properties(**{"text-align": "left", "white-space": "normal"})
     return styled.set_table_styles([{"selector": "th", "props": [("text-align", "left")]}])

@@ -1,34 +1,124 @@
 """The results that the README shows: whether they are those of the code as it stands."""
 
 import json
+import math
+import re
 import sys
 import warnings
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 
 from aaclib import store
+from aaclib.plots.results import METRIC_LABELS
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
 import renew  # noqa: E402
 
-MADE = ROOT / "docs" / "results" / "made.json"
+NAMES = {label: metric for metric, label in METRIC_LABELS.items()}
 
 
-@pytest.mark.skipif(not MADE.is_file(), reason="no results are committed")
-def test_results_say_what_made_them_and_are_shown_as_they_came_out():
-    made, readme = json.loads(MADE.read_text()), (ROOT / "README.md").read_text()
-    assert {"run", "seeds", "code", "settings", "machine", "versions"} <= set(made)
+def wrong_in_readme(readme: str, results: Path) -> list[str]:
+    """What the README shows between the marks that `results` does not have: pictures and links without a file, lines
+    with a number that no table or sentence there has. Also where nothing is shown at all."""
     shown = readme.split(renew.START)[1].split(renew.END)[0]
-    tables = [path.read_text().strip() for path in renew.RESULTS.glob("*.md")]
-    assert any(table in shown for table in tables)
-    for line in shown.splitlines():
-        if line.startswith("!["):
-            assert (ROOT / line.split("(")[1].rstrip(")")).is_file(), line
+    files = [path.read_text().strip() for path in sorted(results.glob("*.md"))]
+    said = {line for file in files for line in file.splitlines()}
+    wrong = [] if any(table in shown for table in files if "|---" in table) else ["no table of results is shown whole"]
+    wrong += [f"{link}: no such file" for link in links(shown) if not (results.parents[1] / link).exists()]
+    return wrong + [line for line in shown.splitlines() if re.search(r"\d\.\d", line) and line not in said]
+
+
+def wrong_in_table(path: Path) -> list[str]:
+    """The lines of a table <target>-<decoding>.md whose numbers are those of no row of the CSV files beside it."""
+    target, _, decoding = path.stem.rpartition("-")
+    judged = decoding == "judged"
+    table = pd.read_csv(path.with_name("judged.csv" if judged else "results.csv"))
+    table = table[(table.target == target) & (table.decoding == ("greedy" if judged else decoding))]
+    relative = pd.read_csv(path.with_name("relative.csv")) if not judged else table[:0]
+    relative = relative[(relative.target == target) & (relative.decoding == decoding)]
+    rows = {name: part.set_index("metric").value for name, part in table.groupby("strategy")}
+    shares = {name: part.set_index("metric").value for name, part in relative.groupby("strategy")}
+    lines = [line.strip("| ").split(" | ") for line in path.read_text().splitlines() if line.startswith("| ")]
+    columns = [column.removeprefix("rel. ") for column in lines[0][1:]]
+
+    def fits(cells: list[str], name: str) -> bool:
+        for heading, column, cell in zip(lines[0][1:], columns, cells, strict=True):
+            source = shares.get(name, {}) if heading.startswith("rel. ") else rows[name]
+            value = source.get(NAMES[column], math.nan)
+            number = re.sub(r"<.*?>|[*°]", "", cell)
+            if (number == "-") != math.isnan(value) or number != "-" and abs(float(number) - 100 * value) > 0.051:
+                return False
+        return True
+
+    numbers = [line for line in lines[1:] if len(line) == len(lines[0]) and any(map(str.isdigit, "".join(line[1:])))]
+    assert numbers, f"{path.name} has no rows"
+    return [" | ".join(line) for line in numbers if not any(fits(line[1:], name) for name in rows)]
+
+
+def links(text: str) -> list[str]:
+    """The files that Markdown links to or shows, but for the web's."""
+    return [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+
+
+def test_results_say_what_made_them_and_are_shown_as_they_came_out():
+    made = json.loads((renew.RESULTS / "made.json").read_text())
+    assert {"run", "seeds", "code", "settings", "machine", "versions"} <= set(made)
+    assert not wrong_in_readme((ROOT / "README.md").read_text(), renew.RESULTS)
     if made["code"] != store.VERSIONS or made["settings"] != renew.settings(made):
         warnings.warn("docs/results was made by older code or settings: run it again, then docs/renew.py", stacklevel=1)
+
+
+@pytest.mark.parametrize("path", sorted(renew.RESULTS.glob("*-*.md")), ids=lambda path: path.stem)
+def test_tables_show_the_numbers_of_the_files_beside_them(path):
+    assert not wrong_in_table(path)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A docs/results of one table, with the files behind it, and a README that shows it."""
+    folder = tmp_path / "docs" / "results"
+    folder.mkdir(parents=True)
+    head = "target,strategy,decoding,metric,value"
+    scores = [f"pond,{name},greedy,{m},{v}" for name, m, v in [("c3", "bleu_1", 0.5261), ("c3", "cider_d", 0.3954)]]
+    (folder / "results.csv").write_text("\n".join([head, *scores, "pond,noise,greedy,bleu_1,0.5", ""]))
+    (folder / "relative.csv").write_text("\n".join([head, "pond,c3,greedy,cider_d,1.004", ""]))
+    table = "| strategy | BLEU-1 | CIDEr-D | rel. CIDEr-D |\n|---|---:|---:|---:|\n| *Group* | | | |\n"
+    table += "| c3 | **52.6** | <u>39.5</u>° | 100.4 |\n| noise | 50.0 | - | - |"
+    (folder / "pond-greedy.md").write_text(table)
+    (folder / "findings.md").write_text("- c3 has 39.5.")
+    (folder / "bars.png").touch()
+    shown = f"{table}\n\n- c3 has 39.5.\n\n![bars](docs/results/bars.png) in [docs/results](docs/results)"
+    return folder, f"{renew.START}\n{shown}\n{renew.END}"
+
+
+def test_a_readme_that_says_otherwise_is_noticed(results):
+    folder, readme = results
+    assert not wrong_in_readme(readme, folder)
+    assert wrong_in_readme(readme.replace("**52.6**", "**52.7**"), folder)
+    assert wrong_in_readme(readme.replace("c3 has 39.5", "c3 has 39.6"), folder) == ["- c3 has 39.6."]
+    (folder / "bars.png").unlink()
+    assert wrong_in_readme(readme, folder) == ["docs/results/bars.png: no such file"]
+    assert wrong_in_readme(f"{renew.START}\n{renew.END}", folder) == ["no table of results is shown whole"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("52.6", "52.8"), ("39.5", "39.7"), ("100.4", "101.0"), ("50.0 | -", "50.0 | 1.0"), ("39.5", "-")]
+)
+def test_a_table_that_says_otherwise_is_noticed(results, old, new):
+    path = results[0] / "pond-greedy.md"
+    assert not wrong_in_table(path)
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert len(wrong_in_table(path)) == 1
+
+
+def test_links_in_documents_lead_to_files():
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "data").glob("*.md")]:
+        for link in links(path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
 
 
 def test_renewing_takes_the_tables_and_the_figures_of_a_run(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ beginning of a larger one, and captions need no rendering.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class Soundscapes(Named):
         n = self.sizes[name]
         if n < 1:
             raise DatasetError(f"data.sizes: '{self.name}.{name}' must be at least 1, found {n}.")
-        files: list[Path | None] = [None] * n
+        files: Sequence[Path | None] = [None] * n
         if audio:
             files = render_split(self.world.name, name, n, self.store, self.workers)
         clips = (

@@ -212,7 +212,7 @@ class Writer:
         for key, part in parts.items():
             if f"{{{key}}}" in joint:
                 texts[key] = part if isinstance(part, str) else self.clause(part)
-            if f"{{n{key}}}" in joint:
+            if f"{{n{key}}}" in joint and not isinstance(part, str):
                 texts[f"n{key}"], many = self.noun(part)
                 if many and joint.startswith(f"{{n{key}}}"):
                     joint = re.sub(r"\b(is followed|gives|comes|mixes)\b", lambda m: joints.MANY[m[1]], joint)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def flow(pitch: bool = False, speed: bool = False, behind: bool = False) -> Call
     return _register(pitch=pitch, speed=speed, behind=behind)
 
 
-def _register(**facts: object) -> Callable:
+def _register(**facts: Any) -> Callable:
     def register(make: Callable[..., Signal]) -> Callable[..., Signal]:
         CLASSES[make.__name__] = Sound(make, **facts)
         return make

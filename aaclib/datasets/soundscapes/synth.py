@@ -93,27 +93,27 @@ def _biquad(kind: str, frequency: int, q: float) -> tuple[tuple[float, ...], tup
 
 
 def low(x: Signal, frequency: float, q: float = 0.71) -> Signal:
-    return lfilter(*_biquad("low", int(frequency), q), x)
+    return np.asarray(lfilter(*_biquad("low", int(frequency), q), x))
 
 
 def high(x: Signal, frequency: float, q: float = 0.71) -> Signal:
-    return lfilter(*_biquad("high", int(frequency), q), x)
+    return np.asarray(lfilter(*_biquad("high", int(frequency), q), x))
 
 
 def band(x: Signal, frequency: float, q: float = 1.0) -> Signal:
     """Gain 1 at `frequency`, falling on both sides; the greater q, the narrower."""
-    return lfilter(*_biquad("band", int(frequency), round(float(q), 2)), x)
+    return np.asarray(lfilter(*_biquad("band", int(frequency), round(float(q), 2)), x))
 
 
 def bandlimit(x: Signal, bottom: float, top: float) -> Signal:
     """`high` and `low` in one pass."""
     (b1, a1), (b2, a2) = _biquad("high", int(bottom), 0.71), _biquad("low", int(top), 0.71)
-    return lfilter(np.convolve(b1, b2), np.convolve(a1, a2), x)
+    return np.asarray(lfilter(np.convolve(b1, b2), np.convolve(a1, a2), x))
 
 
 def formants(x: Signal, peaks: Sequence[tuple[float, float, float]]) -> Signal:
     """Parallel resonances (frequency, q, gain)."""
-    return sum(gain * band(x, frequency, q) for frequency, q, gain in peaks)
+    return np.asarray(sum(gain * band(x, frequency, q) for frequency, q, gain in peaks))
 
 
 # ---- putting together ----------------------------------------------------------------------------------------------
@@ -149,8 +149,8 @@ def pulses(rng: np.random.Generator, n: int, rate: float, jitter: float = 0.05, 
 def convolve(x: Signal, kernel: Signal) -> Signal:
     """Linear convolution by FFT in float32, cut to the length of `x`."""
     size = fft.next_fast_len(len(x) + len(kernel) - 1, real=True)
-    product = fft.rfft(x.astype(np.float32, copy=False), size) * fft.rfft(kernel.astype(np.float32, copy=False), size)
-    return fft.irfft(product, size)[: len(x)]
+    one, other = (np.asarray(fft.rfft(signal.astype(np.float32, copy=False), size)) for signal in (x, kernel))
+    return np.asarray(fft.irfft(one * other, size))[: len(x)]
 
 
 def room(rng: np.random.Generator, seconds: float, brightness: float = 4000) -> Signal:

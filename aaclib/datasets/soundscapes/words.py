@@ -8,6 +8,7 @@ name: noun phrases for the sound itself; once: nouns for one unit ('singular/plu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -225,9 +226,10 @@ def split(text: str) -> tuple[str, ...]:
 
 def _read(text: str) -> dict[str, Entry]:
     """A class and its subjects on each line that starts at the margin, its other fields indented below."""
-    entries: dict[str, dict[str, tuple]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     for line in text.strip().splitlines():
         key, _, words = line.strip().partition(": ")
+        entry: dict[str, Any]
         if not line.startswith(" "):
             entry = entries[key] = {"who": split(words)}
         elif key == "once":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -53,6 +54,7 @@ class Plan:
 
     def __iter__(self) -> Iterator[str]:
         yield f"{self.title}: on {self.device}, about {duration(self.seconds)} ({MEASURED_ON})."
+        row: Any
         for row in self.stages.itertuples():
             yield f"  {row.stage:<18} {duration(row.seconds):>12}   {row.what}"
         if len(self.downloads):
@@ -152,7 +154,8 @@ def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
         n = min(clips[split], size or clips[split])
         return n, n * each
     if dataset.startswith("soundscapes"):  # known without writing a caption, which takes seconds
-        return load(dataset, config.data).count(split)
+        world: Any = load(dataset, config.data)
+        return world.count(split)
     try:
         clips = load(dataset, replace(config.data, download=False)).split(split).clips[:size]
     except DatasetError:
