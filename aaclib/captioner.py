@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aaclib import bridge, config, decoders, generate, records
+from aaclib import bridge, config, decoders, generate, records, roles
 from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
 from aaclib.run import Run
@@ -29,10 +29,13 @@ class Captioner:
         context: bridge.Context,
         settings: config.Generate,
         key: str = "",
-        synthetic: bool = False,
+        run: Run | None = None,
+        target: str = "",
+        seed: int = 0,
     ):
         self.clap, self.model, self.half, self.context, self.settings = backend, model, half, context, settings
-        self.synthetic = synthetic  # whether CLAP or decoder learned from a synthetic world
+        self.run, self.target, self.seed = run, target, seed  # where it learned, and from whose text
+        self.synthetic = bool(run and run.synthetic)  # whether CLAP or decoder learned from a synthetic world
         self.key = key  # names all that decides a caption, but for the recording and the beam
 
     def __repr__(self) -> str:
@@ -60,14 +63,12 @@ class Captioner:
                 f"The run '{run}' was made on {made_on}, and its embeddings and decoders belong "
                 f"to that kind of device; this is {finished.device.type}."
             )
-        row = bridge.strategy(strategy)
-        if row.group == "control":
-            raise config.ConfigError(f"'{strategy}' is a control row, not a way to caption. Try projection.")
-        target = target or finished.targets[0]
-        if target not in finished.targets:
-            raise config.ConfigError(
-                f"The run '{run}' has no target '{target}'. It has: {', '.join(finished.targets)}."
-            )
+        row = _to_caption(strategy)
+        own_text = [name for name in finished.recordings if roles.learned_from(finished.config, name) == name]
+        targets = (*finished.targets, *own_text)
+        target = target or next(iter(targets), "")
+        if target not in targets:
+            raise config.ConfigError(f"The run '{run}' has no target '{target}'. It has: {', '.join(targets)}.")
         seed = finished.seeds[0] if seed is None else seed
         if finished.store.open("decoder", decoders.key(finished, target, row, seed)) is None:
             trained = sorted({r.name for r in finished.strategies(target) if r.group != "control"})
@@ -75,27 +76,46 @@ class Captioner:
                 f"The run '{run}' has trained no decoder for '{strategy}' on {target} (seed {seed}). It has: "
                 f"{', '.join(trained)}. Run ./run_all.sh --profile {finished.config.name} if it was stopped before."
             )
-        trained, clap = finished.decoder(target, strategy, seed), finished.clap(seed)
-        context = decoders.context_of(finished, target, row, seed)
-        known = {name: decoders.array_digest(value) for name, value in vars(context).items() if value is not None}
-        key = digest([VERSIONS, clap.settings(), trained.artefact, row.name, known, finished.config.generate])
-        return cls(
-            clap, trained.model, bridge.infer_half(row), context, finished.config.generate, key, finished.synthetic
-        )
+        return cls._made(finished, target, row, seed)
 
     @classmethod
-    def of(cls, run: Run, strategy: str = "projection", seed: int | None = None) -> Captioner:
-        """The captioner that a run's setting `captioner` names ("RUN" or "RUN:TARGET"): that run's CLAP, text and
-        decoder, for this run's recordings. Raises ConfigError where the setting is empty, and as `from_run`.
+    def of(cls, run: Run, strategy: str = "projection", target: str = "") -> Captioner:
+        """The captioner for a run's own recordings without captions (`run.recordings`; the first, unless `target` names
+        another): of the finished run that the setting `captioner` names ("RUN" or "RUN:TARGET"), else of this run's
+        decoder that describes that target (`roles.learned_from`), trained if it is not in the store. Raises ConfigError
+        where this run has no recordings without captions, and as `from_run`.
 
         >>> run = aaclib.Run.load("folder", {"data.audio": "recordings", "captioner": "paper:audiocaps"})
         >>> clips = run.split("folder", "evaluation", audio=True).clips
         >>> aaclib.Captioner.of(run).caption([clip.audio for clip in clips])
         """
-        name, target = run.config.source
-        if not name:
-            raise config.ConfigError("The setting 'captioner' names no finished run: --set captioner=RUN[:TARGET].")
-        return cls.from_run(name, strategy, target or None, seed, run.config.device or None)
+        if not (target := target or next(iter(run.recordings), "")):
+            raise config.ConfigError(
+                "All targets of this run have captions, and no finished run is named for them: --set "
+                "captioner=RUN[:TARGET], or aaclib.Captioner.from_run."
+            )
+        name, learned = run.config.source
+        if name:
+            return cls.from_run(name, strategy, learned or None, None, run.config.device or None)
+        return cls._made(run, roles.learned_from(run.config, target), _to_caption(strategy), run.seeds[0])
+
+    @classmethod
+    def _made(cls, run: Run, target: str, row: bridge.Strategy, seed: int) -> Captioner:
+        trained, clap = run.decoder(target, row.name, seed), run.clap(seed)
+        context = decoders.context_of(run, target, row, seed)
+        known = {name: decoders.array_digest(value) for name, value in vars(context).items() if value is not None}
+        key = digest([VERSIONS, clap.settings(), trained.artefact, row.name, known, run.config.generate])
+        half, settings = bridge.infer_half(row), run.config.generate
+        return cls(clap, trained.model, half, context, settings, key, run, target, seed)
+
+    @property
+    def memory(self) -> list[str]:
+        """The captions whose embeddings are the rows of `context.memory`, (m, d).
+
+        >>> captioner.memory[(captioner.context.memory @ z_a[0]).argmax()]
+        """
+        captions = self.run.texts(self.target, "train", self.seed).captions
+        return [captions[row] for row in self.run.memory_rows(self.target, self.seed)]
 
     def caption(
         self, recordings: Sequence[str | Path | np.ndarray], sample_rate: int | None = None, beam: int = 1
@@ -109,3 +129,11 @@ class Captioner:
         return generate.generate(
             self.model, self.half(z_a, self.context), beam, self.settings.max_tokens, self.settings.batch_size
         )
+
+
+def _to_caption(strategy: str) -> bridge.Strategy:
+    """The row of this name. Raises ConfigError for a control row."""
+    row = bridge.strategy(strategy)
+    if row.group == "control":
+        raise config.ConfigError(f"'{strategy}' is a control row, not a way to caption. Try projection.")
+    return row

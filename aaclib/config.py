@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aaclib import fitting
+from aaclib import fitting, roles
 from aaclib.fitting import ConfigError, checked, number, one_of, some_of
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -23,6 +23,7 @@ METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
+NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "14")
 OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -51,6 +52,8 @@ class Data:
     audio: str = ""  # folder profile: where the recordings lie
     captions: str = ""  # folder profile: CSV, JSON or JSONL with file names and captions; "" = none
     text: str = ""  # a plain file of captions, one a line: training text and memory
+    # whose captions decoders learn from where no target has any
+    text_of: tuple[str, ...] = ("clotho", "audiocaps")
     columns: dict[str, str] = field(default_factory=dict)  # folder profile: our column -> the file's column
     splits: dict[str, str] = field(default_factory=dict)  # folder profile: our split -> the file's value(s)
     clotho: str = ""  # folder of Clotho; "" = data/raw/clotho
@@ -166,7 +169,9 @@ class Config:
         "", re.compile(r"((cpu|cuda|mps|xpu)(:\d+)?)?").fullmatch, "cpu, cuda, cuda:N or mps", ("cpu", "cuda", "mps")
     )  # "" = cuda, mps or cpu, whichever is there first in this order
     threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one a core
-    captioner: str = ""  # folder profile without captions: the finished run whose decoder is used
+    # the notebooks that the runner executes, by number: 14 for recordings without captions, 01 to 05 for other targets
+    notebooks: tuple[str, ...] = some_of(NOTEBOOKS, NOTEBOOKS)
+    captioner: str = ""  # RUN or RUN:TARGET: the finished run whose decoders describe the recordings, in notebook 14
     data: Data = field(default_factory=Data)
     clap: Clap = field(default_factory=Clap)
     gap: Gap = field(default_factory=Gap)
@@ -193,7 +198,7 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     Raises ConfigError, which names the setting (and the file) and what would fit.
     """
     values = fitting.put(_profile(str(profile)), fitting.pairs(Config, _given(overrides)))
-    return _consistent(fitting.build(Config, values))
+    return _consistent(roles.with_text(fitting.build(Config, values)))
 
 
 def profiles() -> dict[str, str]:

@@ -1,12 +1,11 @@
-"""A profile's run as one object: data sets, CLAP embeddings, the gap, decoders and captions, by target and seed.
+"""A profile's run as one object: data, embeddings, gap, decoders and captions; arrays and lists, by target and seed.
 
 run = aaclib.Run.load("quick")
 run.audio("soundscapes-long", "evaluation", seed=0).z          # (n, d) float32, unit rows
 run.captions("soundscapes-long", "projection", seed=0)         # n captions
 
 audio, captions -> CLAP embeddings -> gap, memory -> bridge.Context -> decoder -> captions. Each arrow's result is an
-artefact that is made once, and only when somebody asks: captions alone never touch audio. What the captions are worth
-is computed by the functions of aaclib.results.
+artefact that is made once, and only when somebody asks: captions alone never touch audio. aaclib.results has numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from aaclib import arrays, bridge, captions, clap, config, datasets, decoders, embeddings, gap, rows, seeds, store, text
+from aaclib import arrays, bridge, captions, clap, config, datasets, decoders, embeddings, gap, rows, seeds, store
 from aaclib.arrays import Audio, Pairs, Texts
 from aaclib.clap.base import Backend, pick_device
 from aaclib.datasets import leakage
@@ -28,6 +27,8 @@ from aaclib.gap import Estimate
 from aaclib.memo import kept
 from aaclib.paths import runs_dir
 from aaclib.records import settings as settings_of
+from aaclib.roles import recordings
+from aaclib.text import normalise
 from aaclib.train import Callback
 
 
@@ -35,7 +36,7 @@ class Run:
     """Everything that a profile computes, but its numbers. Methods that take a `seed` differ between the seeds.
 
     config: the settings; store: where artefacts lie; device: torch.device.
-    targets: the data sets of the tables that can be had here; absent: the others, with the reason.
+    targets: the data sets with captions that can be had here; recordings: those without; absent: the others, and why.
     seeds: one decoder of each training per seed; with the tiny CLAP, one CLAP per seed as well.
     """
 
@@ -43,7 +44,9 @@ class Run:
         self.config, self.store = settings, store_ or store.Store()
         self.seeds = settings.seeds
         self.absent = {name: why for name in settings.data.targets if (why := datasets.absent(name, settings.data))}
-        self.targets = tuple(name for name in settings.data.targets if name not in self.absent)
+        here = [name for name in settings.data.targets if name not in self.absent]
+        self.recordings = tuple(filter(recordings(settings).__contains__, here))
+        self.targets = tuple(name for name in here if name not in self.recordings)
         self.device = pick_device(settings.device)
 
     @classmethod
@@ -64,7 +67,7 @@ class Run:
         return cls(settings_of(run, device))
 
     def __repr__(self) -> str:
-        counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets)
+        counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets + self.recordings)
         about = [", ".join(counts) or "no target", f"seeds {', '.join(map(str, self.seeds))}"]
         about += [f"CLAP {self.config.clap.backend}", str(self.device)]
         there = ["run.json"] if (self.run_dir / "run.json").is_file() else ["no run.json yet"]
@@ -102,7 +105,7 @@ class Run:
         if self.config.captioner and Run.of_run(self.config.source[0], self.config.device).synthetic:
             return True
         own_clap = self.config.clap.backend == "tiny" and not self.config.captioner and self.config.data.pretrain
-        return any(self.dataset(name).synthetic for name in (*self.targets, *filter(None, [own_clap])))
+        return any(self.dataset(name).synthetic for name in {*self.targets, *self.recordings, own_clap} - {"", False})
 
     @kept
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
@@ -120,23 +123,20 @@ class Run:
         return replace(split, clips=split.clips[:size], notes=(*split.notes, note), digest="")
 
     def training_clips(self, target: str, part: str) -> tuple[datasets.Clip, ...]:
-        """The clips whose captions a target's decoders learn from ("train") or are validated on ("validation"): its
-        own, or, for recordings without any text, those of Clotho and AudioCaps. Raises ConfigError where the setting
-        `captioner` names a finished run: nothing is learned here.
+        """The clips whose captions a target's decoders learn from ("train") or are validated on ("validation"). Raises
+        ConfigError where it has none, and where the setting `captioner` names a finished run: nothing is learned then.
 
         >>> sum(len(clip.captions) for clip in run.training_clips("clotho", "train"))
         """
         self._learns()
-        if any(clip.captions for clip in self.split(target, "train").clips):
-            return self.split(target, part).clips
-        return tuple(clip for name in datasets.TEXT_FOR_ALL for clip in self.split(name, part).clips)
+        if not any(clip.captions for clip in self.split(target, "train").clips):
+            raise config.ConfigError(f"{target} has no captions to learn from: ask aaclib.Captioner.of(run) for some.")
+        return self.split(target, part).clips
 
     def _learns(self) -> None:
         if self.config.captioner:
-            raise config.ConfigError(
-                f"No decoder is trained here: by the setting captioner={self.config.captioner} those of that run write "
-                "the captions. Ask aaclib.Captioner.of(run) for them, or set captioner to nothing."
-            )
+            why = f"By the setting captioner={self.config.captioner} no decoder is trained here"
+            raise config.ConfigError(f"{why}: those of that run write the captions. Ask aaclib.Captioner.of(run).")
 
     # ---- embeddings
 
@@ -173,7 +173,7 @@ class Run:
 
         >>> run.texts_of(run.clips("clotho", "evaluation", 0), 0)
         """
-        captions = text.normalise([c for clip in clips for c in clip.captions], self.config.data.normalise)
+        captions = normalise([c for clip in clips for c in clip.captions], self.config.data.normalise)
         clip = np.repeat(np.arange(len(clips)), [len(c.captions) for c in clips])
         return Texts(captions, clip, embeddings.embed_text(self.clap(seed), captions, self.store))
 

@@ -179,9 +179,8 @@ class Smoke:
         same code, so that alone is asked of them."""
         from aaclib import config
         from aaclib.run import Run
-        from aaclib.suite import runner
 
-        due = [lambda: print(*runner.plan(self.run, runner.STAGES), sep="\n")] if self._in_run(path) else []
+        due = [lambda: print(*self.run.plan(self.run.stages), sep="\n")] if self._in_run(path) else []
         open_ = [] if due or path.suffix == ".sqlite" else [lambda: self._open(*path.parts[-3:-1])]
         use = [lambda: command(["caption", str(self.recording), "--run", "smoke"]), lambda: command(["list"])]
         if path not in self.first:
@@ -228,7 +227,7 @@ class Smoke:
 
     def really(self, path: Path, how: str) -> str:
         """The same by the real commands."""
-        (self.folder / "runs" / "smoke" / "notebooks" / "05_decoding.ipynb").unlink()
+        (self.folder / "runs" / "smoke" / "notebooks" / "soundscapes-long" / "05_decoding.ipynb").unlink()
         left, seen = damage(path, how), Seen()
         for words in (["run", "--profile", "smoke"], ["caption", str(self.recording), "--run", "smoke"], ["list"]):
             done = self.command(*words)

@@ -15,10 +15,10 @@ from types import ModuleType
 from typing import Protocol
 
 from aaclib.config import Data
+from aaclib.roles import TEXT
 from aaclib.store import Store, digest
 
 PUBLISHED = ("clotho", "audiocaps", "wavcaps")  # those of which something is fetched
-TEXT_FOR_ALL = ("clotho", "audiocaps")  # captions to learn from, for recordings that come with none
 SPLITS = ("train", "validation", "evaluation")
 SMALL = 2_000_000  # bytes of a captions table, about
 
@@ -30,6 +30,7 @@ CLASSES = {
     "wavcaps": "WavCaps",
     "fsd50k": "FSD50K",
     "folder": "Folder",
+    "text": "Text",
 }
 
 
@@ -119,6 +120,8 @@ def load(name: str, data: Data, store: Store | None = None, workers: int = 0) ->
     module, family = _module(name)
     if family == "soundscapes":
         return module.load(name, data, store, workers)
+    if family == TEXT:
+        return module.Text(data, lambda part: load(part, data, store, workers))
     return getattr(module, CLASSES[family])(data)
 
 

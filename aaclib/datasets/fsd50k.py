@@ -1,7 +1,7 @@
 """FSD50K (Fonseca et al. 2022): labelled Freesound clips without captions, a domain outside both targets.
 
-As a target it has no text to learn from, so its decoders learn from Clotho's and AudioCaps' training captions; its
-captions are judged by label recall and by CLAP (`aaclib.metrics.label_recall`, `clap_score`). Nothing is downloaded
+It has no text to learn from: notebook 14 describes it by the decoders of the run's first target with captions, and
+judges what they say by label recall and by CLAP (`aaclib.metrics.label_recall`, `clap_score`). Nothing is downloaded
 here (24 GB, Zenodo record 4060432, split archives): `data.fsd50k` names the unpacked folder, with
 FSD50K.ground_truth/{dev,eval}.csv and FSD50K.{dev,eval}_audio/<fname>.wav.
 """

@@ -24,7 +24,7 @@ from aaclib.results.comparing import (
     told,
     why_no_relative,
 )
-from aaclib.results.judging import JUDGED, judge, judge_audio, judged, partial_judge, why_no_judgement
+from aaclib.results.judging import JUDGED, by_judge, judge, judge_audio, judged, partial_judge, why_no_judgement
 from aaclib.results.scoring import human, human_captions, names, per_clip, retrieval, rows, scores
 from aaclib.results.tidy import RESULTS, all_scores, by_content, judgement, new, results
 
@@ -38,6 +38,7 @@ __all__ = [
     "bound",
     "bounds",
     "by_content",
+    "by_judge",
     "comparisons",
     "gate",
     "human",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aaclib import clap, embeddings, metrics, text
+from aaclib import arrays, clap, embeddings, metrics, text
 from aaclib.clap.base import Backend
+from aaclib.datasets import Clip, Split
 from aaclib.memo import kept
 from aaclib.metrics import Scores, clap_score, label_recall
 
 if TYPE_CHECKING:
+    from aaclib.captioner import Captioner
     from aaclib.run import Run
 
 JUDGED = ("clap_score", "self_r", "label_recall", "label_hit")  # the beginnings of what needs no references
@@ -82,6 +85,26 @@ def judge_audio(run: Run, target: str, seed: int) -> np.ndarray:
         batch_size=settings.batch_size or None,
         workers=run.config.at_once(settings.workers),
     )
+
+
+def by_judge(
+    run: Run, captioner: Captioner, clips: Sequence[Clip], captions: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(z_said, z_heard), each (n, d) float32: captions and the recordings of their clips as the judge embeds them, unit
+    rows. The judge is `metrics.judge`, or else the captioner's own CLAP, which is partial. A row of z_said is NaN where
+    a caption has no embedding: it is empty, or the embeddings were brought along without the CLAP that made them
+    (clap.backend=embeddings:FOLDER, and no `metrics.judge`).
+
+    >>> said, heard = results.by_judge(run, captioner, audio.clips, captioner.from_embeddings(audio.z))
+    >>> (said @ heard.T).argmax(1)                         # the recording that fits each caption best
+    """
+    judging = _other_clap(run, run.config.metrics.judge) if run.config.metrics.judge else captioner.clap
+    heard = arrays.recordings(judging, Split("", "evaluation", tuple(clips)), run.config, run.store).z
+    texts, said = list(map(text.NORMALISE[run.config.data.normalise], captions)), np.full(heard.shape, np.nan, "f4")
+    known = [i for i, caption in enumerate(texts) if caption.strip() and not judging.precomputed]
+    if known:
+        said[known] = embeddings.embed_text(judging, [texts[i] for i in known], run.store)
+    return said, heard
 
 
 def why_no_judgement(run: Run) -> str:

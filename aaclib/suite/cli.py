@@ -96,7 +96,9 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change one setting, e.g. train.epochs=3; may be given many times",
     )
-    sub.add_argument("--only", action="append", default=[], metavar="STAGE", help="these stages alone: 03 or 03,05")
+    sub.add_argument(
+        "--only", action="append", default=[], metavar="STAGE", help="these alone: 03 or 03,05 or 03/TARGET"
+    )
     sub.add_argument("--from", dest="start", default="", metavar="STAGE", help="begin with this stage")
     sub.add_argument("--to", dest="end", default="", metavar="STAGE", help="end with this stage")
     sub.add_argument("--force", action="store_true", help="run the stages again, and make their artefacts again")
@@ -109,25 +111,25 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from aaclib import config
-    from aaclib.suite import notebook, runner
+    from aaclib.suite import notebook, runner, stages
 
     overrides = dict(config.pairs_of(args.overrides))
     if args.no_spice:
         names = config.load(args.profile, overrides).metrics.names
         overrides["metrics.names"] = [name for name in names if name not in ("spice", "spider", "spider_fl")]
     run = runner.Runner(args.profile, overrides, offline=args.offline)
-    stages = run.select(args.only, args.start, args.end)
+    chosen = stages.select(run.stages, args.only, args.start, args.end)
     if args.listing:
         print("Profiles:", *(f"  {name:<16} {title}" for name, title in config.profiles().items()), sep="\n")
     if args.listing or args.dry_run:
-        print(f"Stages of '{run.config.name}' (in {run.folder}):", *runner.plan(run, stages, args.force), sep="\n")
+        print(f"Stages of '{run.config.name}' (in {run.folder.path}):", *run.plan(chosen, args.force), sep="\n")
         if args.dry_run:
             _plan(run.config)
         return 0
     _die_politely()
     try:
-        run.run(stages, force=args.force)
-        wrong = run.lost(stages)
+        run.run(chosen, force=args.force)
+        wrong = run.lost(chosen)
     except notebook.NotebookError as error:
         if os.environ.get("AACLIB_TRACEBACK"):
             raise

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from aaclib import provenance, records
+from aaclib import provenance, records, roles
 from aaclib.config import Config
 from aaclib.paths import cache_dir, home_path, raw_dir
 
@@ -24,12 +24,10 @@ def absolute(key: str, value: Any) -> Any:
 
 def inputs(config: Config, root: Path) -> dict[str, str]:
     """Digests of the files and folders outside the store that a run reads."""
-    from aaclib.suite.doctor.needs import TEXT_FOR_ALL, borrows_text
-
     data = config.data
     paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
-    used = {name.split("-")[0] for name in (*data.targets, data.pairs, data.pretrain)}
-    used |= {name for target in data.targets if borrows_text(config, target) for name in TEXT_FOR_ALL}
+    text = data.text_of if roles.TEXT in data.targets else ()
+    used = {name.partition("-")[0].partition(".")[0] for name in (*data.targets, *text, data.pairs, data.pretrain)}
     known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
     paths |= {name: getattr(data, name) or raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]

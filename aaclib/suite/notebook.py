@@ -50,19 +50,18 @@ def execute(
     they write to stderr to `console` as well. `environment` is added to the kernel's environment variables; of
     the user's own settings for IPython and Jupyter the kernel sees nothing.
 
-    Returns {"peak_memory_mib": of the kernel and its children together}. Raises NotebookError when a cell fails, the
-    kernel dies or does not start, or the disk is full.
+    Returns {"peak_memory_mib": of the kernel and its children}. Raises NotebookError (which names `target` of the
+    parameters) when a cell fails, the kernel dies or does not start, or the disk is full.
     """
     import papermill
 
     for name in ("papermill", "asyncio"):  # what they would print is in NotebookError
         logging.getLogger(name).addHandler(logging.NullHandler())
-    target.parent.mkdir(parents=True, exist_ok=True)
     part, failed, own = target.with_suffix(PART), target.with_suffix(".failed.ipynb"), target.parent / OWN
     failed.unlink(missing_ok=True)
     with _open(log) as text, PeakMemory() as memory:
         try:
-            own.mkdir(exist_ok=True)
+            own.mkdir(parents=True, exist_ok=True)
             _interruptible(
                 lambda: papermill.execute_notebook(
                     _literal(source),
@@ -81,14 +80,15 @@ def execute(
             tidy(part)
         except Exception as error:  # a cell's, the kernel's or the disk's: whatever ends a notebook
             where, what = _failure(part, error, log)
+            called = source.name + (f" ({parameters['target']})" if parameters.get("target") else "")
             if where:
                 with contextlib.suppress(OSError, ValueError, StoreError):  # what stopped it may stop this as well
                     tidy(part)
                 os.replace(part, failed)
             part.unlink(missing_ok=True)
-            seen = {"The notebook as far as it came": failed, "what it printed": log}
-            look = "; ".join(f"{name}: {path}" for name, path in seen.items() if path and path.exists())
-            raise NotebookError(source.name + where, what, no_room(what) or look) from error
+            seen = ("The notebook as far as it came", failed), ("what it printed", log)
+            look = "; ".join(f"{name}: {path}" for name, path in seen if path and path.exists())
+            raise NotebookError(called + where, what, no_room(what) or look) from error
         finally:
             shutil.rmtree(own, ignore_errors=True)
     return {"peak_memory_mib": memory.peak_mib}

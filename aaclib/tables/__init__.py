@@ -13,7 +13,7 @@ conclusions  the same for the paper's question
 from aaclib.escape import latex as escape
 from aaclib.tables import conclusions, findings, frames
 from aaclib.tables.build import best_row, build, judged_table, main_table, published, published_rows, ratio_to_published
-from aaclib.tables.export import decodings, export_run, letters, macros, other_systems, source_list
+from aaclib.tables.export import decodings, export_run, letters, macros, other_systems, save_csv, source_list
 from aaclib.tables.facts import all_pairs, caption_overlap, gap_pairs, has_references, pair, paired, verdict
 from aaclib.tables.findings import Findings
 from aaclib.tables.listing import examples, side_by_side, text_table
@@ -47,6 +47,7 @@ __all__ = [
     "published",
     "published_rows",
     "ratio_to_published",
+    "save_csv",
     "side_by_side",
     "source_list",
     "text_table",

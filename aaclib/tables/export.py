@@ -13,7 +13,7 @@ import pandas as pd
 from aaclib import escape, metrics, results, saving, stats, store
 from aaclib.metrics import io
 from aaclib.paths import raw_dir
-from aaclib.tables.facts import has_references, missing_frame
+from aaclib.tables.facts import missing_frame
 from aaclib.tables.findings import Findings
 from aaclib.tables.table import Cell, Row, Table
 
@@ -26,6 +26,15 @@ DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
     """A frame as CSV, whole or not at all; floats with nine digits, so that a second run writes the same bytes."""
     return _write(path, escape.csv_frame(frame, "%.9g"))
+
+
+def save_csv(run: Run, name: str, frame: pd.DataFrame) -> Path | None:
+    """Writes `run.tables`/`name`.csv, with a column that says so where it is of a synthetic world; its path, or None
+    where that may not be written (aaclib.saving).
+
+    >>> tables.save_csv(run, "captions_folder", pd.DataFrame({"clip": ["a.wav"], "caption": ["a dog barks"]}))
+    """
+    return saving.write_text(run, f"{name}.csv", escape.csv_frame(_marked(run, frame), "%.9g"))
 
 
 def _write(path: str | Path, content: str) -> Path:
@@ -65,7 +74,7 @@ def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
     if not saving.may_save(run, "tables"):
         return []
     folder, written = Path(run.tables), []
-    scored = [(target, decoding) for target, decoding in decodings(run) if has_references(run, target)]
+    scored = decodings(run)
     numbers = _together(results.results(run, *place) for place in scored)
     relative = _together(results.relative(run, *place) for place in scored)
     above = _together(results.above_chance(run, *place) for place in scored)
@@ -99,7 +108,7 @@ def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
                 texts = [json.dumps(list(texts), ensure_ascii=False) for texts in frame.references]
                 path = folder / "per_clip" / f"{target}_{row.name}_{decoding}_seed{seed}.csv"
                 written.append(write_csv(_marked(run, frame.assign(references=texts)), path))
-    return [*written, *_captions(run, folder)]
+    return written
 
 
 def _marked(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
@@ -111,17 +120,6 @@ def _together(frames: Iterable[pd.DataFrame | None]) -> pd.DataFrame | None:
     """One frame of those that hold something; None where none does."""
     found = [frame for frame in frames if not missing_frame(frame)]
     return pd.concat(found, ignore_index=True) if found else None
-
-
-def _captions(run: Run, folder: Path) -> list[Path]:
-    """Recordings without references: their captions alone, one column a row of the table."""
-    written, seed = [], run.seeds[0]
-    for target in [t for t in run.targets if not has_references(run, t)]:
-        frame = pd.DataFrame({"clip": [clip.id for clip in run.clips(target, "evaluation", seed)]})
-        for row in [r for r in run.strategies(target) if r.name != "human"]:
-            frame[row.name] = run.captions(target, row.name, seed)
-        written.append(write_csv(_marked(run, frame), folder / f"captions_{target}.csv"))
-    return written
 
 
 def decodings(run: Run) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,10 +29,30 @@ SMALL = {
 pytestmark = pytest.mark.slow
 
 
-def suite(folder, *options):
+# recordings without captions, by the tiny CLAP and from the captions of a small world
+OWN = {
+    "name": "own",
+    "clap.backend": "tiny",
+    "data.pretrain": "soundscapes-pretrain",
+    "data.pairs": "soundscapes-pretrain.validation",
+    "data.text_of": "[soundscapes-short]",
+    "data.sizes.soundscapes-pretrain.validation": 60,
+    "data.sizes.soundscapes-pretrain.evaluation": 60,
+    "data.sizes.soundscapes-short.validation": 30,
+    "data.sizes.soundscapes-short.evaluation": 40,
+    "clap.train_batch": 32,
+    "clap.lr": 1e-3,
+    "train.lr": 3e-3,
+    "data.targets.folder": "[baseline, projection, copy, shuffled]",
+    "decoder.width": 32,
+}
+TARGETS = ("soundscapes-long", "soundscapes-short")
+
+
+def suite(folder, *options, profile="smoke", **overrides):
     environment = {**os.environ, "AACLIB_CACHE": str(folder / "cache"), "AACLIB_RUNS": str(folder / "runs")}
-    settings = [text for key, value in SMALL.items() for text in ("--set", f"{key}={value}")]
-    command = [sys.executable, "-m", "aaclib", "run", "--profile", "smoke", *settings, *options]
+    settings = [text for key, value in {**SMALL, **overrides}.items() for text in ("--set", f"{key}={value}")]
+    command = [sys.executable, "-m", "aaclib", "run", "--profile", profile, *settings, *options]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=850)
 
 
@@ -40,29 +61,38 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
     done = suite(folder)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return folder, next((folder / "runs").iterdir())
+    return folder, folder / "runs" / "smoke"
+
+
+def check(path):
+    """Every cell of an executed notebook ran, without an error and without a warning."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        outputs = cell.get("outputs", [])
+        assert not [o for o in outputs if o.output_type == "error"], path.stem
+        streams = "".join(o.text for o in outputs if o.output_type == "stream")
+        assert "Warning:" not in streams, f"{path.stem}, {cell.id}: {streams[:500]}"
 
 
 def test_every_notebook_ran_to_its_end_without_an_error(run):
-    executed = sorted(run[1].rglob("0*.ipynb"))
-    assert [path.stem for path in executed] == [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-    for path in executed:
-        for cell in nbformat.read(path, as_version=4).cells:
-            outputs = cell.get("outputs", [])
-            assert not [o for o in outputs if o.output_type == "error"], path.stem
-            streams = "".join(o.text for o in outputs if o.output_type == "stream")
-            assert "Warning:" not in streams, f"{path.stem}, {cell.id}: {streams[:500]}"
+    there = {path.relative_to(run[1] / "notebooks").as_posix() for path in run[1].rglob("*.ipynb")}
+    own = [path.stem for path in (ROOT / "notebooks").glob("0[1-5]*.ipynb")]
+    each = [f"{target}/{name}.ipynb" for target in TARGETS for name in own]
+    assert there == {"00_preflight.ipynb", "06_tables.ipynb", *each} and len(own) == 5
+    for name in there:
+        check(run[1] / "notebooks" / name)
 
 
 def test_figures_are_pdf_and_png_and_tables_latex_and_csv(run):
     figures, tables = run[1] / "figures", run[1] / "tables"
-    names = {path.stem for path in figures.rglob("*.png")}  # those of one target are in a folder of its name
-    assert names == {path.stem for path in figures.rglob("*.pdf")}
-    assert {"01_spectrograms", "02_retrieval", "03_tsne", "03_gap_direction", "05_strategies", "06_bars"} <= names
+    names = {path.relative_to(figures).with_suffix("").as_posix() for path in figures.rglob("*.png")}
+    assert names == {path.relative_to(figures).with_suffix("").as_posix() for path in figures.rglob("*.pdf")}
+    assert "06_bars" in names and not [path for path in figures.glob("*.png") if path.name[:2] != "06"]
     assert not list(figures.rglob(".*")), "temporary files were left"
-    for target in ("soundscapes-long", "soundscapes-short"):
+    for target in TARGETS:
         assert (tables / f"{target}-greedy.tex").read_text().count(r"\midrule") > 2
-        assert (figures / target / "04_loss.png").is_file() and (figures / target / "05_strategies.pdf").is_file()
+        of = {name.removeprefix(f"{target}/") for name in names if name.startswith(f"{target}/")}
+        assert {"01_spectrograms", "03_tsne", "05_strategies"} <= of
+        assert {name[:2] for name in of} >= {"01", "02", "03", "04", "05"}
     results = pd.read_csv(tables / "results.csv")
     assert {"n", "seeds", "low", "high"} <= set(results.columns)
     assert results[results.value.notna()][["low", "high", "n"]].notna().all().all()
@@ -105,3 +135,40 @@ def test_a_second_run_has_nothing_to_do(run):
     done = suite(run[0])
     assert done.returncode == 0
     assert not re.search(r"done in", done.stdout + done.stderr), done.stdout[-1500:]
+
+
+@pytest.fixture(scope="module")
+def recordings(run, tmp_path_factory):
+    """Some recordings that nobody has described."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for i, path in enumerate(sorted((run[0] / "cache" / "scenes").rglob("*.flac"))[:40:10]):
+        shutil.copy(path, folder / f"{i}.flac")
+    return folder
+
+
+def test_recordings_are_described_by_a_finished_run(run, recordings):
+    options = {"data.audio": recordings, "captioner": "smoke:soundscapes-short", "name": "mine"}
+    done = suite(run[0], "--only", "14", profile="folder", **options)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    folder = run[0] / "runs" / "mine"
+    check(folder / "notebooks" / "folder" / "14_your_recordings.ipynb")
+    assert (folder / "figures" / "folder" / "14_spectrograms.pdf").is_file()
+    said = pd.read_csv(folder / "tables" / "captions_folder.csv", keep_default_na=False)
+    assert said["clip"].tolist() == [f"{i}.flac" for i in range(4)] and set(said.world) == {"synthetic"}
+    judged = pd.read_csv(folder / "tables" / "judged_folder.csv").set_index("row")
+    assert list(judged.index) == ["projection", "baseline", "copy", "shuffled"]  # the rows that both profiles have
+    assert (judged.n <= 4).all() and (judged.low <= judged["own less others"]).all()
+
+
+def test_recordings_are_described_from_a_text_where_no_run_is_named(run, recordings):
+    done = suite(run[0], "--from", "01", profile="folder", **OWN, **{"data.audio": recordings})
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    folder = run[0] / "runs" / "own"
+    there = {path.relative_to(folder / "notebooks").as_posix() for path in folder.rglob("*.ipynb")}
+    of_text = ("01_data", "02_embeddings", "04_training")
+    assert there == {*(f"text/{n}.ipynb" for n in of_text), "folder/14_your_recordings.ipynb"}
+    for name in there:
+        check(folder / "notebooks" / name)
+    said = pd.read_csv(folder / "tables" / "captions_folder.csv")
+    assert list(said.columns) == ["clip", "projection", "baseline", "copy", "shuffled", "fits", "others", "world"]
+    assert said["copy"].notna().all() and set(said.world) == {"synthetic"}

@@ -10,6 +10,8 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 NAMES = ["00_preflight", "01_data", "02_embeddings", "03_modality_gap", "04_training", "05_decoding", "06_tables"]
 ONE_TARGET = NAMES[1:6]  # a run executes them once for each target
+NAMES += ["14_your_recordings"]
+PROFILES = {"14_your_recordings": "folder"}  # whose notebook it is; the others open with quick
 LONGEST_LINE = 120  # lengths of cells and functions: tests/unit/test_house.py
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -23,7 +25,7 @@ def code(path):
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
 
 
-def test_the_seven_notebooks_are_there():
+def test_the_notebooks_are_there():
     assert [path.stem for path in NOTEBOOKS] == NAMES
 
 
@@ -46,8 +48,8 @@ def test_one_parameters_cell_with_the_default_profile_before_all_other_code(path
     assert [i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])] == [0]
     values: dict = {}
     exec(cells[0].source, values)
-    assert values["profile"] == "quick" and values["overrides"] == {}
-    assert values.get("target") == ("" if path.stem in ONE_TARGET else None)
+    assert values["profile"] == PROFILES.get(path.stem, "quick") and values["overrides"] == {}
+    assert values.get("target") == ("" if path.stem in (*ONE_TARGET, *PROFILES) else None)
 
 
 @each

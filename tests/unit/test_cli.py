@@ -84,7 +84,11 @@ def test_errors_that_are_ours_to_mend_keep_their_traceback(monkeypatch):
 def test_list_and_dry_run_touch_nothing(capsys, tmp_path):
     assert cli.main(["run", "--list", "--profile", "smoke"]) == 0
     said = capsys.readouterr().out
-    assert all(stage.name in said for stage in runner.STAGES) and "quick" in said and "not finished yet" in said
+    assert (
+        all(stage.key in said for stage in runner.Runner("smoke").stages)
+        and "quick" in said
+        and "not finished yet" in said
+    )
     assert not (tmp_path / "runs").exists()
 
 
@@ -101,7 +105,7 @@ def test_options_reach_the_run(monkeypatch):
     class Spy(runner.Runner):
         def run(self, stages=None, force=False):
             seen.update(
-                stages=[s.name for s in stages],
+                stages=[s.key for s in stages],
                 force=force,
                 overrides=self.overrides,
                 offline=self.offline,
@@ -116,7 +120,11 @@ def test_options_reach_the_run(monkeypatch):
         )
         == 0
     )
-    assert seen["stages"] == ["05_decoding", "06_tables"] and seen["force"] and seen["offline"]
+    assert (
+        seen["stages"] == [*(f"05_decoding/{t}" for t in ("soundscapes-long", "soundscapes-short")), "06_tables"]
+        and seen["force"]
+        and seen["offline"]
+    )
     assert seen["overrides"]["seeds"] == [1, 2] and seen["overrides"]["data.download"] is False
     assert "spice" not in seen["names"] and "spider" not in seen["names"] and "cider_d" in seen["names"]
 

@@ -157,6 +157,7 @@ def test_wrong_rows_and_captioner():
     found = doctor.check(config.load("paper", DEAD | {"data.targets": {"clotho": ["nose"]}, "captioner": "never"}))
     assert "There is no strategy 'nose'" in of(found, "rows of clotho")[0].detail
     assert of(found, "captioner")[0].fix == "./run_all.sh --profile never" and not of(found, "pairs")
+    assert "captions of clotho are not scored" in of(found, "captioner")[1].detail
     own = doctor.check(config.load("paper", DEAD | {"data.pairs": "clotho"}))
     assert "not weakly supervised" in of(own, "pairs")[0].detail
 
@@ -194,7 +195,8 @@ def test_plan(www, tmp_path):
             DEAD | {"device": "cuda", "data.audiocaps": str(folder), "data.fsd50k": str(fsd50k(tmp_path / "fsd50k"))},
         )
     )
-    assert "14 decoders" in str(three) and "left out" not in str(three)  # text and noise, on both's captions
+    assert "12 decoders" in str(three) and "left out" not in str(three)  # FSD50K is described by Clotho's
+    assert "captions of fsd50k" in str(three)
 
 
 def test_a_tiny_clap_with_too_few_steps_gets_advice_that_suffices():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aaclib.suite import requirements, runner
+from aaclib.suite import requirements, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aaclib"
@@ -19,6 +19,7 @@ LAYERS = (
     {
         "paths",
         "fitting",
+        "roles",
         "reading",
         "config",
         "sums",
@@ -171,7 +172,7 @@ def test_the_package_gives_its_parts_when_asked():
 
 
 def test_the_stages_are_the_notebooks():
-    assert [path.stem for path in NOTEBOOKS] == [stage.name for stage in runner.STAGES]
+    assert [path.stem for path in NOTEBOOKS] == [notebook.name for notebook in stages.NOTEBOOKS]
 
 
 @pytest.mark.parametrize("path", [*NOTEBOOKS, *SOLUTIONS], ids=lambda p: p.relative_to(ROOT).as_posix())

@@ -437,7 +437,7 @@ def test_the_setting_captioner_names_a_run_and_perhaps_its_target(world, done, t
     for captioner, message in (
         ("mine:clotho", "no target 'clotho'. It has: folder"),
         ("gone", "no finished run 'gone' .*Finished: mine"),
-        ("", "'captioner' names no finished run: --set captioner=RUN"),
+        ("", "no finished run is named for them: --set captioner=RUN"),
     ):
         with pytest.raises(ConfigError, match=message):
             of(captioner)

@@ -16,14 +16,21 @@ import psutil
 import pytest
 
 from aaclib import config, lost, paths, provenance, store
-from aaclib.suite import cli, notebook, runner
+from aaclib.suite import cli, notebook, record, runner, stages
 
 PARAMETERS = 'profile = "quick"\noverrides = {}'
-STAGES = (
-    runner.Stage("00_first", (), "first"),
-    runner.Stage("01_second", ("00_first",), "second"),
-    runner.Stage("02_aside", (), "aside"),
+NOTEBOOKS = (
+    stages.Notebook("00_first", (), "first", stages.RUN),
+    stages.Notebook("01_second", ("00_first",), "second", stages.RUN),
+    stages.Notebook("02_aside", (), "aside", stages.RUN),
 )
+EACH = (  # the same with two for each target, and one that brings the targets together
+    *NOTEBOOKS[:1],
+    stages.Notebook("01_second", (), "second"),
+    stages.Notebook("02_aside", ("01_second",), "aside"),
+    stages.Notebook("06_last", ("02_aside",), "last", stages.RUN),
+)
+STAGES = stages.stages(config.load("smoke"), NOTEBOOKS)
 
 
 def book(folder: Path, name: str, *cells: str) -> None:
@@ -46,13 +53,15 @@ def home(tmp_path, monkeypatch):
         "import os, pathlib\nout = pathlib.Path(os.environ['AACLIB_RUNS'], profile, '{}')\n"
         "out.mkdir(parents=True, exist_ok=True)\n(out / '{}').write_text('made')"
     )
-    for stage in STAGES:
-        book(tmp_path / "home" / "notebooks", stage.name, write.format("tables", f"{stage.name}.csv"))
+    for stage in (*STAGES, stages.Stage(EACH[-1])):
+        book(tmp_path / "home" / "notebooks", stage.notebook.name, write.format("tables", f"{stage.key}.csv"))
     return tmp_path / "home"
 
 
 def make(**options) -> runner.Runner:
-    return runner.Runner("smoke", options.pop("overrides", ()), stages=STAGES, **options)
+    return runner.Runner(
+        "smoke", options.pop("overrides", ()), notebooks=options.pop("notebooks", NOTEBOOKS), **options
+    )
 
 
 def ran(capsys) -> list[str]:
@@ -81,14 +90,14 @@ def test_a_second_run_does_nothing_and_changes_reach_what_depends_on_them(home, 
     make().run()
     assert ran(capsys) == []
     book(home / "notebooks", "00_first", "1 + 1")
-    plan = runner.plan(make(), STAGES)
+    plan = make().plan(STAGES)
     assert "its notebook changed" in plan[0] and "an earlier stage changed" in plan[1] and "up to date" in plan[2]
     make().run()
     assert ran(capsys) == ["00_first", "01_second"]
     (paths.runs_dir() / "smoke" / "tables" / "02_aside.csv").unlink()
-    assert "tables/02_aside.csv is gone" in runner.plan(make(), STAGES)[2]
-    assert all("the settings changed" in line for line in runner.plan(make(overrides=["seeds=[7]"]), STAGES))
-    assert "the settings" not in runner.plan(make(overrides=["threads=1"], offline=True), STAGES)[0]
+    assert "tables/02_aside.csv is gone" in make().plan(STAGES)[2]
+    assert all("the settings changed" in line for line in make(overrides=["seeds=[7]"]).plan(STAGES))
+    assert "the settings" not in make(overrides=["threads=1"], offline=True).plan(STAGES)[0]
 
 
 def test_files_and_artefacts_of_a_stage_that_were_damaged_make_it_due(home, capsys):
@@ -110,10 +119,10 @@ def test_files_and_artefacts_of_a_stage_that_were_damaged_make_it_due(home, caps
         content = path.read_bytes()
         for how in damage.HOW[-times:]:  # of an artefact's files only the sizes are looked at before it is opened
             damage.damage(path, how)
-            (due,) = [line for line in runner.plan(make(), STAGES) if "up to date" not in line]
+            (due,) = [line for line in make().plan(STAGES) if "up to date" not in line]
             assert f"run: {says}" in due and re.search("is gone|was changed|is damaged", due)
             path.write_bytes(content)
-            assert all("up to date" in line for line in runner.plan(make(), STAGES))
+            assert all("up to date" in line for line in make().plan(STAGES))
     shutil.rmtree(made)
     capsys.readouterr()
     make().run()
@@ -126,9 +135,9 @@ def test_input_files_and_code_count_comments_do_not(home, tmp_path, monkeypatch)
     overrides = {"data.captions": str(captions)}
     make(overrides=overrides).run(STAGES[:1])
     captions.write_text("file_name,caption\na.wav,a cat meows\n")
-    assert "input files changed" in runner.plan(make(overrides=overrides), STAGES)[0]
+    assert "input files changed" in make(overrides=overrides).plan(STAGES)[0]
     monkeypatch.setattr(provenance, "package_digest", lambda leave_out=(): "another")
-    assert "aaclib changed" in runner.plan(make(overrides=overrides), STAGES)[0]
+    assert "aaclib changed" in make(overrides=overrides).plan(STAGES)[0]
 
 
 def test_digests_see_code_not_comments_nor_outputs(tmp_path):
@@ -171,18 +180,18 @@ def test_a_stage_that_lost_a_metric_stays_due_and_ends_the_run_with_an_error(hom
         "if not pathlib.Path('healed').exists():\n    lost.note({'meteor': 'METEOR was killed'})\n"
         "    lost.note({'spice': 'no memory', 'spider': 'no memory'})",
     )
-    monkeypatch.setitem(runner.Runner.__init__.__kwdefaults__, "stages", STAGES[:2])
+    monkeypatch.setitem(runner.Runner.__init__.__kwdefaults__, "notebooks", NOTEBOOKS[:2])
     monkeypatch.setattr(cli, "_die_politely", lambda: None)
     assert cli.main(["run", "--profile", "smoke"]) == 1
     said = capsys.readouterr()
     assert "meteor lost to a crash: METEOR was killed" in said.err.splitlines()  # at once, from the kernel
     assert "00_first: meteor lost to a crash: METEOR was killed" in said.err.splitlines()  # and at the end
     assert "00_first: spice, spider lost to a crash: no memory" in said.err and lost.ADVICE in said.err
-    plan = runner.plan(make(), STAGES[:2])
+    plan = make().plan(STAGES[:2])
     assert "run: meteor, spice, spider lost to a crash" in plan[0] and "up to date" in plan[1]
     (home / "healed").touch()
     assert cli.main(["run", "--profile", "smoke"]) == 0
-    assert ran(capsys) == ["00_first"] and "up to date" in runner.plan(make(), STAGES[:2])[0]
+    assert ran(capsys) == ["00_first"] and "up to date" in make().plan(STAGES[:2])[0]
 
 
 def test_a_dying_kernel_is_named(home):
@@ -208,15 +217,15 @@ def test_kernels_are_this_python_in_the_project_with_the_settings_asked_for(home
 
 def test_stages_are_chosen_by_number_or_name(home):
     run = make()
-    names = lambda *a, **k: [s.name for s in run.select(*a, **k)]  # noqa: E731
+    names = lambda *a, **k: [s.key for s in stages.select(run.stages, *a, **k)]  # noqa: E731
     assert names(["01"]) == ["01_second"] and names(["00,02"]) == ["00_first", "02_aside"]
     assert names(start="01") == ["01_second", "02_aside"] and names(end="01_second") == ["00_first", "01_second"]
     assert names(["aside"]) == ["02_aside"]
     for wrong in ("07", "0"):
-        with pytest.raises(runner.RunError, match="00_first, 01_second, 02_aside"):
-            run.select([wrong])
-    with pytest.raises(runner.RunError, match="nothing to run"):
-        run.select(start="02", end="01")
+        with pytest.raises(stages.UnknownStage, match="00_first, 01_second, 02_aside"):
+            names([wrong])
+    with pytest.raises(stages.UnknownStage, match="nothing to run"):
+        names(start="02", end="01")
 
 
 def test_paths_on_the_command_line_are_meant_from_where_the_user_stands(home, tmp_path, monkeypatch):
@@ -241,7 +250,7 @@ def test_what_metrics_lacked_makes_stages_due_when_it_comes(home, tmp_path, monk
 def test_a_damaged_record_and_a_missing_notebook_are_named(home, capsys):
     (paths.runs_dir() / "smoke").mkdir(parents=True)
     (paths.runs_dir() / "smoke" / "run.json").write_text("{")
-    assert "not finished yet" in runner.plan(make(), STAGES)[0]
+    assert "not finished yet" in make().plan(STAGES)[0]
     assert "run.json is damaged" in capsys.readouterr().err
     (home / "notebooks" / "00_first.ipynb").unlink()
     with pytest.raises(runner.RunError, match="00_first.ipynb is missing"):
@@ -252,10 +261,11 @@ RUN = """
 import sys
 from pathlib import Path
 from aaclib import provenance
-from aaclib.suite import cli, runner
+from aaclib.suite import cli, runner, stages
 provenance.package_digest = lambda leave_out=(): "code"
-stages = (runner.Stage("00_first", (), "first"), runner.Stage("01_second", ("00_first",), "second"))
-runner.Runner.__init__.__kwdefaults__["stages"] = stages
+runner.Runner.__init__.__kwdefaults__["notebooks"] = (
+    stages.Notebook("00_first", (), "first", "run"), stages.Notebook("01_second", ("00_first",), "second", "run"),
+)
 sys.exit(cli.main(["run", "--profile", "smoke"]))
 """
 
@@ -299,11 +309,12 @@ def quickly(monkeypatch):
     did = []
 
     def execute(source, target, parameters, **_):
-        did.append(source.stem)
-        figures = target.parent.parent / "figures"
-        for folder in (figures, target.parent):
-            folder.mkdir(exist_ok=True)
-        (figures / f"{source.stem}.pdf").write_text("a figure")
+        of = parameters.get("target", "")
+        did.append(f"{source.stem}/{of}" if of else source.stem)
+        figure = paths.runs_dir() / "smoke" / "figures" / of / f"{source.stem}.pdf"
+        for folder in (figure.parent, target.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        figure.write_text("a figure")
         target.with_suffix(notebook.PART).write_text(f"{source.stem}, time {len(did)}")
         return {"peak_memory_mib": 1.0}
 
@@ -313,8 +324,10 @@ def quickly(monkeypatch):
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_kill_at_any_moment_leaves_a_stage_finished_or_not_begun(home, quickly, monkeypatch, after):
+@pytest.mark.parametrize("notebooks", [NOTEBOOKS, EACH], ids=["run", "targets"])
+def test_a_kill_at_any_moment_leaves_a_stage_finished_or_not_begun(home, quickly, monkeypatch, after, notebooks):
     folder, replace = paths.runs_dir() / "smoke", os.replace
+    places = {stage.place: stage.key for stage in make(notebooks=notebooks).stages}
     for moment in range(1, 99):
         shutil.rmtree(folder, ignore_errors=True)
         moments = iter(range(1, 99))
@@ -328,7 +341,7 @@ def test_a_kill_at_any_moment_leaves_a_stage_finished_or_not_begun(home, quickly
 
         monkeypatch.setattr(os, "replace", killed)
         try:
-            make().run()
+            make(notebooks=notebooks).run()
         except Kill:
             pass
         else:
@@ -337,18 +350,23 @@ def test_a_kill_at_any_moment_leaves_a_stage_finished_or_not_begun(home, quickly
             monkeypatch.setattr(os, "replace", replace)
         path = folder / "run.json"
         recorded = set(json.loads(path.read_text())["stages"]) if path.exists() else set()
-        named = {p.stem for p in (folder / "notebooks").glob("*.ipynb") if not p.name.endswith(notebook.PART)}
-        assert named <= recorded
+        assert {places[place] for place in executed(folder) if not place.endswith(".part")} <= recorded
         quickly.clear()
-        make().run()
-        assert set(quickly) - {"machine"} == {stage.name for stage in STAGES} - recorded
-        assert {p.stem for p in (folder / "notebooks").iterdir()} == {stage.name for stage in STAGES}
-    assert moment > len(STAGES)
+        make(notebooks=notebooks).run()
+        assert set(quickly) - {"machine"} == {*places.values()} - recorded
+        assert executed(folder) == {*places}
+    assert moment > len(places)
+
+
+def executed(folder: Path) -> set[str]:
+    """ "soundscapes-long/01_second" and its kind."""
+    files = (folder / "notebooks").rglob("*.ipynb")
+    return {path.relative_to(folder / "notebooks").as_posix().removesuffix(".ipynb") for path in files}
 
 
 def test_nothing_slow_stands_between_a_finished_stage_and_its_record(home, quickly, monkeypatch):
-    write = runner.write_record
-    monkeypatch.setattr(runner, "write_record", lambda *args: quickly.append("record") or write(*args))
+    write = record.write_record
+    monkeypatch.setattr(record, "write_record", lambda *args: quickly.append("record") or write(*args))
     make().run(STAGES[:1])
     assert quickly[:3] == ["machine", "00_first", "record"]
     quickly.clear()
@@ -383,8 +401,8 @@ def test_left_overs_of_a_kill_are_not_counted_and_go_at_the_next_start(home, qui
         path.write_text("x")
     capsys.readouterr()
     run = make()
-    assert list(run._files()) == ["figures/00_first.pdf"]
-    run._say_where(0, 1, 0)
+    assert list(run.folder.files()) == ["figures/00_first.pdf"]
+    print(*run.folder.listing(), sep="\n")
     said = capsys.readouterr().out
     assert "(1 *.pdf)" in said and "(1 *.ipynb)" in said and "(none yet)" in said
     run.run(STAGES[:1])
@@ -415,7 +433,7 @@ def test_a_name_that_begins_with_a_tilde_is_a_name(home, tmp_path, monkeypatch):
 
 
 def test_two_runs_of_one_profile_do_not_mix(home):
-    with make()._alone(), pytest.raises(runner.RunError, match="Another run of 'smoke'"):
+    with make().folder.alone(), pytest.raises(runner.RunError, match="Another run of 'smoke'"):
         make().run()
 
 

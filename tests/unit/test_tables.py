@@ -161,14 +161,6 @@ def test_export_writes_everything_and_twice_the_same_bytes(tmp_path):
     assert json.loads(audit.references[0]) == ["a dog barks", 'rain, "falls"']
 
 
-def test_recordings_without_captions_export_their_captions_and_no_scores(tmp_path):
-    exp = Made(tmp_path, captions=0)
-    assert not tables.has_references(exp, "soundscapes-long")
-    files = tables.export_run(exp)
-    assert [file.name for file in files] == ["judged.csv", "captions_soundscapes-long.csv"]
-    assert pd.read_csv(files[1]).noise.tolist() == [f"noise {i}" for i in range(4)]
-
-
 def test_predictions_of_other_systems_become_rows_scored_like_ours(tmp_path):
     exp = Made(tmp_path)
     exp.store = Store(tmp_path / "store")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from aaclib import bridge, records
+from aaclib import bridge, records, roles
 from aaclib.config import Config, ConfigError
 from aaclib.datasets import Dataset, DatasetError, Need, absent, load
 from aaclib.datasets.audiocaps import HOW, AudioCaps, report
@@ -134,6 +134,9 @@ def rows(config: Config) -> Iterator[Check]:
         yield Check("warning", "pairs", wrong, "--set data.pairs=NAME, another set that is no target")
     if config.captioner and (wrong := problem(ConfigError, records.settings, config.source[0])):
         yield Check("error", "captioner", wrong, f"./run_all.sh --profile {config.source[0]}")
+    if config.captioner and (scored := set(config.data.targets) - set(roles.recordings(replace(config, captioner="")))):
+        detail = f"the captions of {', '.join(sorted(scored))} are not scored: that run's decoders describe, no more."
+        yield Check("warning", "captioner", detail, "leave captioner out, and decoders are trained and scored here")
 
 
 def files(config: Config) -> Iterator[Check]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from aaclib import bridge, records
+from aaclib import bridge, records, roles
 from aaclib.config import Config, ConfigError
-from aaclib.datasets import SMALL, TEXT_FOR_ALL, DatasetError, Need, absent, load
+from aaclib.datasets import SMALL, Need, absent
 from aaclib.datasets import needs as needs_of_data
 from aaclib.paths import home_path, raw_dir
 
@@ -37,22 +37,14 @@ def reads(config: Config) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     found, data = [], config.data
     learned_from = ("train", "validation") if config.train.keep == "best" else ("train",)
     for target in (name for name in data.targets if not absent(name, data)):
-        found.append((target, learned_from, ("evaluation", *(learned_from if supervised(config, target) else ()))))
-        found += [(name, learned_from, ()) for name in TEXT_FOR_ALL if borrows_text(config, target)]
+        texts = learned_from if roles.learned_from(config, target) == target else ()
+        heard = ("evaluation", *texts) if supervised(config, target) else ("evaluation",)
+        for i, name in enumerate(data.text_of if target == roles.TEXT else [target]):
+            found.append((name, texts, heard if i == 0 else ()))
     if data.pairs and config.gap.n_pairs and not config.captioner:  # whose gap was measured in the run that it names
         name, split = data.pairs_split
         found.append((name, (split,), (split,)))
     return found
-
-
-def borrows_text(config: Config, target: str) -> bool:
-    """Whether the target's recordings come without text, so that its decoders learn from `TEXT_FOR_ALL`."""
-    if config.captioner or target not in ("folder", "fsd50k"):
-        return False
-    try:
-        return not load(target, config.data).split("train").captions
-    except DatasetError:  # check_audio says what is wrong with it
-        return False
 
 
 def supervised(config: Config, target: str) -> bool:

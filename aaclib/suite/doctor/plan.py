@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from aaclib import bridge
+from aaclib import bridge, roles
 from aaclib.config import Clap, Config
-from aaclib.datasets import SPLITS, TEXT_FOR_ALL, DatasetError, absent, load
+from aaclib.datasets import SPLITS, DatasetError, absent, load
 from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
 from aaclib.datasets.clotho import CLIPS as CLOTHO
 from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
 from aaclib.progress import duration
-from aaclib.suite.doctor.needs import NEED_SPICE, borrows_text, needs, supervised
+from aaclib.suite.doctor.needs import NEED_SPICE, needs, supervised
 
 FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}  # sustained, in small models
 STEP_S = {"cpu": 0.0, "cuda": 0.012, "mps": 0.03}  # a training step at least
@@ -79,11 +79,13 @@ def plan(config: Config) -> Plan:
     targets = {t: names for t, names in config.data.targets.items() if t not in left_out}
     notes = [f"The table of {target} is left out: {why}" for target, why in left_out.items()]
     counts = {t: {s: _count(config, t, s) for s in SPLITS} for t in targets}
-    # rows of one training share a decoder; the run that `captioner` names has trained them all
+    # rows of one training share a decoder; recordings without captions are described by another target's
     decoders = {
-        t: {row.training for row in map(bridge.strategy, names) if row.written} if not config.captioner else set()
+        t: {row.training for row in map(bridge.strategy, names) if row.written}
         for t, names in targets.items()
+        if roles.learned_from(config, t) == t
     }
+    described = roles.recordings(config)
     notes += [
         f"{target}: the captions are not here yet, so its times are missing."
         for target, trainings in decoders.items()
@@ -95,12 +97,15 @@ def plan(config: Config) -> Plan:
         ("02_embeddings", seeds * _embeddings(config, counts, device), "CLAP embeddings"),
         (
             "04_training",
-            seeds * sum(_training(config, decoders[t], counts[t], device) for t in targets),
+            seeds * sum(_training(config, found, counts[t], device) for t, found in decoders.items()),
             f"{seeds * sum(map(len, decoders.values()))} decoders",
         ),
-        ("05_decoding", seeds * sum(_decoding(config, targets[t], counts[t], device) for t in targets), "captions"),
-        ("06_tables", sum(_tables(config, targets[t], counts[t]) for t in targets), "metrics"),
     ]
+    costs = {t: seeds * _decoding(config, names, counts[t], device) for t, names in targets.items()}
+    if scored := [t for t in targets if t not in (*described, roles.TEXT)]:
+        rows.append(("05_decoding", sum(costs[t] for t in scored), "captions"))
+        rows.append(("06_tables", sum(_tables(config, targets[t], counts[t]) for t in scored), "metrics"))
+    rows += [("14_your_recordings", costs[t], f"captions of {t}") for t in targets if t in described]
     if config.clap.backend == "tiny":
         clips = _count(config, config.data.pretrain, "train")[0]
         seen, notes = config.clap.epochs * clips, [*notes, *_too_short(config.clap, clips)]
@@ -137,6 +142,10 @@ def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
         "audiocaps": (AUDIOCAPS, 1 if split == "train" else 5),
         "wavcaps": ({"train": WAVCAPS, "validation": 0, "evaluation": 0}, 1),
     }
+    if dataset == roles.TEXT:
+        parts = config.data.text_of[:1] if split == "evaluation" else config.data.text_of
+        counts = [_count(config, part, split) for part in parts]
+        return sum(clips for clips, _ in counts), sum(captions for _, captions in counts)
     size = config.data.sizes.get(f"{dataset}.{split}")
     if dataset in published:
         clips, each = published[dataset]
@@ -149,8 +158,6 @@ def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
     except DatasetError:
         return 0, 0
     captions = sum(len(clip.captions) for clip in clips)
-    if split != "evaluation" and borrows_text(config, dataset):
-        captions = sum(_count(config, name, split)[1] for name in TEXT_FOR_ALL)
     return len(clips), captions
 
 
