@@ -57,6 +57,21 @@ def report(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def within(split: Split) -> dict[str, float]:
+    """Of one split: clips, captions, different captions, words a caption (mean, shortest, longest), different words."""
+    captions = list(map(NORMALISE["lower-nopunct"], split.captions))
+    lengths = [len(caption.split()) for caption in captions]
+    return {
+        "clips": len(split.clips),
+        "captions": len(captions),
+        "different captions": len(set(captions)),
+        "words a caption": sum(lengths) / max(len(lengths), 1),
+        "shortest": min(lengths, default=0),
+        "longest": max(lengths, default=0),
+        "different words": len({w for c in captions for w in c.split()}),
+    }
+
+
 def recordings(dataset: Dataset, split: str) -> dict[str, str]:
     """Clip id -> the recording it was cut from, such as 'youtube:r1nicOVtvkQ' or 'freesound:80399'; empty where the
     data set does not tell. Clotho's come from its metadata file (under 1 MB, fetched like its captions)."""
