@@ -29,8 +29,8 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
 
 
 def save_csv(run: Run, name: str, frame: pd.DataFrame) -> Path | None:
-    """Writes `run.tables`/`name`.csv, with a column that says so where it is of a synthetic world; its path, or None where
-    that may not be written (aaclib.saving).
+    """Writes `run.tables`/`name`.csv, with a column that says so where it is of a synthetic world; its path, or None
+    where that may not be written (aaclib.saving).
 
     >>> tables.save_csv(run, "captions_folder", pd.DataFrame({"clip": ["a.wav"], "caption": ["a dog barks"]}))
     """
