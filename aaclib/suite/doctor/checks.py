@@ -135,13 +135,8 @@ def rows(config: Config) -> Iterator[Check]:
     if config.captioner and (wrong := problem(ConfigError, records.settings, config.source[0])):
         yield Check("error", "captioner", wrong, f"./run_all.sh --profile {config.source[0]}")
     if config.captioner and (scored := set(config.data.targets) - set(roles.recordings(replace(config, captioner="")))):
-<<<<<<< HEAD
         wrong = f"the captions of {', '.join(sorted(scored))} are not scored: that run's decoders describe, no more."
         yield Check("warning", "captioner", wrong, "leave captioner out, and decoders are trained and scored here")
-=======
-        detail = f"the captions of {', '.join(sorted(scored))} are not scored: that run's decoders describe, no more."
-        yield Check("warning", "captioner", detail, "leave captioner out, and decoders are trained and scored here")
->>>>>>> thin
 
 
 def files(config: Config) -> Iterator[Check]:
