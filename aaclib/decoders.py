@@ -73,7 +73,19 @@ def key(run: Run, target: str, row: bridge.Strategy, seed: int) -> dict[str, Any
         "context": {name: array_digest(value) for name, value in vars(seen).items()},
         "half": array_digest(bridge.behaviour(row, seen, run.clap(seed).dim)),
         "device": run.device.type,
-    } | bridge.source_of(row)
+        **_vocabulary(run, target, row, seed),
+        **bridge.source_of(row),
+    }
+
+
+def _vocabulary(run: Run, target: str, row: bridge.Strategy, seed: int) -> dict[str, str]:
+    """The captions that the vocabulary is made of (`make`), where a training is not given them as its examples: a row
+    that learns from audio sees only those of recordings that are here."""
+    if bridge.TRAINING[row.training].hears != "audio":
+        return {}
+    corpus = run.texts(target, "train", seed).captions
+    given = examples(run, target, "train", seed, row.training)[1]
+    return {} if corpus == given else {"vocabulary": store.digest(corpus)}
 
 
 def settings(run: Run, target: str, row: bridge.Strategy) -> tuple[config.Train, config.Decoder]:

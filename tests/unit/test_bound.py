@@ -164,3 +164,16 @@ def test_what_a_synthetic_clap_says_of_real_recordings_is_synthetic(world):
     assert Run(settings, exp.store).synthetic
     own = replace(settings, data=replace(settings.data, pretrain="folder"))
     assert not Run(own, exp.store).synthetic  # a tiny CLAP of real recordings is none
+
+
+def test_the_decoder_of_audio_is_named_by_the_text_of_its_vocabulary(world, tmp_path):
+    """One vocabulary serves all rows of a target; captions without recordings are in it, and in no example of audio."""
+    supervised, ids = bridge.strategy("supervised"), []
+    for text in ("", "a zebra gallops", "a zebra gallops and a quagga neighs"):
+        (tmp_path / "more.txt").write_text(f"{text}\n")
+        more = {"data.text": str(tmp_path / "more.txt")} if text else {}
+        exp = experiment(world, **more)
+        key = decoders.key(exp, "folder", supervised, 0)
+        ids.append(exp.store.id("decoder", key))
+        assert ("vocabulary" in key) == bool(text)
+    assert len(set(ids)) == 3
