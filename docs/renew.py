@@ -18,7 +18,7 @@ from aaclib import config, paths, store
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 FIGURES = ("01_spectrograms", "03_tsne", "03_bridges", "06_bars", "06_relative", "06_seeds")
-TABLES = ("*.md", "results.csv", "relative.csv", "judged.csv")
+TABLES = ("*.md", "results.csv", "relative.csv", "above_chance.csv", "judged.csv")
 START, END = "<!-- results: written by docs/renew.py -->", "<!-- end of results -->"
 
 

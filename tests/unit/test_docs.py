@@ -38,18 +38,20 @@ def wrong_in_table(path: Path) -> list[str]:
     judged = decoding == "judged"
     table = pd.read_csv(path.with_name("judged.csv" if judged else "results.csv"))
     table = table[(table.target == target) & (table.decoding == ("greedy" if judged else decoding))]
-    relative = pd.read_csv(path.with_name("relative.csv")) if not judged else table[:0]
-    relative = relative[(relative.target == target) & (relative.decoding == decoding)]
     rows = {name: part.set_index("metric").value for name, part in table.groupby("strategy")}
-    shares = {name: part.set_index("metric").value for name, part in relative.groupby("strategy")}
     lines = [line.strip("| ").split(" | ") for line in path.read_text().splitlines() if line.startswith("| ")]
-    columns = [column.removeprefix("rel. ") for column in lines[0][1:]]
+    kinds = {"rel. CIDEr-D": "relative", "above chance": "above_chance"}
+    shares = {}  # "relative", "above_chance" -> strategy -> metric -> value
+    for kind in (kinds[heading] for heading in lines[0] if heading in kinds):
+        frame = pd.read_csv(path.with_name(f"{kind}.csv"))
+        frame = frame[(frame.target == target) & (frame.decoding == decoding)]
+        shares[kind] = {name: part.set_index("metric").value for name, part in frame.groupby("strategy")}
 
     def fits(cells: list[str], name: str) -> bool:
-        for heading, column, cell in zip(lines[0][1:], columns, cells, strict=True):
-            source = shares.get(name, {}) if heading.startswith("rel. ") else rows[name]
-            value = source.get(NAMES[column], math.nan)
-            number = re.sub(r"<.*?>|[*°]", "", cell)
+        for heading, cell in zip(lines[0][1:], cells, strict=True):
+            source = shares[kinds[heading]].get(name, {}) if heading in kinds else rows[name]
+            value = source.get("cider_d" if heading in kinds else NAMES[heading], math.nan)
+            number = re.sub(r"<.*?>|[*°†]", "", cell)
             if (number == "-") != math.isnan(value) or number != "-" and abs(float(number) - 100 * value) > 0.051:
                 return False
         return True
