@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -149,17 +150,9 @@ def save_laion(
     return path
 
 
-def wavcaps_state(kind: str, vocabulary: int, seed: int = 3) -> dict[str, torch.Tensor]:
-    """The weights of a WavCaps checkpoint under its names; Cnn14 and HTSAT come from laion-clap's own classes."""
-    from types import SimpleNamespace
-
-    from transformers import BertConfig, BertModel
-
-    from aaclib.clap import laion
-
-    laion.package()
-    torch.manual_seed(seed)
-    settings = SimpleNamespace(
+def of_32_khz(kind: str) -> SimpleNamespace:
+    """The settings of an audio tower of WavCaps: "HTSAT" or "Cnn14"."""
+    return SimpleNamespace(
         sample_rate=32000,
         window_size=1024,
         hop_size=320,
@@ -170,10 +163,20 @@ def wavcaps_state(kind: str, vocabulary: int, seed: int = 3) -> dict[str, torch.
         model_type=kind,
         model_name="tiny",
     )
+
+
+def wavcaps_state(kind: str, vocabulary: int, seed: int = 3) -> dict[str, torch.Tensor]:
+    """The weights of a WavCaps checkpoint under its names; Cnn14 and HTSAT come from laion-clap's own classes."""
+    from transformers import BertConfig, BertModel
+
+    from aaclib.clap import laion
+
+    laion.package()
+    torch.manual_seed(seed)
     if kind == "HTSAT":
         from clap_module.htsat import create_htsat_model
 
-        tower, width = create_htsat_model(settings), 768
+        tower, width = create_htsat_model(of_32_khz(kind)), 768
     else:
         from clap_module.pann_model import Cnn14
 

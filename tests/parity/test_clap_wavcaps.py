@@ -50,23 +50,9 @@ def tower(kind: str, state: dict, wave: np.ndarray) -> torch.Tensor:
     below = {name.removeprefix("audio_encoder.audio_enc."): value for name, value in state.items()}
     mel = front(wave)
     if kind == "HTSAT":  # laion-clap's own class of the same network, with a front end of 32 kHz
-        from types import SimpleNamespace
-
         from clap_module.htsat import create_htsat_model
 
-        model = create_htsat_model(
-            SimpleNamespace(
-                sample_rate=32000,
-                window_size=1024,
-                hop_size=320,
-                mel_bins=64,
-                fmin=50,
-                fmax=14000,
-                class_num=527,
-                model_type="HTSAT",
-                model_name="tiny",
-            )
-        ).eval()
+        model = create_htsat_model(made.of_32_khz("HTSAT")).eval()
         own = {name: below[name] for name in model.state_dict() if name in below}
         missing = model.load_state_dict(own, strict=False).missing_keys
         assert all(name.startswith(("head", "spectrogram_extractor", "logmel_extractor")) for name in missing)

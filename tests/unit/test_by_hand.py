@@ -3,29 +3,19 @@ with external pairs and without; a marked number can be changed; where the packa
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 
+import by_hand
 import made
-import matplotlib
 import numpy as np
 import pages
-import pandas as pd
 import pytest
 
 import aaclib
-from aaclib import config, gap, memory, plots, retrieval
+from aaclib import config, gap, memory, retrieval
 from aaclib.store import Store
 
-matplotlib.use("agg")
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = ("02_embeddings", "03_modality_gap")
-
-
-def sources(name: str) -> list[str]:
-    cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +32,9 @@ def execute(world, tmp_path, monkeypatch):
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
 
     def run(name, n=12, changes=(), **settings):
-        table = pd.read_csv(folder / "captions.csv")
-        judged = table.index[table.split == "evaluation"]
-        path = folder / f"captions-{n}.csv"
-        table.drop(judged[n:]).to_csv(path, index=False)
-        settings = made.settings_of(folder) | {"data.captions": str(path)} | settings
-        found, figures, names = aaclib.Run(config.load("quick", settings), store), {}, {}
-        monkeypatch.setattr(aaclib.Run, "load", classmethod(lambda *_: found))
-        monkeypatch.setattr(plots, "show", lambda fig, run, name: figures.update({name: fig}))
-        for source in sources(name):
-            for old, new in changes:
-                source = source.replace(old, new)
-            exec(source, names)
-        return names, figures
+        settings = made.settings_of(folder) | {"data.captions": by_hand.captions_of(folder, n)} | settings
+        found = aaclib.Run(config.load("quick", settings), store)
+        return by_hand.execute(name, lambda *_: found, monkeypatch, changes)
 
     return run
 
@@ -89,9 +69,7 @@ def test_without_external_pairs_the_gap_is_looked_at_on_the_targets_own(execute)
     ],
 )
 def test_a_marked_number_can_be_changed(execute, name, old, new, changed):
-    line = next(line for source in sources(name) for line in source.splitlines() if old in line)
-    assert "# change me" in line
-    before, after = (execute(name, changes=changes)[0][changed] for changes in ([], [(old, new)]))
+    before, after = by_hand.marked(execute, name, old, new, changed)
     assert len(before) != len(after) or not np.array_equal(before, after)
 
 

@@ -5,29 +5,20 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
+import by_hand
 import made
-import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 
 import aaclib
 from aaclib import bridge, config, decoder, generate, memory, plots, steps, training
 from aaclib.store import Store
 
-matplotlib.use("agg")
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = ("04_training", "05_decoding")
 QUICKLY = ("steps = 800", "steps = 30")  # captions are not learned by heart in so few
 FIGURES = {"04": {"04_by_heart", "04_loss", "04_words"}}
 FIGURES["05"] = {"05_tau", "05_spectrograms", "05_strategies", "05_greedy_beam"}
-
-
-def sources(name: str) -> list[str]:
-    cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +35,17 @@ def execute(world, tmp_path, monkeypatch):
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
 
     def run(name, n=12, changes=(), rows=(), **settings):
-        table = pd.read_csv(folder / "captions.csv")
-        judged = table.index[table.split == "evaluation"]
-        path = folder / f"captions-{n}.csv"
-        table.drop(judged[n:]).to_csv(path, index=False)
-        settings = made.settings_of(folder) | {"data.captions": str(path), "train.epochs": 4, "threads": 1} | settings
-        settings["data.targets"]["folder"] = list(rows) or settings["data.targets"]["folder"]
-        load = classmethod(
-            lambda kind, profile, overrides: kind(config.load("quick", {**settings, **overrides}), store)
+        settings = (
+            made.settings_of(folder)
+            | {"data.captions": by_hand.captions_of(folder, n), "train.epochs": 4, "threads": 1}
+            | settings
         )
-        figures, names = {}, {}
-        monkeypatch.setattr(aaclib.Run, "load", load)
-        monkeypatch.setattr(plots, "show", lambda fig, run, name: figures.update({name: fig}))
-        for source in sources(name):
-            for old, new in [QUICKLY, *changes]:
-                source = source.replace(old, new)
-            exec(source, names)
-        return names, figures
+        settings["data.targets"]["folder"] = list(rows) or settings["data.targets"]["folder"]
+
+        def load(kind, profile, overrides):
+            return kind(config.load("quick", {**settings, **overrides}), store)
+
+        return by_hand.execute(name, load, monkeypatch, [QUICKLY, *changes])
 
     return run
 
@@ -125,9 +110,7 @@ def test_only_the_decoders_of_the_named_targets_are_trained(world, monkeypatch):
     ],
 )
 def test_a_marked_number_can_be_changed(execute, name, old, new, changed):
-    line = next(line for source in sources(name) for line in source.splitlines() if old in line)
-    assert "# change me" in line
-    before, after = (execute(name, changes=changes)[0][changed] for changes in ([], [(old, new)]))
+    before, after = by_hand.marked(execute, name, old, new, changed)
     assert len(before) != len(after) or not np.array_equal(before, after)
 
 
@@ -164,10 +147,10 @@ def test_where_the_package_is_wrong_the_notebook_says_so(execute, monkeypatch, n
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_question_has_an_answer(name):
-    def text(path):
-        cells = json.loads(path.read_text())["cells"]
+    def text(name):
+        cells = json.loads((by_hand.NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
         return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
-    asked = re.findall(r"^(\d)\. ", text(NOTEBOOKS / f"{name}.ipynb").partition("**Questions**")[2], re.MULTILINE)
-    answered = re.findall(r"^## (\d)\. ", text(NOTEBOOKS / "solutions" / f"{name}.ipynb"), re.MULTILINE)
+    asked = re.findall(r"^(\d)\. ", text(name).partition("**Questions**")[2], re.MULTILINE)
+    answered = re.findall(r"^## (\d)\. ", text(f"solutions/{name}"), re.MULTILINE)
     assert asked == answered and len(asked) >= 3

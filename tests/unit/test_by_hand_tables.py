@@ -3,33 +3,23 @@ for many clips and for one, for one seed and for several; where the package is w
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 
+import by_hand
 import made
-import matplotlib
 import numpy as np
 import pages
-import pandas as pd
 import pytest
 
 import aaclib
-from aaclib import config, plots, stats
+from aaclib import config, stats
 from aaclib.datasets import leakage
 from aaclib.metrics import cider_d
 from aaclib.store import Store
 from aaclib.tables import facts
 
-matplotlib.use("agg")
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SETTINGS = {"train.epochs": 3, "metrics.names": ["bleu_1", "cider_d"], "metrics.bootstrap": 40}
 ROWS = ["supervised", "baseline", "shift", "projection", "copy", "shuffled", "human"]
-
-
-def sources(name: str) -> list[str]:
-    cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +35,13 @@ def execute(world, tmp_path, monkeypatch):
     """Every code cell of a notebook, in order, on `n` evaluation clips; returns its names and its figures."""
     folder, store = world
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
-    monkeypatch.chdir(NOTEBOOKS)
+    monkeypatch.chdir(by_hand.NOTEBOOKS)
 
     def run(name, n=12, changes=(), **settings):
-        table = pd.read_csv(folder / "captions.csv")
-        judged = table.index[table.split == "evaluation"]
-        path = folder / f"captions-{n}.csv"
-        table.drop(judged[n:]).to_csv(path, index=False)
-        settings = {"data.captions": str(path), "data.targets": {"folder": ROWS}} | settings
+        settings = {"data.captions": by_hand.captions_of(folder, n), "data.targets": {"folder": ROWS}} | settings
         settings = made.settings_of(folder) | SETTINGS | {"data.wavcaps": str(folder / "wavcaps")} | settings
-        found, figures, names = aaclib.Run(config.load("quick", settings), store), {}, {}
-        monkeypatch.setattr(aaclib.Run, "load", classmethod(lambda *_: found))
-        monkeypatch.setattr(plots, "show", lambda fig, run, name: figures.update({name: fig}))
-        for source in sources(name):
-            for old, new in changes:
-                source = source.replace(old, new)
-            exec(source, names)
-        return names, figures
+        found = aaclib.Run(config.load("quick", settings), store)
+        return by_hand.execute(name, lambda *_: found, monkeypatch, changes)
 
     return run
 
@@ -100,9 +80,7 @@ def test_over_several_seeds_the_t_test_has_an_answer(execute):
     ],
 )
 def test_a_marked_number_can_be_changed(execute, name, old, new, changed):
-    line = next(line for source in sources(name) for line in source.splitlines() if old in line)
-    assert "# change me" in line
-    before, after = (execute(name, changes=changes)[0][changed] for changes in ([], [(old, new)]))
+    before, after = by_hand.marked(execute, name, old, new, changed)
     assert before != after
 
 
