@@ -35,75 +35,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aaclib import steps
 from aaclib.own import source
+from aaclib.parts import BOUND, CONTROLS, INFERENCE, TRAINING, Part
 from aaclib.steps import Context, Narrow, Step, chain, unit
 
 if TYPE_CHECKING:
     from aaclib.config import Config, Decoder, Train
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of a strategy's name, whole: what it does, what it needs, and how it is shown."""
-
-    training: tuple[Step, ...] = ()  # what z_t passes while training, in this order
-    noise: tuple[Step, ...] = ()  # at training, before those: what memory text never passes at inference
-    inference: tuple[Step, ...] = ()  # what z_a passes at inference
-    reads: tuple[str, ...] = ()  # fields of Context that they read at training: these name the decoder
-    reads_at_inference: tuple[str, ...] = ()
-    hears: str = "text"  # what a training learns from: "text", the target's "audio", or "both"
-    lands: str = "audio"  # where an inference part ends: among "text" (a memory's), or still among "audio"
-    decoder: bool = True  # whether a control's captions are written by a decoder
-    given: str = "audio"  # what a control is given: the clip's "audio", or its "reference"
-    colour: str = "#56B4E9"  # of the training's curve
-    about: str = ""  # one line for a reader
-    source: str = ""  # of the steps of a part that was registered from outside: it names its decoders as well
-
-
-BOUND = "supervised+text"  # the training with paired audio that is given its best
-TRAINING: dict[str, Part] = {
-    "text": Part(colour="#0072B2"),  # of the rows whose name has no training part
-    "noise": Part((), (steps.add_noise,), reads=("sigma",), colour="#D55E00"),
-    "shift": Part((steps.add_gap,), reads=("gap",), colour="#009E73"),
-    "shift (published)": Part((steps.add_gap,), (steps.add_published_noise,), reads=("gap",), colour="#F0E442"),
-    "noise+shift": Part(
-        (steps.add_gap,), (steps.add_residual_noise,), reads=("gap", "sigma_without_gap"), colour="#CC79A7"
-    ),
-    "c3": Part(
-        (steps.centre_text,),
-        (steps.add_residual_noise,),
-        (steps.centre_audio,),
-        reads=("text_mean", "sigma_without_gap"),
-        reads_at_inference=("audio_mean",),
-        colour="#E69F00",
-    ),
-    "supervised": Part(hears="audio", colour="#000000"),
-    # its examples are text and audio, each centred on its own mean already
-    BOUND: Part((), (), (steps.centre_on_own_audio,), (), ("own_audio_mean",), hears="both", colour="#8C8C8C"),
-}
-INFERENCE: dict[str, Part] = {
-    "nearest": Part(inference=(steps.to_nearest,), reads_at_inference=("memory",), lands="text"),
-    "projection": Part(inference=(steps.to_projection,), reads_at_inference=("memory", "tau"), lands="text"),
-}
-# rows that are no strategy but tell how to read the others
-CONTROLS: dict[str, Part] = {
-    "copy": Part(decoder=False, about="the nearest memory caption itself, no decoder"),
-    "reconstruction": Part(
-        given="reference", about="the decoder on the embedding of a reference, one that no training caption repeats"
-    ),
-    "look-up": Part(
-        decoder=False,
-        given="reference",
-        about="the memory caption nearest to that embedding, no decoder: what reconstruction has to pass",
-    ),
-    "shuffled": Part(decoder=False, about="the projection row's captions, each on another clip: chance"),
-    "human": Part(
-        decoder=False,
-        about="each reference against the others of its clip: one reference fewer than the systems have",
-    ),
-}
-MEASURED_ON_PAIRS = {"gap", "audio_mean"}  # fields of Context that are None where there are no external pairs
+MEASURED_ON_PAIRS = {
+    "gap",
+    "audio_mean",
+    "pair_audio",
+    "pair_text",
+}  # fields of Context that are None where there are no external pairs
 
 
 def register(
@@ -175,7 +120,7 @@ class Strategy:
 
     name: str
     training: str  # a key of TRAINING
-    inference: str  # "audio", a key of INFERENCE, or the control's own name
+    inference: str  # "audio", keys of INFERENCE joined by "+" in their order, or the control's own name
     group: str  # one of aaclib.groups.GROUPS
 
     @property
@@ -209,17 +154,23 @@ def strategy(name: str) -> Strategy:
     parts = [] if name == "baseline" else name.split("+")
     training = "+".join(sorted(part for part in parts if part not in INFERENCE)) or "text"
     inference = [part for part in parts if part in INFERENCE]
-    if training not in TRAINING or name in ("", "text") or len(inference) > 1 or len(set(parts)) < len(parts):
+    if training not in TRAINING or name in ("", "text") or not _joins(inference) or len(set(parts)) < len(parts):
         raise StrategyError(
             f"There is no strategy '{name}'. Write baseline, or parts joined by '+': one training "
-            f"({', '.join(list(TRAINING)[1:])}) and one inference part ({', '.join(INFERENCE)}); "
-            f"or a control row: {', '.join(CONTROLS)}."
+            f"({', '.join(list(TRAINING)[1:])}) and one inference part ({', '.join(INFERENCE)}), or two, of which the "
+            f"first maps audio to text and the second reads the memory; or a control row: {', '.join(CONTROLS)}."
         )
     group = {(False, False): "baseline", (True, False): "training", (False, True): "inference", (True, True): "both"}[
         training != "text", bool(inference)
     ]
-    row = Strategy(name, training, inference[0] if inference else "audio", group)
+    row = Strategy(name, training, "+".join(inference) or "audio", group)
     return row if row.weakly_supervised else replace(row, group="supervised")
+
+
+def _joins(inference: Sequence[str]) -> bool:
+    """Whether inference parts can follow one another: one alone, or a map to text and then what reads the memory."""
+    maps = [bool(MEASURED_ON_PAIRS & set(INFERENCE[name].reads_at_inference)) for name in inference]
+    return len(inference) < 2 or (maps == [True, False] and all(INFERENCE[n].lands == "text" for n in inference))
 
 
 def settings_of(config: Config, training: str) -> tuple[Train, Decoder]:
@@ -259,7 +210,7 @@ def source_of(row: Strategy) -> dict[str, str]:
 def reads(row: Strategy | str) -> set[str]:
     """The fields of Context that either half reads."""
     row = strategy(row) if isinstance(row, str) else row
-    parts = [_part(row), *filter(None, [INFERENCE.get(row.inference)])]
+    parts = [_part(row), *_at_inference(row)]
     return {name for part in parts for name in (*part.reads, *part.reads_at_inference)}
 
 
@@ -271,9 +222,14 @@ def needs_pairs(row: Strategy | str) -> bool:
 def infer_half(row: Strategy | str) -> Step:
     """What the decoder sees at inference: (n, d) audio embeddings -> (n, d)."""
     row = strategy(row) if isinstance(row, str) else row
-    training, own = _part(row), INFERENCE.get(row.inference, Part())
-    # the memory is text: what the decoder learned to read is text that passed the noiseless training half
-    return chain([*own.inference, *(training.training if own.lands == "text" else training.inference)])
+    training, own = _part(row), _at_inference(row)
+    # a memory is text: what the decoder learned to read is text that passed the noiseless training half
+    last = training.training if own and own[-1].lands == "text" else training.inference
+    return chain([*(step for part in own for step in part.inference), *last])
+
+
+def _at_inference(row: Strategy) -> list[Part]:
+    return [INFERENCE[name] for name in row.inference.split("+") if name in INFERENCE]
 
 
 def _part(row: Strategy | str) -> Part:

@@ -115,6 +115,7 @@ class Gap:
     renormalise: bool = True  # unit length again after noise, shift and centring, in both halves
     tau: float = number(0.01, above=0)  # temperature of projection-based decoding
     memory: int = number(0, least=0)  # size of the memory; 0 = all training captions
+    axes: int = number(100, least=1)  # directions that `plshead` keeps, at most
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,21 @@ def nearest(z: np.ndarray, memory: np.ndarray, block: int = BLOCK) -> np.ndarray
     return np.asarray(memory[nearest_index(z, memory, block)], dtype=np.float32)
 
 
+def nearest_few(z: np.ndarray, memory: np.ndarray, k: int, block: int = BLOCK) -> np.ndarray:
+    """Indices of the k rows of the memory with the largest dot products, nearest first, (n, min(k, m)) int64. Raises
+    ValueError as `nearest_index`."""
+    z, memory = _check(z, memory)
+    k = min(k, len(memory))
+    best = np.full((len(z), k), -np.inf, dtype=np.float32)
+    index = np.zeros((len(z), k), dtype=np.int64)
+    for rows, start, products in _products(z, memory, block):
+        there = np.broadcast_to(np.arange(start, start + products.shape[1]), products.shape)
+        values, places = np.hstack([best[rows], products]), np.hstack([index[rows], there])
+        few = np.argpartition(-values, k - 1, axis=1)[:, :k]
+        best[rows], index[rows] = np.take_along_axis(values, few, 1), np.take_along_axis(places, few, 1)
+    return np.take_along_axis(index, np.argsort(-best, axis=1, kind="stable"), 1)
+
+
 def project(z: np.ndarray, memory: np.ndarray, tau: float = 0.01, block: int = BLOCK) -> np.ndarray:
     """Projection-based decoding (DeCap, Li et al. 2023): normalise(sum_m softmax(<z, m> / tau) m), (n, d), unit rows.
 

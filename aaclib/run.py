@@ -243,19 +243,18 @@ class Run:
         >>> bridge.infer_half("projection")(run.audio("clotho", "evaluation", 0).z, run.context("clotho", 0))
         """
         found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
-        about_gap = {}
+        known = {}
         if found.vector is not None:
-            about_gap = {
-                "gap": found.vector,
-                "audio_mean": z.mean(0) + found.vector,
-                "sigma_without_gap": found.value(settings.sigma_without_gap or settings.sigma),
-            }
+            pairs, sigma = self.pairs(seed), found.value(settings.sigma_without_gap or settings.sigma)
+            known = {"gap": found.vector, "audio_mean": z.mean(0) + found.vector, "sigma_without_gap": sigma}
+            known |= {"pair_audio": pairs.z_a, "pair_text": pairs.z_t}
         return bridge.Context(
-            **about_gap,
+            **known,
             sigma=found.sigma_value,
             text_mean=z.mean(0),
             memory=z[self.memory_rows(target, seed)],
             tau=settings.tau,
+            axes=settings.axes,
             renormalise=settings.renormalise,
         )
 

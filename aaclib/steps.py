@@ -31,6 +31,9 @@ class Context:
     tau: float = 0.01
     renormalise: bool = True
     own_audio_mean: np.ndarray | None = None  # (d,) of the target's training audio, for the bound alone
+    pair_audio: np.ndarray | None = None  # (p, d) the external pairs themselves, for what is fitted on them
+    pair_text: np.ndarray | None = None  # (p, d)
+    axes: int = 100  # how many shared directions a head keeps
 
     def __repr__(self) -> str:
         return brief(self, **{name: value for name, value in vars(self).items() if value is not None})
