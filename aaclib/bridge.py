@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aaclib.config import Config, Decoder, Train
 
 
+# fields of Context that are None where there are no external pairs
 MEASURED_ON_PAIRS = {
     "gap",
     "audio_mean",

@@ -227,7 +227,7 @@ def test_a_training_half_reads_what_its_entry_names(context, name):
     assert np.array_equal(bridge.behaviour(row, seen, 16), bridge.behaviour(row, context, 16))
     for field in vars(seen).keys() - {"renormalise"}:
         value = getattr(context, field)  # pairs in another order are other pairs
-        other = dataclasses.replace(context, **{field: value[::-1] if field.startswith("pair") else 2 * value})
+        other = dataclasses.replace(context, **{field: 2 * (value[::-1] if field.startswith("pair") else value)})
         assert not np.array_equal(bridge.behaviour(row, seen, 16), bridge.behaviour(row, other, 16)), field
 
 
