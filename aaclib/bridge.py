@@ -44,12 +44,7 @@ if TYPE_CHECKING:
 
 
 # fields of Context that are None where there are no external pairs
-MEASURED_ON_PAIRS = {
-    "gap",
-    "audio_mean",
-    "pair_audio",
-    "pair_text",
-}  # fields of Context that are None where there are no external pairs
+MEASURED_ON_PAIRS = {"gap", "audio_mean", "pair_audio", "pair_text"}
 
 
 def register(
