@@ -25,7 +25,7 @@ from aaclib.results.comparing import (
     why_no_relative,
 )
 from aaclib.results.judging import JUDGED, by_judge, judge, judge_audio, judged, partial_judge, why_no_judgement
-from aaclib.results.scoring import human, human_captions, names, per_clip, retrieval, rows, scores
+from aaclib.results.scoring import human, human_captions, names, of_captions, per_clip, retrieval, rows, scores
 from aaclib.results.tidy import RESULTS, all_scores, by_content, judgement, new, results
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "judgement",
     "names",
     "new",
+    "of_captions",
     "partial_judge",
     "per_clip",
     "relative",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from aaclib import bridge, metrics
+from aaclib import bridge, metrics, text
 from aaclib import retrieval as retrievals
 from aaclib.memo import kept
-from aaclib.metrics import Scores
+from aaclib.metrics import Scores, label_recall
 
 if TYPE_CHECKING:
     from aaclib.run import Run
@@ -52,6 +52,23 @@ def _evaluate(
         list(candidates), [list(r) for r in references], names(run, decoding), store=run.store, strict=False
     )
     return found if found.n > 1 else _of_one_clip(found)
+
+
+def of_captions(run: Run, target: str, said: Sequence[str], seed: int) -> Scores:
+    """The scores of captions that no row of the tables has, one per clip of `run.clips(target, "evaluation", seed)`: by
+    the headline metric, what is likely said, and where clips have labels by label recall, what is heard.
+
+    >>> by_hand = captions.write(run, run.decoder("clotho", "baseline", 0), to_text(z_a))
+    >>> results.of_captions(run, "clotho", by_hand, 0).corpus
+    """
+    clips = run.clips(target, "evaluation", seed)
+    references = [clip.captions for clip in clips]
+    scores = metrics.evaluate(list(said), references, [run.config.metrics.headline], store=run.store, strict=False)
+    if not any(clip.labels for clip in clips):
+        return scores
+    named = list(map(text.NORMALISE[run.config.data.normalise], said))
+    heard = metrics.scores_of(label_recall.label_recall(named, [clip.labels for clip in clips]), len(clips))
+    return replace(scores, corpus=scores.corpus | heard.corpus, statistics=scores.statistics | heard.statistics)
 
 
 @kept

@@ -41,6 +41,7 @@ NOTEBOOKS = (
     Notebook("04_training", ("02_embeddings",), "decoders trained on text only"),
     Notebook("05_decoding", ("03_modality_gap", "04_training"), "captions by every strategy"),
     Notebook("06_tables", ("05_decoding",), "the paper's tables", RUN),
+    Notebook("10_bridges", ("04_training",), "learned and statistical bridges, and how many pairs they need"),
     Notebook("14_your_recordings", ("04_training",), "captions for recordings without any", RECORDINGS),
 )
 OF_TEXT = ("01", "02", "04")  # executed for the target `text`, which is there for its decoders alone

@@ -9,7 +9,9 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 NAMES = ["00_preflight", "01_data", "02_embeddings", "03_modality_gap", "04_training", "05_decoding", "06_tables"]
-ONE_TARGET = NAMES[1:6]  # a run executes them once for each target
+BEYOND = ["10_bridges"]
+ONE_TARGET = [*NAMES[1:6], *BEYOND]  # a run executes them once for each target
+NAMES += BEYOND
 NAMES += ["14_your_recordings"]
 PROFILES = {"14_your_recordings": "folder"}  # whose notebook it is; the others open with quick
 LONGEST_LINE = 120  # lengths of cells and functions: tests/unit/test_house.py
