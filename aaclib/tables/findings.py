@@ -17,7 +17,6 @@ from aaclib import results, retrieval, training
 from aaclib.escape import markdown
 from aaclib.groups import WEAK
 from aaclib.plots.results import METRIC_LABELS
-from aaclib.results import ALPHA
 from aaclib.tables import facts
 
 if TYPE_CHECKING:
@@ -266,24 +265,3 @@ def gate(run: Run, *targets: str) -> Findings:
 def _values(run: Run, target: str, metric: str) -> pd.Series:
     frame = results.results(run, target)
     return 100 * frame[frame.metric == metric].set_index("strategy").value.dropna()
-
-
-def bridges(curve: pd.DataFrame, without: dict[str, float], table: pd.DataFrame) -> Findings:
-    """From how many pairs on a learned bridge pays, and which rows differ from the plain swap.
-
-    `curve`: bridge, decoder, pairs and the headline metric, a line per draw of pairs. `without`: that metric of rows
-    which need no pairs. `table`: row, metric and difference (x100), p (Holm), a line per row."""
-    found, metric = Findings(), curve.columns[3]
-    for (decoder, name), part in curve.groupby(["decoder", "bridge"]):
-        lowest, sentence = part.groupby("pairs")[metric].min(), []
-        for row, value in without.items():
-            above = [size for size in lowest.index if (lowest.loc[size:] > value).all()]
-            sentence.append(f"{row} from {above[0]} pairs on" if above else f"{row} with no number of pairs tried")
-        found.about(f"{name}, {decoder} decoder", f"in every draw above {', '.join(sentence)}.")
-    told = table[table.p < ALPHA]
-    for word, rows in (("better", told[told.difference > 0]), ("worse", told[told.difference < 0])):
-        names = ", ".join(rows.sort_values("difference").row[::-1]) or "none"
-        found.append(f"{word} than the plain swap over these clips, with these decoders: {names}.")
-    best = table.loc[table[metric].idxmax()]
-    found.append(f"The highest {METRIC_LABELS.get(metric, metric)} has {best.row}, {best[metric]:.1f}.")
-    return found

@@ -13,7 +13,7 @@ import pytest
 import aaclib
 from aaclib import config, maps
 from aaclib.store import Store
-from aaclib.tables import findings
+from aaclib.tables import answers
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_what_the_bridges_are_said_to_do_follows_the_numbers():
             "p": [np.nan, 0.001, 0.02, 0.9],
         }
     )
-    said = "\n".join(findings.bridges(curve, {"baseline": 0.3, "projection": 0.45}, table))
+    said = "\n".join(answers.bridges(curve, {"baseline": 0.3, "projection": 0.45}, table))
     assert "above baseline from 50 pairs on, projection with no number of pairs tried" in said
     assert "better than the plain swap over these clips, with these decoders: ridge." in said
     assert "worse than the plain swap over these clips, with these decoders: santa." in said

@@ -1,0 +1,49 @@
+"""What the notebooks beyond the paper answer, in sentences whose wording is chosen by their own numbers.
+
+Each function takes the frames that its notebook made and returns `Findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from aaclib.plots.results import METRIC_LABELS
+from aaclib.results import ALPHA
+from aaclib.tables.findings import Findings
+
+
+def bridges(curve: pd.DataFrame, without: Mapping[str, float], table: pd.DataFrame) -> Findings:
+    """From how many pairs on a learned bridge pays, and which rows differ from the plain swap.
+
+    `curve`: bridge, decoder, pairs and the headline metric, a line per draw of pairs. `without`: that metric of rows
+    which need no pairs. `table`: row, metric and difference (x100), p (Holm), a line per row."""
+    found, metric = Findings(), curve.columns[3]
+    for (decoder, name), part in curve.groupby(["decoder", "bridge"]):
+        lowest, sentence = part.groupby("pairs")[metric].min(), []
+        for row, value in without.items():
+            above = [size for size in lowest.index if (lowest.loc[size:] > value).all()]
+            sentence.append(f"{row} from {above[0]} pairs on" if above else f"{row} with no number of pairs tried")
+        found.about(f"{name}, {decoder} decoder", f"in every draw above {', '.join(sentence)}.")
+    told = table[table.p < ALPHA]
+    for word, rows in (("better", told[told.difference > 0]), ("worse", told[told.difference < 0])):
+        names = ", ".join(rows.sort_values("difference").row[::-1]) or "none"
+        found.append(f"{word} than the plain swap over these clips, with these decoders: {names}.")
+    best = table.loc[table[metric].idxmax()]
+    found.append(f"The highest {METRIC_LABELS.get(metric, metric)} has {best.row}, {best[metric]:.1f}.")
+    return found
+
+
+def across(kept: pd.DataFrame, measures: Sequence[str]) -> Findings:
+    """What is left of each row's scores with another domain's text. `kept`: evaluation, row, text, memory, and for each
+    measure "<measure> kept (%)"."""
+    found = Findings()
+    if kept.empty:
+        return Findings(["This run has one target, so nothing can be crossed."])
+    for (judged, memory_is), part in kept.groupby(["evaluation", kept.memory == kept.evaluation]):
+        shares = [f"{METRIC_LABELS.get(m, m)} {part[f'{m} kept (%)'].mean():.0f} %" for m in measures]
+        rows = ", ".join(dict.fromkeys(part.row))
+        of = "the domain's own memory" if memory_is else "nothing of the domain"
+        found.about(judged, f"read in another domain, with {of}, rows keep on average {', '.join(shares)} ({rows}).")
+    return found
