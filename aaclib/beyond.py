@@ -96,9 +96,10 @@ def to_blend(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
     MATS, Wang et al. 2025; without the fresh noise of its code, so the same audio gives the same caption)."""
     from sklearn.cluster import KMeans
 
-    memory = np.unique(context.need("memory"), axis=0)  # different captions may share an embedding: no empty clusters
+    memory = context.need("memory")
     clusters = KMeans(min(CLUSTERS, len(memory)), n_init=1, random_state=0).fit(memory)
-    nearest = memories.nearest_index(z, unit(clusters.cluster_centers_))
+    used = np.unique(clusters.labels_)  # captions of one embedding leave some empty
+    nearest = used[memories.nearest_index(z, unit(clusters.cluster_centers_[used]))]
     blended = np.array(z, dtype=np.float32)
     for cluster in np.unique(nearest):
         rows, members = nearest == cluster, memory[clusters.labels_ == cluster]

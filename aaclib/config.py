@@ -24,7 +24,8 @@ SOME_METRICS = f"one of {', '.join(METRICS)}, or one that aaclib.metrics.registe
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
-NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "08", "10", "14")
+NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "08", "10", "12", "13", "14")
+BEYOND = ("08", "10", "12", "13")  # which a profile names where it wants them
 OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -66,6 +67,7 @@ class Data:
     audiocaps_version: int = one_of(1, 2)
     wavcaps: str = ""  # folder of WavCaps (its SoundBible part); "" = data/raw/wavcaps
     fsd50k: str = ""  # folder of FSD50K; "" = data/raw/fsd50k
+    brace: str = ""  # folder of BRACE's judgements; "" = data/raw/brace
     download: bool = True  # fetch what is missing and may be fetched
     urls: dict[str, str] = field(default_factory=dict)  # replaces the published addresses, by name
     sizes: dict[str, int] = number({}, least=1)  # "<data set>.<split>" -> number of clips
@@ -178,7 +180,7 @@ class Config:
     )  # "" = cuda, mps or cpu, whichever is there first in this order
     threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one a core
     # the notebooks that the runner executes, by number: 14 for recordings without captions, 01 to 05 for other targets
-    notebooks: tuple[str, ...] = some_of(NOTEBOOKS, NOTEBOOKS)
+    notebooks: tuple[str, ...] = some_of(tuple(n for n in NOTEBOOKS if n not in BEYOND), NOTEBOOKS)
     captioner: str = ""  # RUN or RUN:TARGET: the finished run whose decoders describe the recordings, in notebook 14
     data: Data = field(default_factory=Data)
     clap: Clap = field(default_factory=Clap)

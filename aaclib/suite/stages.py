@@ -43,6 +43,8 @@ NOTEBOOKS = (
     Notebook("06_tables", ("05_decoding",), "the paper's tables", RUN),
     Notebook("08_cross_domain", ("04_training",), "text, memory and recordings of different domains", RUN),
     Notebook("10_bridges", ("04_training",), "learned and statistical bridges, and how many pairs they need"),
+    Notebook("12_errors", ("05_decoding",), "what is heard and what is not, and what is made up"),
+    Notebook("13_metrics_and_people", (), "how often each metric prefers what people prefer", RUN),
     Notebook("14_your_recordings", ("04_training",), "captions for recordings without any", RECORDINGS),
 )
 OF_TEXT = ("01", "02", "04")  # executed for the target `text`, which is there for its decoders alone
@@ -88,7 +90,8 @@ def stages(config: Config, notebooks: Sequence[Notebook] = NOTEBOOKS) -> tuple[S
                 of = ("", roles.learned_from(config, target) if target else "")
                 needed = [s for s in found if s.notebook.name in notebook.needs]
                 needs = tuple(s.key for s in needed if not target or s.target in of)
-                if needs or target or not notebook.needs:  # else it would bring together what nobody makes
+                wanted = [book for book in chosen if book.name in notebook.needs]
+                if needs or target or not wanted:  # else it would bring together what nobody makes
                     found.append(Stage(notebook, target, needs))
     return tuple(found)
 

@@ -6,6 +6,7 @@ Each function takes the frames that its notebook made and returns `Findings`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -47,3 +48,30 @@ def across(kept: pd.DataFrame, measures: Sequence[str]) -> Findings:
         of = "the domain's own memory" if memory_is else "nothing of the domain"
         found.about(judged, f"read in another domain, with {of}, rows keep on average {', '.join(shares)} ({rows}).")
     return found
+
+
+def people(judged: pd.DataFrame, noticed: pd.DataFrame) -> Findings:
+    """How often metrics prefer what people prefer, and which notice what is made up. Both frames: set, kind, metric,
+    agreement, low, high (fractions), clips, pairs."""
+    found = Findings()
+    for (name, kind), part in judged.groupby(["set", "kind"], sort=False):
+        best, worst = part.loc[part.agreement.idxmax()], part.loc[part.agreement.idxmin()]
+        guess = [_label(row.metric) for row in part.itertuples() if row.low <= 0.5]
+        found.about(
+            f"{name}, {kind}",
+            f"{_label(best.metric)} agrees with people most often, in {_percent(best)} of {best.pairs} pairs; "
+            f"{_label(worst.metric)} least, in {_percent(worst)}. No better than a coin: {', '.join(guess) or 'none'}.",
+        )
+    for name, part in noticed.groupby("set", sort=False):
+        ordered = part.sort_values("agreement", ascending=False)
+        shares = ", ".join(f"{_label(row.metric)} {_percent(row)}" for row in ordered.itertuples())
+        found.about(f"{name}, a thing that is not heard", f"the true caption scores higher by {shares}.")
+    return found
+
+
+def _label(metric: str) -> str:
+    return METRIC_LABELS.get(metric, metric)
+
+
+def _percent(row: Any) -> str:
+    return f"{100 * row.agreement:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}]"

@@ -6,7 +6,7 @@ import os
 
 from aaclib import bridge, records, roles
 from aaclib.config import Config, ConfigError
-from aaclib.datasets import SMALL, Need, absent
+from aaclib.datasets import SMALL, Need, absent, brace
 from aaclib.datasets import needs as needs_of_data
 from aaclib.paths import home_path, raw_dir
 
@@ -20,6 +20,8 @@ LAION_BYTES = 1_900_000_000
 def needs(config: Config) -> list[Need]:
     """Everything of these that has to be there. Raises what loading a data set raises."""
     found = [need for name, texts, audio in reads(config) for need in needs_of_data(name, config.data, texts, audio)]
+    if "13" in config.notebooks:
+        found += brace.needs(config.data)
     if config.captioner:  # its CLAP and decoders make the captions
         try:
             config = records.settings(config.source[0])
