@@ -75,3 +75,27 @@ def _label(metric: str) -> str:
 
 def _percent(row: Any) -> str:
     return f"{100 * row.agreement:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}]"
+
+
+def errors(counted: pd.DataFrame, heard: pd.DataFrame, in_order: pd.DataFrame) -> Findings:
+    """What rows miss, make up and turn round. `counted`: row, named per clip, missed, made up, all right (%); `heard`:
+    what, value, sounds, and a share (%) per row; `in_order`: row, clips, in order (%)."""
+    found = Findings()
+    for row, named, missed, made_up, whole in counted.itertuples(index=False):
+        found.about(
+            row,
+            f"names {named:.1f} sounds per clip, misses {missed:.0f} % of what is there, and {made_up:.0f} % of what "
+            f"it names is made up; {whole:.0f} % of its captions name all and nothing else.",
+        )
+    rows = [row for row in counted.row if row in heard and row not in ("human", "shuffled")]
+    for what, part in heard.groupby("what", sort=False):
+        shares = part.set_index("value")[rows].mean(axis=1)
+        if len(shares) > 1:
+            high, low = shares.idxmax(), shares.idxmin()
+            found.about(
+                f"by {what}", f"most is named of {high} ({shares[high]:.0f} %), least of {low} ({shares[low]:.0f} %)."
+            )
+    judged = in_order[in_order.iloc[:, 1] > 0]
+    told = ", ".join(f"{row} {share:.0f} % of {n}" for row, n, share in judged.itertuples(index=False))
+    found.append(f"In the right order, of the captions that can be judged: {told or 'none'}.")
+    return found
