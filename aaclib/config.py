@@ -24,8 +24,8 @@ SOME_METRICS = f"one of {', '.join(METRICS)}, or one that aaclib.metrics.registe
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
-NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "08", "10", "12", "13", "14")
-BEYOND = ("08", "10", "12", "13")  # which a profile names where it wants them
+NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "10", "12", "13", "14")
+BEYOND = ("07", "08", "10", "12", "13")  # which a profile names where it wants them
 OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 

@@ -41,6 +41,7 @@ NOTEBOOKS = (
     Notebook("04_training", ("02_embeddings",), "decoders trained on text only"),
     Notebook("05_decoding", ("03_modality_gap", "04_training"), "captions by every strategy"),
     Notebook("06_tables", ("05_decoding",), "the paper's tables", RUN),
+    Notebook("07_sensitivity", ("04_training",), "what each number of a bridge does"),
     Notebook("08_cross_domain", ("04_training",), "text, memory and recordings of different domains", RUN),
     Notebook("10_bridges", ("04_training",), "learned and statistical bridges, and how many pairs they need"),
     Notebook("12_errors", ("05_decoding",), "what is heard and what is not, and what is made up"),

@@ -99,3 +99,27 @@ def errors(counted: pd.DataFrame, heard: pd.DataFrame, in_order: pd.DataFrame) -
     told = ", ".join(f"{row} {share:.0f} % of {n}" for row, n, share in judged.itertuples(index=False))
     found.append(f"In the right order, of the captions that can be judged: {told or 'none'}.")
     return found
+
+
+def sensitivity(curves: Mapping[str, pd.DataFrame], spread: pd.DataFrame) -> Findings:
+    """Where each curve is highest, and over which range it cannot be told from there. `curves`: name -> x, metric,
+    value, low, high (fractions). `spread`: "std" of the scores (fractions) over draws of pairs, by metric and pairs."""
+    found = Findings()
+    for name, frame in curves.items():
+        for metric, part in frame.groupby("metric", sort=False):
+            best = part.loc[part.value.idxmax()]
+            level = part[part.high >= best.value]
+            found.about(
+                f"{name}, {_label(str(metric))}",
+                f"highest at {best.x:g} ({100 * best.value:.1f}), lowest at {part.loc[part.value.idxmin()].x:g} "
+                f"({100 * part.value.min():.1f}); intervals reach it from {level.x.min():g} to {level.x.max():g}.",
+            )
+    for metric, part in spread.groupby(level="metric", sort=False):
+        by_size = part.droplevel("metric")["std"].mul(100)
+        found.about(
+            f"pairs, {_label(str(metric))}",
+            "over draws of pairs it varies by a standard deviation of "
+            + ", ".join(f"{value:.1f} ({size} pairs)" for size, value in by_size.items())
+            + " points.",
+        )
+    return found
