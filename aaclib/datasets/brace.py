@@ -59,11 +59,12 @@ def preferences(data: Data, name: str, part: str = "main") -> list[Preference]:
 
 
 def _main(clip: dict[str, Any]) -> Iterator[Preference]:
+    human = [(text, _plain(text)) for text in clip["references"]]
     for kind, pair in clip.items():
         if kind not in ("file_name", "references"):
             one, other, better = pair
             said = {_plain(one), _plain(other)}
-            references = tuple(text for text in clip["references"] if _plain(text) not in said)
+            references = tuple(text for text, plain in human if plain not in said)
             yield Preference(
                 clip["file_name"], kind.partition("_")[0].lower(), (one.strip(), other.strip()), int(better), references
             )
