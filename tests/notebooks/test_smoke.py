@@ -172,3 +172,38 @@ def test_recordings_are_described_from_a_text_where_no_run_is_named(run, recordi
     said = pd.read_csv(folder / "tables" / "captions_folder.csv")
     assert list(said.columns) == ["clip", "projection", "baseline", "copy", "shuffled", "fits", "others", "world"]
     assert said["copy"].notna().all() and set(said.world) == {"synthetic"}
+
+
+def test_the_notebooks_beyond_the_paper_run_from_the_same_store(run, tmp_path):
+    profile = tmp_path / "further.yaml"
+    profile.write_text('base: smoke\nnotebooks: ["07", "08", "10", "12", "13"]\n')
+    for name in ("Clotho", "AudioCaps"):
+        (tmp_path / f"BRACE_{name}_Main.json").write_text(json.dumps(judgements(6)))
+        (tmp_path / f"BRACE_{name}_Hallu.json").write_text(json.dumps(made_up(6)))
+    one = ",".join(f"{n}/soundscapes-short" for n in ("07", "10", "12"))
+    options = {"name": "further", "data.brace": tmp_path}
+    done = suite(run[0], "--only", f"{one},08,13", profile=profile, **options)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    folder = run[0] / "runs" / "further"
+    there = {path.stem for path in folder.rglob("*.ipynb")}
+    assert there == {"07_sensitivity", "08_cross_domain", "10_bridges", "12_errors", "13_metrics_and_people"}
+    for path in folder.rglob("*.ipynb"):
+        check(path)
+    crossed = pd.read_csv(folder / "tables" / "cross_domain.csv")
+    assert set(crossed.text) == set(crossed.evaluation) == set(TARGETS) and crossed.cider_d.notna().all()
+    rows = pd.read_csv(folder / "tables" / "bridges_soundscapes-short.csv")
+    assert {"plshead", "ridge+projection", "santa"} <= set(rows.row) and rows.p.notna().sum() == len(rows) - 1
+    people = pd.read_csv(folder / "tables" / "people.csv")
+    assert people.agreement.between(0, 1).all() and (people.low <= people.high).all()
+
+
+def judgements(n):
+    pairs = {"Human-Machine_1": ["a dog barks", "a cat", 0], "Machine-Machine_1": ["rain", "rain falls on a roof", 1]}
+    pairs["Human-Human"] = ["a dog barks", "a dog is barking", 1]
+    references = ["a dog barks", "a dog is barking", "barking of a dog and rain on a roof"]
+    return [{"file_name": f"{i}.wav", "references": references, **pairs} for i in range(n)]
+
+
+def made_up(n):
+    pairs = [["a dog barks", "a piano barks", 0], ["a shoe is barking", "a dog is barking", 1]]
+    return [{"file_name": f"{i}.wav", "caption_1": pairs[0], "caption_2": pairs[1]} for i in range(n)]
