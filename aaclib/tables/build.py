@@ -179,7 +179,7 @@ def _not_established(best: str, tests: pd.DataFrame | None) -> dict[str, str]:
 def _notes(
     results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], headline: str, marked: set[str]
 ) -> list[str]:
-    usable = results[results.value.notna()]
+    usable = results.loc[results.value.notna()]
     notes = ["No metric could be computed."] if usable.empty else _about_scores(usable)
     notes += [f"{mark}: the difference from the best is {words}." for mark, words in MARKS.items() if mark in marked]
     for metric in metrics:
