@@ -7,6 +7,7 @@ captioner.caption(["dog.wav", "rain.ogg"])
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,28 +19,27 @@ from aaclib.run import Run
 from aaclib.store import VERSIONS, digest
 
 
+@dataclass(eq=False)
 class Captioner:
     """CLAP, the inference half of a strategy, and a decoder. `caption` gives one caption per recording."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        model: CaptionDecoder,
-        half: bridge.Step,
-        context: bridge.Context,
-        settings: config.Generate,
-        key: str = "",
-        run: Run | None = None,
-        target: str = "",
-        seed: int = 0,
-    ):
-        self.clap, self.model, self.half, self.context, self.settings = backend, model, half, context, settings
-        self.run, self.target, self.seed = run, target, seed  # where it learned, and from whose text
-        self.synthetic = bool(run and run.synthetic)  # whether CLAP or decoder learned from a synthetic world
-        self.key = key  # names all that decides a caption, but for the recording and the beam
+    clap: Backend
+    model: CaptionDecoder
+    half: bridge.Step
+    context: bridge.Context
+    settings: config.Generate
+    key: str = ""  # names all that decides a caption, but for the recording and the beam
+    run: Run | None = None  # where it learned, and from whose text:
+    target: str = ""
+    seed: int = 0
 
     def __repr__(self) -> str:
         return f"Captioner({self.clap!r})"
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether CLAP or decoder learned from a synthetic world."""
+        return bool(self.run and self.run.synthetic)
 
     @classmethod
     def from_run(
@@ -115,9 +115,7 @@ class Captioner:
         >>> captioner.memory[(captioner.context.memory @ z_a[0]).argmax()]
         """
         if self.run is None:
-            raise ValueError(
-                "This captioner was not made from a run (Captioner.from_run), so it has no memory to show."
-            )
+            raise ValueError("This captioner is not of a run (Captioner.from_run), so it has no memory to show.")
         captions = self.run.texts(self.target, "train", self.seed).captions
         return [captions[row] for row in self.run.memory_rows(self.target, self.seed)]
 

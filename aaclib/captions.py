@@ -9,7 +9,7 @@ import numpy as np
 
 from aaclib import bridge, generate, memory, seeds, store
 from aaclib.decoders import Trained, array_digest, context_of
-from aaclib.memo import kept
+from aaclib.memo import remembered
 
 if TYPE_CHECKING:
     from aaclib.run import Run
@@ -38,7 +38,7 @@ def given(run: Run, target: str, row: bridge.Strategy, seed: int, part: str = "e
     return run.texts_of(run.clips(target, part, seed), seed).z[unread(run, target, seed, part)[0]]
 
 
-@kept
+@remembered
 def unread(run: Run, target: str, seed: int, part: str = "evaluation") -> tuple[np.ndarray, np.ndarray]:
     """Of each clip the first reference that no training caption repeats, (n,) int64 rows of
     `run.texts_of(run.clips(target, part, seed), seed)`, and whether it has one, (n,) bool; where it has none its first

@@ -56,7 +56,7 @@ class Data:
     pretrain: str = ""  # data set on which the tiny CLAP is trained
     audio: str = ""  # folder profile: where the recordings lie
     captions: str = ""  # folder profile: CSV, JSON or JSONL with file names and captions; "" = none
-    text: str = ""  # a plain file of captions, one a line: training text and memory
+    text: str = ""  # a plain file of captions, one per line: training text and memory
     # whose captions decoders learn from where no target has any
     text_of: tuple[str, ...] = ("clotho", "audiocaps")
     columns: dict[str, str] = field(default_factory=dict)  # folder profile: our column -> the file's column
@@ -175,7 +175,7 @@ class Config:
     device: str = checked(
         "", re.compile(r"((cpu|cuda|mps|xpu)(:\d+)?)?").fullmatch, "cpu, cuda, cuda:N or mps", ("cpu", "cuda", "mps")
     )  # "" = cuda, mps or cpu, whichever is there first in this order
-    threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one a core
+    threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one per core
     # the notebooks that the runner executes, by number: 14 for recordings without captions, 01 to 05 for other targets
     notebooks: tuple[str, ...] = some_of(NOTEBOOKS, NOTEBOOKS)
     captioner: str = ""  # RUN or RUN:TARGET: the finished run whose decoders describe the recordings, in notebook 14
@@ -205,7 +205,10 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     Raises ConfigError, which names the setting (and the file) and what would fit.
     """
     values = fitting.put(_profile(str(profile)), fitting.pairs(Config, _given(overrides)))
-    return _consistent(roles.with_text(fitting.build(Config, values)))
+    config = roles.with_text(fitting.build(Config, values))
+    if contradiction := next(_contradictions(config), ""):
+        raise ConfigError(f"{contradiction}.")
+    return config
 
 
 def profiles() -> dict[str, str]:
@@ -259,14 +262,8 @@ def _pair(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def _consistent(config: Config) -> Config:
-    """The same settings. Raises ConfigError where some that are right by themselves contradict each other."""
-    if contradiction := next(_contradictions(config), ""):
-        raise ConfigError(f"{contradiction}.")
-    return config
-
-
 def _contradictions(config: Config) -> Iterator[str]:
+    """What contradicts something else, of settings that are right by themselves."""
     data, decoder, gap = config.data, config.decoder, config.gap
     longest = max(decoder.max_tokens, config.generate.max_tokens)
     if set(config.train.bound) - set(OF_BOUND):

@@ -40,3 +40,8 @@ def home_path(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError:  # nobody of that name has a home
         return Path(path)
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there: on its disk it would lie."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())

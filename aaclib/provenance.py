@@ -29,13 +29,13 @@ PACKAGES = tuple(
 
 def versions() -> dict[str, str]:
     """Installed versions of PACKAGES by name, Python's included; packages that are not installed are left out."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def syntax(source: str) -> Any:
@@ -85,15 +85,15 @@ def files_digest(path: Path) -> str:
         return file_digest(path)[:16]
     if not path.is_dir():
         return ""
-    found = hashlib.sha256()
+    whole = hashlib.sha256()
     for folder, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
             file = Path(folder, name)
             if file.exists():  # a dangling link is no file
                 stat = file.stat()
-                found.update(f"{file.relative_to(path)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return found.hexdigest()[:16]
+                whole.update(f"{file.relative_to(path)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return whole.hexdigest()[:16]
 
 
 def git(folder: Path) -> dict[str, Any]:

@@ -39,6 +39,6 @@ def _knows_target(run: Run, target: str, row: bridge.Strategy) -> bool:
     """Whether a row that learned from text reads what was measured on pairs that are the target's own clips."""
     if run.config.data.pairs_split[0] != target or not row.weakly_supervised or row.group == "control":
         return False
-    found, read = run.gap(run.seeds[0]), bridge.reads(row)
-    measured = found.chosen not in ("given", "caption")
-    return bool(found.n and (bridge.needs_pairs(row) or measured and {"sigma", "sigma_without_gap"} & read))
+    estimate, read = run.gap(run.seeds[0]), bridge.reads(row)
+    measured = estimate.chosen not in ("given", "caption")
+    return bool(estimate.n and (bridge.needs_pairs(row) or measured and {"sigma", "sigma_without_gap"} & read))

@@ -24,7 +24,7 @@ from aaclib.arrays import Audio, Pairs, Texts
 from aaclib.clap.base import Backend, pick_device
 from aaclib.datasets import leakage
 from aaclib.gap import Estimate
-from aaclib.memo import kept
+from aaclib.memo import remembered
 from aaclib.paths import runs_dir
 from aaclib.records import settings as settings_of
 from aaclib.roles import recordings
@@ -91,7 +91,7 @@ class Run:
 
     # ---- data
 
-    @kept
+    @remembered
     def dataset(self, name: str) -> datasets.Dataset:
         """A data set by its name, a target or not. Raises DatasetError for an unknown one.
 
@@ -107,7 +107,7 @@ class Run:
         own_clap = "" if self.config.captioner or self.config.clap.backend != "tiny" else self.config.data.pretrain
         return any(self.dataset(n).synthetic for n in (*self.targets, *self.recordings, own_clap) if n)
 
-    @kept
+    @remembered
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
         """The clips of a data set's "train", "validation" or "evaluation" part, cut to the size that the profile gives
         it (`data.sizes`). `audio`: with the files of the recordings, which are fetched or rendered where they are not
@@ -140,7 +140,7 @@ class Run:
 
     # ---- embeddings
 
-    @kept
+    @remembered
     def clap(self, seed: int) -> Backend:
         """The CLAP that embeds audio and text, trained first where it is the tiny one. Raises ConfigError where it has
         no data set to be trained on, BackendError where its weights cannot be had.
@@ -158,7 +158,7 @@ class Run:
         trained = tiny.train(self.split(pretrain, "train", audio=True), self.config.clap, seed, self.store, self.device)
         return clap.load(f"tiny:{trained.path}", self.device, long_audio=self.config.clap.long_audio)
 
-    @kept
+    @remembered
     def texts(self, target: str, part: str, seed: int) -> Texts:
         """The captions that decoders learn from ("train") or are validated on ("validation"), n of them, and their
         embeddings (n, d); no audio is touched. Raises as `training_clips`.
@@ -177,7 +177,7 @@ class Run:
         clip = np.repeat(np.arange(len(clips)), [len(c.captions) for c in clips])
         return Texts(captions, clip, embeddings.embed_text(self.clap(seed), captions, self.store))
 
-    @kept
+    @remembered
     def audio(self, target: str, part: str, seed: int) -> Audio:
         """The recordings of a split that can be read, n of them, and their embeddings (n, d), in the order of `clips`.
         Raises ExtractionError, which names the file, for one that cannot be read (with clap.on_error=skip it is
@@ -197,7 +197,7 @@ class Run:
 
     # ---- the gap, measured on pairs of another data set
 
-    @kept
+    @remembered
     def pairs(self, seed: int) -> Pairs:
         """`gap.n_pairs` clips of `data.pairs` ("<data set>.<split>"), drawn by the seed, with their first captions:
         z_a and z_t, each (n, d). Raises LeakError where one of them is an evaluation clip of a target.
@@ -216,7 +216,7 @@ class Run:
         first = np.unique(texts.clip, return_index=True)[1]
         return Pairs(audio.ids, [texts.captions[i] for i in first], audio.z, texts.z[first], texts)
 
-    @kept
+    @remembered
     def gap(self, seed: int) -> Estimate:
         """The gap vector (d,), sigma by every estimator and the one in use, from `pairs`; where there are none, the
         sigma that the profile gives and the reason (`note`). Raises as `pairs` and `training_clips`, and ValueError
@@ -236,30 +236,30 @@ class Run:
         several = len(pairs.texts.captions) > len(pairs.ids)
         return gap.estimate(pairs.z_a, pairs.z_t, sigma, (pairs.texts.z, pairs.texts.clip) if several else None)
 
-    @kept
+    @remembered
     def context(self, target: str, seed: int) -> bridge.Context:
         """What the halves of the strategies may know about this target: its training text, and the external pairs.
 
         >>> bridge.infer_half("projection")(run.audio("clotho", "evaluation", 0).z, run.context("clotho", 0))
         """
-        found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
+        estimate, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
         about_gap = {}
-        if found.vector is not None:
+        if estimate.vector is not None:
             about_gap = {
-                "gap": found.vector,
-                "audio_mean": z.mean(0) + found.vector,
-                "sigma_without_gap": found.value(settings.sigma_without_gap or settings.sigma),
+                "gap": estimate.vector,
+                "audio_mean": z.mean(0) + estimate.vector,
+                "sigma_without_gap": estimate.value(settings.sigma_without_gap or settings.sigma),
             }
         return bridge.Context(
             **about_gap,
-            sigma=found.sigma_value,
+            sigma=estimate.sigma_value,
             text_mean=z.mean(0),
             memory=z[self.memory_rows(target, seed)],
             tau=settings.tau,
             renormalise=settings.renormalise,
         )
 
-    @kept
+    @remembered
     def memory_rows(self, target: str, seed: int) -> np.ndarray:
         """(m,) int64, which training captions the memory holds: each different one once, or `gap.memory` of them by
         the seed.
@@ -288,7 +288,7 @@ class Run:
         """
         return decoders.trained(self, target, strategy, seed, callback)
 
-    @kept
+    @remembered
     def captions(
         self, target: str, strategy: str, seed: int, decoding: str = "greedy", part: str = "evaluation"
     ) -> list[str]:

@@ -18,8 +18,8 @@ def absolute(key: str, value: Any) -> Any:
     kind, colon, path = value.partition(":") if key in claps and isinstance(value, str) else ("", "", value)
     if key not in (*claps, "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
         return value
-    found = home_path(path)
-    return f"{kind}{colon}{found.resolve()}" if found.exists() else value
+    file = home_path(path)
+    return f"{kind}{colon}{file.resolve()}" if file.exists() else value
 
 
 def inputs(config: Config, root: Path) -> dict[str, str]:

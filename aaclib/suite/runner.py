@@ -115,7 +115,7 @@ class Runner:
         return [*lines, lost.ADVICE] if lines else []
 
     def plan(self, stages: Sequence[Stage], force: bool = False) -> list[str]:
-        """One line a stage: what a run would do now, and why; then the targets that are left out."""
+        """One line per stage: what a run would do now, and why; then the targets that are left out."""
         record, lines, width = self.folder.read(), [], max((len(stage.key) for stage in stages), default=0)
         for stage in stages:
             why = "forced" if force else self.reason(stage, record)
@@ -124,8 +124,8 @@ class Runner:
 
     def left_out(self) -> list[str]:
         """The targets of the profile that cannot be had here, a line each."""
-        found = {name: absent(name, self.config.data) for name in self.config.data.targets}
-        return [f"  {name}: left out. {why}" for name, why in found.items() if why]
+        reasons = {name: absent(name, self.config.data) for name in self.config.data.targets}
+        return [f"  {name}: left out. {why}" for name, why in reasons.items() if why]
 
     def _notebook(self, stage: Stage) -> Path:
         path = self.source / f"{stage.notebook.name}.ipynb"

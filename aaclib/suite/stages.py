@@ -76,7 +76,7 @@ def stages(config: Config, notebooks: Sequence[Notebook] = NOTEBOOKS) -> tuple[S
     bare = [name for name in here if name in roles.recordings(config)]
     places = {RUN: [""], TARGETS: [name for name in here if name not in bare], RECORDINGS: bare}
     chosen = [notebook for notebook in notebooks if notebook.number in config.notebooks]
-    found: list[Stage] = []
+    order: list[Stage] = []
     for each, group in itertools.groupby(chosen, key=lambda notebook: notebook.each):
         books = list(group)
         for target in places[each]:
@@ -84,11 +84,11 @@ def stages(config: Config, notebooks: Sequence[Notebook] = NOTEBOOKS) -> tuple[S
                 if target == roles.TEXT and notebook.number not in OF_TEXT:
                     continue
                 of = ("", roles.learned_from(config, target) if target else "")
-                needed = [s for s in found if s.notebook.name in notebook.needs]
+                needed = [s for s in order if s.notebook.name in notebook.needs]
                 needs = tuple(s.key for s in needed if not target or s.target in of)
                 if needs or target or not notebook.needs:  # else it would bring together what nobody makes
-                    found.append(Stage(notebook, target, needs))
-    return tuple(found)
+                    order.append(Stage(notebook, target, needs))
+    return tuple(order)
 
 
 def select(all_: Sequence[Stage], only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
@@ -124,5 +124,5 @@ def _find(all_: Sequence[Stage], text: str) -> tuple[str, str]:
 def _one(names: Iterable[str], text: str) -> str:
     """The one name that is this text, begins with it or holds it; "" where there are none or several."""
     names = set(names)
-    found = {text} & names or {n for n in names if n.startswith(text)} or {n for n in names if text in n}
-    return found.pop() if len(found) == 1 else ""
+    meant = {text} & names or {n for n in names if n.startswith(text)} or {n for n in names if text in n}
+    return meant.pop() if len(meant) == 1 else ""

@@ -3,21 +3,17 @@
 import made
 import numpy as np
 import pytest
-import test_pipeline
-from test_pipeline import experiment
 
 from aaclib import datasets, results
 from aaclib.captioner import Captioner
 from aaclib.config import ConfigError
-
-world = test_pipeline.world  # the fixture
 
 
 def test_recordings_are_described_from_a_text_of_their_own_or_from_that_of_another_target(world, tmp_path, monkeypatch):
     text = tmp_path / "text.txt"
     text.write_text("a dog sings in the park\na cat runs in the house\na bell sleeps in the street\n" * 4)
     settings = {"data.captions": "", "data.pairs": "", "gap.sigma": "0.1", "train.epochs": 2}
-    own = experiment(world, tmp_path / "store", **settings, **{"data.text": str(text)})
+    own = made.run_of(world, tmp_path / "store", **settings, **{"data.text": str(text)})
     assert (own.targets, own.recordings) == ((), ("folder",))
     captioner = Captioner.of(own, "projection")
     assert (captioner.run, captioner.target) == (own, "folder") and len(captioner.memory) == 3
@@ -33,7 +29,7 @@ def test_recordings_are_described_from_a_text_of_their_own_or_from_that_of_anoth
 
     load = datasets.load
     monkeypatch.setattr(datasets, "load", lambda name, *rest: Library() if name == "library" else load(name, *rest))
-    lent = experiment(world, tmp_path / "store", **settings, **{"data.text_of": ["library"]})
+    lent = made.run_of(world, tmp_path / "store", **settings, **{"data.text_of": ["library"]})
     assert (lent.targets, lent.recordings) == (("text",), ("folder",))
     captioner = Captioner.of(lent, "baseline")
     assert captioner.target == "text" and len(captioner.memory) == 12 == len(lent.texts("text", "train", 0).captions)

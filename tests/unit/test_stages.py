@@ -3,13 +3,13 @@
 import json
 
 import pytest
-import test_runner
-from test_runner import EACH, book, executed, make, ran
+import small_project
+from small_project import EACH, book, executed, make, ran
 
 from aaclib import config, paths, roles
 from aaclib.suite import notebook, stages
 
-home, quickly = test_runner.home, test_runner.quickly  # fixtures
+home, quickly = small_project.home, small_project.quickly  # fixtures
 LONG, SHORT = "soundscapes-long", "soundscapes-short"
 
 
@@ -170,7 +170,7 @@ def test_a_failing_cell_is_named_with_its_target(home):
 
 
 def test_targets_that_are_not_here_are_named(home, quickly, capsys):
-    run = test_runner.runner.Runner("paper", notebooks=EACH)
+    run = small_project.runner.Runner("paper", notebooks=EACH)
     assert [line.split(":")[0].strip() for line in run.left_out()] == ["audiocaps", "fsd50k"]
     run.run(run.stages[:1])
     said = capsys.readouterr().out

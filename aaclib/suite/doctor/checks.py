@@ -17,7 +17,7 @@ from aaclib.datasets.audiocaps import HOW, AudioCaps, report
 from aaclib.datasets.clotho import Clotho
 from aaclib.datasets.download import free_bytes
 from aaclib.datasets.files import listing
-from aaclib.paths import cache_dir, raw_dir, runs_dir
+from aaclib.paths import cache_dir, existing, raw_dir, runs_dir
 from aaclib.suite import requirements
 from aaclib.suite.doctor.needs import NEED_SPICE, needs
 from aaclib.suite.doctor.results import LEVELS, Check, Checks, either, problem
@@ -51,7 +51,7 @@ def packages(config: Config) -> Iterator[Check]:
 
 def folders(config: Config) -> Iterator[Check]:
     for name, folder in (("AACLIB_RAW", raw_dir()), ("AACLIB_CACHE", cache_dir()), ("AACLIB_RUNS", runs_dir())):
-        above, wrong = _existing(folder), ""
+        above, wrong = existing(folder), ""
         try:
             tempfile.TemporaryFile(dir=above).close()
         except OSError as error:
@@ -65,17 +65,12 @@ def disk(config: Config) -> Iterator[Check]:
     wanted[cache_dir()] += CACHE_BYTES // (2 if config.clap.backend == "tiny" else 1)
     disks = defaultdict(list)
     for folder in wanted:
-        disks[_existing(folder).stat().st_dev].append(folder)
+        disks[existing(folder).stat().st_dev].append(folder)
     for there in disks.values():
         total, free = sum(wanted[folder] for folder in there), free_bytes(there[0])
         room = f"{' and '.join(map(str, there))}: {free / 1e9:.1f} GB free, about {total / 1e9:.1f} GB needed."
         fix = "free some, or move them: export AACLIB_RAW=DIR AACLIB_CACHE=DIR"
         yield either("error", "disk", room if free < total else "", room, fix)
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def device(config: Config) -> Iterator[Check]:
