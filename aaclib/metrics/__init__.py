@@ -87,6 +87,13 @@ def evaluate(
     return run.scores(wanted)
 
 
+def kept(candidates: Sequence[str], references: Sequence[Sequence[str]], metrics: Iterable[str], store: Store) -> bool:
+    """Whether the store has all that `evaluate` would compute here, but for what cannot be computed."""
+    run = _Run(*check(candidates, references), True, store)
+    keys = [run._try([module], lambda module=module: run._key(module)) for module in _modules(metrics)]
+    return set(filter(None, keys)) <= run.cache.get(filter(None, keys)).keys()
+
+
 def close() -> None:
     """Ends the processes of METEOR and SPICE, which hold up to 3 GB; the next evaluation starts them again."""
     for module in OWN_PROCESS:

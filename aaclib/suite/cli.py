@@ -14,6 +14,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +128,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.listing or args.dry_run:
         print(f"Stages of '{run.config.name}' (in {run.folder.path}):", *run.plan(chosen, args.force), sep="\n")
         if args.dry_run:
-            _plan(run.config)
+            record = run.folder.read()
+            due = [stage.key for stage in chosen if args.force or run.reason(stage, record)]
+            _plan(run.config, due, time.time() if args.force else 0.0)
         return 0
     _die_politely()
     try:
@@ -141,11 +144,11 @@ def _run(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _plan(config: Any) -> None:
-    """What the doctor says that a run would fetch and cost."""
+def _plan(config: Any, due: Sequence[str], refresh: float) -> None:
+    """What the doctor says that a run of the stages that are due would fetch and cost."""
     from aaclib.suite import doctor
 
-    print(doctor.plan(config))
+    print(doctor.plan(config, due, refresh))
 
 
 def _die_politely() -> None:

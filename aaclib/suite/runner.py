@@ -25,7 +25,7 @@ from aaclib.paths import project_root, runs_dir
 from aaclib.progress import duration
 from aaclib.records import gone
 from aaclib.store import digest
-from aaclib.suite import depends, notebook
+from aaclib.suite import costs, depends, notebook
 from aaclib.suite.record import Folder, RunError
 from aaclib.suite.stages import NOTEBOOKS, Notebook, Stage, stages
 from aaclib.sums import changed, sums
@@ -67,6 +67,7 @@ class Runner:
         self.root = project_root()
         self.source = source or self.root / "notebooks"
         self.folder = Folder(runs_dir().absolute() / self.config.name)
+        self.estimated: dict[str, dict[costs.Unit, float]] = {}  # stage -> unit -> seconds, once notebook 00 says so
 
     # -- what is there --------------------------------------------------------------------------------------------
 
@@ -162,9 +163,13 @@ class Runner:
                 for done in ran:  # a later stage may have fetched files that an earlier one depends on
                     record["stages"][done.key]["made_from"] |= inputs
                 self._write(record, started)
-                print(f"{stage}: done in {duration(record['stages'][stage.key]['seconds'])}", flush=True)
+                took = record["stages"][stage.key]["seconds"]
+                costs.learn(self.estimated.get(stage.key, {}), took)
+                print(f"{stage}: done in {duration(took)}", flush=True)
         asked, spent = len(stages), duration(time.time() - started)
         print(f"\n{self.config.name}: {len(ran)} of {asked} stages run in {spent}, {asked - len(ran)} up to date.")
+        if ran:
+            print(*costs.table({stage.key: record["stages"][stage.key] for stage in ran}), sep="\n")
         print(*self.folder.listing(), sep="\n", flush=True)
         return record
 
@@ -182,6 +187,9 @@ class Runner:
             log=self.folder.log(stage.place),
             console=sys.stderr,
         )
+        for said in told.told("estimated", words):
+            self.estimated = costs.estimated(said)
+        spent = self.estimated.get(stage.key)
         written = [name for name, time_ns in self.folder.files().items() if before.get(name) != time_ns]
         result = {
             "made_from": made_from,
@@ -190,6 +198,7 @@ class Runner:
             "lost": lost.noted(words),
             "started": _clock(started),
             "seconds": round(time.time() - started, 1),
+            **({"estimated": round(sum(spent.values()), 1)} if spent else {}),
             **facts,
         }
         words.unlink(missing_ok=True)

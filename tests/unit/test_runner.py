@@ -36,6 +36,17 @@ def test_a_run_leaves_notebooks_a_record_and_says_where(home, capsys):
     assert record["versions"]["torch"] and record["seeds"] == list(config.load("smoke").seeds)
 
 
+def test_a_run_shows_the_estimate_of_its_first_notebook_beside_what_it_took(home, capsys):
+    units = {"00_first": [["notebook/00", "{}", 1, 2.0]], "01_second": [["notebook/01", "{}", 1, 3.0]]}
+    says = f"from aaclib import told\ntold.tell('estimated', {json.dumps(json.dumps(units))})"
+    book(home / "notebooks", "00_first", says)
+    record = make().run()
+    assert [found.get("estimated") for found in record["stages"].values()] == [2.0, 3.0, None]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert lines[0] == ["stage", "estimated", "took"] and lines[2][:3] == ["01_second", "3", "s"]
+    assert lines[3][:2] == ["02_aside", "-"]  # of which nothing was said
+
+
 def test_a_second_run_does_nothing_and_changes_reach_what_depends_on_them(home, capsys):
     make().run()
     assert ran(capsys) == ["00_first", "01_second", "02_aside"]
