@@ -89,7 +89,9 @@ def _checked(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -> tuple[np.
     if audio.ndim != 2 or text.ndim != 2 or audio.shape[1] != text.shape[1]:
         raise ValueError(f"Expected audio (n, d) and text (m, d), found {audio.shape} and {text.shape}.")
     if clip.shape != (len(text),) or not np.issubdtype(clip.dtype, np.integer):
-        raise ValueError(f"Expected one whole number a caption, shape ({len(text)},), found {clip.dtype} {clip.shape}.")
+        raise ValueError(
+            f"Expected one whole number per caption, shape ({len(text)},), found {clip.dtype} {clip.shape}."
+        )
     if len(clip) == 0 or clip.min() < 0 or clip.max() >= len(audio):
         raise ValueError(f"`clip` must name rows of audio, 0 to {len(audio) - 1}.")
     if not (np.isfinite(audio).all() and np.isfinite(text).all()):

@@ -47,8 +47,8 @@ class Writer:
 
     def mentioned(self, event: Event) -> list[tuple[str, str]]:
         """The attributes that this writer mentions, in an order of his own."""
-        found = [(a, getattr(event, a)) for a in ("level", "distance", "speed", "pitch") if getattr(event, a)]
-        said = [pair for pair in found if self.chance(self.detail)]
+        attributes = [(a, getattr(event, a)) for a in ("level", "distance", "speed", "pitch") if getattr(event, a)]
+        said = [pair for pair in attributes if self.chance(self.detail)]
         if event.count and self.chance(self.detail * (0.75 if CLASSES[event.kind].counts == (1,) else 1.0)):
             said.append(("count", str(event.count)))
         if event.span and event.role == "main" and self.chance(0.4 * self.detail):
@@ -227,25 +227,25 @@ def captions(scene: Scene, number: int | None = None) -> tuple[str, ...]:
     rng = Random(seeds.derive(DATA_SEED, "soundscapes", "captions", scene.world, scene.split, scene.index))
     number = world.captions[scene.split] if number is None else number
     wanted = rng.randint(1, 3) if number == 0 else number
-    found: dict[str, str] = {}
-    while len(found) < wanted:
+    sentences: dict[str, str] = {}
+    while len(sentences) < wanted:
         text = _fitting(scene, world, rng)
-        found.setdefault(bare(text), text)
-    return tuple(found.values())
+        sentences.setdefault(bare(text), text)
+    return tuple(sentences.values())
 
 
 def _fitting(scene: Scene, world: World, rng: Random, tries: int = 6) -> str:
     """A caption of as many words as the world's writers are asked for (Clotho's: 8 to 20). Who wrote too much says less
     the next time, who wrote too little says more; after some tries the one that came nearest has to do."""
-    (least, most), lean, found = world.style.words, 1.0, []
+    (least, most), lean, drafts = world.style.words, 1.0, []
     for _ in range(tries):
         text = Writer(world, rng, lean).caption(scene)
         words = text.count(" ") + 1
         if least <= words <= most:
             return text
-        found.append((max(least - words, words - most), text))
+        drafts.append((max(least - words, words - most), text))
         lean = lean * 0.6 if words > most else min(2.0, lean * 1.6)
-    return min(found)[1]
+    return min(drafts)[1]
 
 
 def bare(caption: str) -> str:
