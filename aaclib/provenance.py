@@ -61,15 +61,18 @@ def syntax(source: str) -> Any:
 
 
 def code_digest(paths: Iterable[Path]) -> str:
-    """Sixteen hex digits of the syntax trees of Python files, in the order of their names. Comments and docstrings
-    change nothing."""
-    return digest([[path.name, syntax(path.read_text(encoding="utf-8"))] for path in sorted(paths)])
+    """Sixteen hex digits of the syntax trees of Python files and the content of others, in the order of their names.
+    Python's comments and docstrings change nothing."""
+    texts = [(path, path.read_text(encoding="utf-8")) for path in sorted(paths)]
+    return digest([[path.name, syntax(text) if path.suffix == ".py" else text] for path, text in texts])
 
 
 def package_digest(leave_out: Iterable[str] = ()) -> str:
-    """`code_digest` of the whole package but the modules named in `leave_out` (file names without .py)."""
+    """`code_digest` of the whole package, the tables of data sets included, but for the modules named in `leave_out`
+    (file names without .py)."""
     folder, out = Path(__file__).parent, set(leave_out)
-    return code_digest(path for path in folder.rglob("*.py") if path.stem not in out)
+    paths = [*folder.rglob("*.py"), *(folder / "datasets").rglob("*.yaml")]
+    return code_digest(path for path in paths if path.stem not in out)
 
 
 def notebook_digest(path: Path) -> str:

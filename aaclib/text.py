@@ -37,8 +37,8 @@ def _marks() -> str:
     word. As ranges of a pattern, which are five times faster than single characters."""
     characters = map(chr, (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)))
     runs = itertools.groupby(characters, lambda c: unicodedata.category(c)[0] == "M")
-    found = [list(run) for are_marks, run in runs if are_marks]
-    return "".join(f"{run[0]}-{run[-1]}" for run in found)
+    marks = [list(run) for are_marks, run in runs if are_marks]
+    return "".join(f"{run[0]}-{run[-1]}" for run in marks)
 
 
 MARKS = _marks()
@@ -116,8 +116,8 @@ class Tokenizer:
         return max(self.core.get_vocab(with_added_tokens=True).values()) + 1
 
     def encode(self, captions: Sequence[str], max_tokens: int | None = None) -> list[list[int]]:
-        """One list of ids a caption, ending in `eos`; of a caption that is longer than `max_tokens` with it, the first
-        `max_tokens` ids and no end, as in the published code: a cut teaches nobody where sentences stop. Raises
+        """One list of ids per caption, ending in `eos`; of a caption that is longer than `max_tokens` with it, the
+        first `max_tokens` ids and no end, as in the published code: a cut teaches nobody where sentences stop. Raises
         TextError for a caption without a token."""
         if max_tokens is not None and max_tokens < 1:
             raise TextError(f"max_tokens must be at least 1, found {max_tokens}.")

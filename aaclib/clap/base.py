@@ -36,7 +36,10 @@ class BackendError(RuntimeError):
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
-    """The device asked for; else cuda, mps or cpu, whichever is there first."""
+    """The device asked for; else cuda, mps or cpu, whichever is there first.
+
+    pick_device("cpu")      # device(type='cpu')
+    """
     if device:
         return torch.device(device)
     if torch.cuda.is_available():
@@ -100,7 +103,10 @@ class Backend:
         """Files, or 1-D float arrays at `sample_rate` Hz, -> float32 (n, dim), unit rows, in the same order.
 
         Longer and shorter recordings than a window follow `long_audio` and `short`. Several windows are embedded one
-        by one, averaged as unit vectors and brought to unit length again. Raises audio.AudioError for unusable audio.
+        by one, averaged as unit vectors and brought to unit length again. Raises audio.AudioError for unusable audio,
+        BackendError for embeddings without a direction.
+
+            z_a = clap.embed_audio(["rain.wav", "dog.flac"])      # (2, dim)
         """
         if isinstance(recordings, (str, Path, np.ndarray)):
             raise TypeError("embed_audio takes a list of files or of 1-D arrays; put a single one in brackets.")
@@ -109,7 +115,10 @@ class Backend:
 
     def embed_text(self, texts: Sequence[str], batch_size: int | None = None) -> np.ndarray:
         """Captions -> float32 (n, dim), unit rows, in the same order; equal ones are embedded once. Raises ValueError
-        for an empty caption."""
+        for an empty caption.
+
+            z_t = clap.embed_text(["rain falls", "a dog barks"])      # (2, dim); z_a @ z_t.T are their cosines
+        """
         if isinstance(texts, str):
             raise TypeError("embed_text takes a list of captions; put a single one in brackets.")
         check_captions(texts)
@@ -196,10 +205,11 @@ class Backend:
         }
 
     def audio_batch_size(self) -> int:
-        """Windows a batch, from the free memory of the device (a quarter of it, 1..256; at most 16 on a CPU)."""
+        """Windows per batch, from the free memory of the device (a quarter of it, 1..256; at most 16 on a CPU)."""
         return _fitting(self.window_mib, self.device, 16)
 
     def text_batch_size(self) -> int:
+        """Captions per batch, from the same memory; at most 64 on a CPU."""
         return _fitting(4.0, self.device, 64)
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -231,13 +241,17 @@ class Backend:
 
 
 def check_captions(texts: Sequence[str]) -> None:
+    """Raises ValueError naming (by its position) the first caption that is empty or no text."""
     for i, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"Caption {i} of {len(texts)} is empty ({text!r}): it has no embedding.")
 
 
 def distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """The different texts, similar lengths together, and (n,) int64: where among them each of `texts` is."""
+    """The different texts, similar lengths together, and (n,) int64: where among them each of `texts` is.
+
+    distinct(["rain", "dog", "rain"])      # (['dog', 'rain'], array([1, 0, 1]))
+    """
     unique = sorted(set(texts), key=lambda text: (len(text), text))
     place = {text: i for i, text in enumerate(unique)}
     return unique, np.array([place[text] for text in texts], np.int64)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 from aaclib import own
 from aaclib.config import Data
@@ -116,15 +116,9 @@ class Dataset(Protocol):
         ...
 
 
-class Fetched(Dataset, Protocol):
-    def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
-        """What the captions of these splits and the audio of those come from."""
-        ...
-
-
 def load(name: str, data: Data, store: Store | None = None, workers: int = 0) -> Dataset:
-    """The data set of this name; `workers`: processes that render a synthetic one, 0 = one a core. Raises DatasetError
-    for an unknown name or unusable files."""
+    """The data set of this name; `workers`: processes that render a synthetic one, 0 = one per core. Raises
+    DatasetError for an unknown name or unusable files."""
     if name in own.DATASETS:
         return own.DATASETS[name].make(data)
     module, family = _module(name)
@@ -138,7 +132,8 @@ def load(name: str, data: Data, store: Store | None = None, workers: int = 0) ->
 def needs(name: str, data: Data, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
     """What the captions of these splits and the audio of those come from. [] for a data set that nobody fetches: what
     it lacks is an error of its own."""
-    return cast(Fetched, load(name, data)).needs(texts, audio) if name in PUBLISHED else []
+    dataset: Any = load(name, data) if name in PUBLISHED else None
+    return dataset.needs(texts, audio) if dataset else []
 
 
 def register(name: str, make: Callable[[Data], Dataset]) -> str:

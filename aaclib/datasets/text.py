@@ -30,7 +30,7 @@ class Text:
         check_split(name)
         if name == "evaluation":
             return self.parts[0].split(name, audio)
-        found = [part.split(name, audio) for part in self.parts]
-        clips = tuple(clip for split in found for clip in split.clips)
-        missing = tuple(clip for split in found for clip in split.missing)
-        return Split(self.name, name, clips, missing, tuple(note for split in found for note in split.notes))
+        splits = [part.split(name, audio) for part in self.parts]
+        clips = tuple(clip for split in splits for clip in split.clips)
+        missing = tuple(clip for split in splits for clip in split.missing)
+        return Split(self.name, name, clips, missing, tuple(note for split in splits for note in split.notes))

@@ -13,7 +13,7 @@ from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, with_audio
+from aaclib.datasets.files import audio_files, by_stem, data_folder, gone, read_table, with_audio
 
 HUB = "https://huggingface.co/datasets/cvssp/WavCaps/resolve/main"
 JSON = "json_files/SoundBible/sb_final.json"
@@ -42,9 +42,7 @@ class WavCaps(Named):
             notes.append(f"{long} clips longer than {LONGEST_S:.0f} s are left out.")
         if audio:
             clips, missing = with_audio(clips, self._audio([clip.id for clip in clips]))
-        if missing:
-            notes.append(f"{len(missing)} of {total} clips have no audio file and are left out.")
-        return Split(self.name, name, tuple(clips), missing, tuple(notes))
+        return Split(self.name, name, tuple(clips), missing, (*notes, *gone(missing, f"{total} clips")))
 
     def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
         """The one table and the one archive, whatever is asked for."""
@@ -69,14 +67,14 @@ class WavCaps(Named):
 
     def _audio(self, wanted: list[str]) -> dict[str, Path]:
         """Clip id -> file, for those that are there; fetched and unpacked first if none is."""
-        found = self._here(wanted)
-        if not found:
+        files = self._here(wanted)
+        if not files:
             with fetched(self.remote(ZIP), self.root / "SoundBible.zip", self.data.download) as archive:
                 extract(archive, self.root / "SoundBible_flac", lambda n: n.lower().endswith(".flac"))
-                found = self._here(wanted)
-                if not found:
+                files = self._here(wanted)
+                if not files:
                     raise DatasetError(f"{archive} holds none of the clips that {self.json_path()} names.")
-        return found
+        return files
 
     def _here(self, wanted: list[str]) -> dict[str, Path]:
         files = by_stem(self.root)

@@ -61,7 +61,7 @@ def evaluate(
     store: Store | None | bool = None,
     strict: bool = True,
 ) -> Scores:
-    """Scores one candidate caption a clip against the clip's references (one or more).
+    """Scores one candidate caption per clip against the clip's references (one or more).
 
     metrics: names of `NAMES` or of `register`; what was asked for and cannot run raises, or with strict=False is listed
     with its reason in `Scores.missing`. None: everything that can run here, and `Scores.missing` says why the rest is
@@ -72,7 +72,10 @@ def evaluate(
     An empty candidate is a caption that says nothing: it is scored (0) and noted.
     Raises InputError (a ValueError) for unequal lengths or a clip without references, MetricError (Unavailable where
     something is not installed, Lost where a process died) for a metric asked for by name. Values are fractions; CIDEr-D
-    runs to 10."""
+    runs to 10.
+
+        evaluate(["a dog barks"], [["a dog is barking", "a dog barks"]], ["bleu_1"]).corpus      # bleu_1: nearly 1
+    """
     candidates, references = check(candidates, references)
     known = (*NAMES, *own.METRICS)
     wanted = list(dict.fromkeys(known if metrics is None else metrics))
@@ -95,20 +98,28 @@ def kept(candidates: Sequence[str], references: Sequence[Sequence[str]], metrics
 
 
 def close() -> None:
-    """Ends the processes of METEOR and SPICE, which hold up to 3 GB; the next evaluation starts them again."""
+    """Ends the processes of METEOR and SPICE, which hold up to 3 GB; the next evaluation starts them again. Where none
+    runs, it does nothing."""
     for module in OWN_PROCESS:
         _module(module).worker().stop()
 
 
 def identity(module: str, tokenize: bool = True) -> dict[str, Any]:
     """What decides a module's values beside the captions: code versions, packages and models, each module's and the
-    tokenizer's own statement. Raises Unavailable where a model is not here."""
+    tokenizer's own statement. Raises Unavailable where a model is not here.
+
+        identity("rouge_l", tokenize=False)      # {'scores': 1}
+    """
     tokens = ptb.identity() if tokenize and not _raw(module) else {}
     return {"scores": VERSIONS["scores"], **tokens, **_module(module).identity()}
 
 
 def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """The captions as lists, or InputError naming the clip (by its position) that cannot be scored."""
+    """The n captions and n lists of references as lists, or InputError naming the clip (by its position) that cannot be
+    scored: no text, or no reference.
+
+        check(("a dog",), [("a dog barks",)])      # (['a dog'], [['a dog barks']])
+    """
     candidates, references = list(candidates), list(references)
     if len(candidates) != len(references):
         raise InputError(f"{len(candidates)} candidates but references of {len(references)} clips; as many are needed.")
@@ -145,10 +156,10 @@ class _Run:
 
     def compute(self, modules: list[str]) -> None:
         keys = {module: self._try([module], lambda module=module: self._key(module)) for module in modules}
-        found = self.cache.get(filter(None, keys.values()))
-        for blob in found.values():
+        blobs = self.cache.get(filter(None, keys.values()))
+        for blob in blobs.values():
             self.results |= _unpack(blob)
-        todo = [module for module, its in keys.items() if its and its not in found]
+        todo = [module for module, its in keys.items() if its and its not in blobs]
         for module in todo:
             if why := self.before.get(_made(module)[0]):
                 self._fail([module], Lost(why))
@@ -221,10 +232,10 @@ class _Run:
 
     def scores(self, wanted: list[str]) -> Scores:
         names = [name for name in (*NAMES, *own.METRICS) if name in wanted]
-        found = scores_of({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
-        found.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
+        scores = scores_of({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
+        scores.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
         gone = tuple(name for name in names if isinstance(self.errors.get(name), Lost))
-        return replace(found, notes=_notes(self.candidates, self.references), lost=gone)
+        return replace(scores, notes=_notes(self.candidates, self.references), lost=gone)
 
 
 def _interrupt(waiting: Sequence[Future]) -> None:
@@ -238,16 +249,20 @@ def _interrupt(waiting: Sequence[Future]) -> None:
 
 
 def scores_of(results: Mapping[str, Result], n: int) -> Scores:
-    """The scores of n clips from each metric's result: a corpus value where every clip has a score."""
-    found = Scores({}, pd.DataFrame({name: r.per_clip for name, r in results.items()}, index=range(n)))
+    """The scores of n clips from each metric's result: a corpus value where every clip has a score, else the reason in
+    `Scores.missing`, with the first clip that has none.
+
+        scores_of({"rouge_l": means([0.25, 0.75])}, 2).corpus      # {'rouge_l': 0.5}
+    """
+    scores = Scores({}, pd.DataFrame({name: r.per_clip for name, r in results.items()}, index=range(n)))
     for name, result in results.items():
         if result.failures:
             (clip, reason), count = next(iter(result.failures.items())), len(result.failures)
-            found.missing[name] = f"{count} of {n} clips have no score; clip {clip}: {reason}"
+            scores.missing[name] = f"{count} of {n} clips have no score; clip {clip}: {reason}"
             continue
-        found.statistics[name] = result.statistics
-        found.corpus[name] = aggregates.corpus(name, result.statistics)
-    return found
+        scores.statistics[name] = result.statistics
+        scores.corpus[name] = aggregates.corpus(name, result.statistics)
+    return scores
 
 
 def _notes(candidates: list[str], references: list[list[str]]) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ def twice(action: Callable[[], Value]) -> Value:
 
 
 def say_again(lost: Lost) -> None:
+    """Says on stderr what was lost, before another try."""
     print(f"Tried once more: {lost}", file=sys.stderr, flush=True)
 
 
@@ -59,7 +60,7 @@ def printing(how: str, said: bytes) -> str:
 
 
 class Child:
-    """A process that reads requests and writes answers, one a line. It ends by itself when its input closes."""
+    """A process that reads requests and writes answers, one per line. It ends by itself when its input closes."""
 
     name = "The process"
 
@@ -85,6 +86,7 @@ class Child:
 
     @property
     def alive(self) -> bool:
+        """Whether this process's own is running."""
         return self.mine and self.running.poll() is None
 
     @property
@@ -172,6 +174,7 @@ class Child:
             raise KeyboardInterrupt
 
     def stop(self) -> None:
+        """Ends it, if there is one that this process started."""
         if self.mine:
             process = self.running
             process.kill()

@@ -25,7 +25,7 @@ from aaclib.progress import Progress
 from aaclib.store import VERSIONS, Store
 
 HEAP = "1400m"  # with the JVM's own needs below 2 GB resident
-CHUNK = 64  # captions a request
+CHUNK = 64  # captions per request
 LONG = 60  # words; longer captions travel alone, since they are the ones that fail
 START_S = 180.0
 CAPTION_S = 60.0  # a caption's own time limit; 17-24 ms is usual
@@ -68,8 +68,8 @@ def parse(captions: list[str], store: Store | None = None) -> tuple[dict[str, li
     of those that have none. What the store knows is not parsed again; each chunk is kept as soon as it is done."""
     cache, made_by = Cache("spice", store), identity()
     keys = {caption: key(made_by, caption) for caption in dict.fromkeys(map(_plain, captions))}
-    found = cache.get(keys.values())
-    tuples = {c: json.loads(found[k]) for c, k in keys.items() if k in found}
+    blobs = cache.get(keys.values())
+    tuples = {c: json.loads(blobs[k]) for c, k in keys.items() if k in blobs}
     problems: dict[str, str] = {}
     fresh = sorted((c for c in keys if c not in tuples), key=lambda c: len(c.split()))
     progress = Progress("SPICE: captions parsed", len(fresh))

@@ -23,6 +23,7 @@ LAYERS = (
         "fitting",
         "roles",
         "reading",
+        "columns",
         "config",
         "sums",
         "told",

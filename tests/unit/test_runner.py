@@ -111,6 +111,11 @@ def test_digests_see_code_not_comments_nor_outputs(tmp_path):
     assert provenance.code_digest([code]) == before
     code.write_text("x = 2\n")
     assert provenance.code_digest([code]) != before
+    table = tmp_path / "a.yaml"
+    table.write_text("x: 1\n")
+    before = provenance.code_digest([code, table])
+    table.write_text("x: 2\n")
+    assert provenance.code_digest([code, table]) != before
     book(tmp_path, "n", "x = 1")
     before = provenance.notebook_digest(tmp_path / "n.ipynb")
     node = nbformat.read(tmp_path / "n.ipynb", as_version=4)

@@ -82,7 +82,7 @@ def _microphone(x: np.ndarray, scene: Scene, world: World, rng: np.random.Genera
 
 
 def render_split(world: str, split: str, n: int, store: Store, most: int = 0) -> list[Path]:
-    """The files of the first `n` clips of a split, rendered by at most so many processes (0 = one a core) where they
+    """The files of the first `n` clips of a split, rendered by at most so many processes (0 = one per core) where they
     are not there yet."""
     shards, todo = range(-(-n // SHARD)), unrendered(world, split, n, store)
     count = min(most or os.cpu_count() or 1, len(todo))
