@@ -1,4 +1,4 @@
-"""The rehearsal: `./run_all.sh --profile paper` and `paper-wavcaps` from nothing to the tables, against stand-ins.
+"""The rehearsal: the profiles `paper`, `paper-wavcaps` and `laptop` from nothing to the tables, against stand-ins.
 
 Official trees over HTTP, models of the true class and form with small random weights. Overridden are addresses, sizes
 (of data, decoder and training) and where weights, tokenizers and AudioCaps' clips lie; scores mean nothing here.
@@ -59,6 +59,25 @@ def run(root: Path, profile: str, overrides: dict[str, object]) -> tuple[Path, s
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=7000)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return root / profile / "runs" / profile, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_laptop_profile_without_pairs_from_nothing_to_the_tables(world):
+    """Clotho alone, no pairs asked for: none are fetched, and the rows that need them are left out with a line."""
+    root, _ = world
+    with serving(root / "www") as server:
+        places = {"clap.backend": f"hf:{root / 'clap'}", "decoder.width": 64, "train.epochs": 2}
+        folder, said = run(root, "laptop", settings(server) | places)
+        fetched = {path.rsplit("/", 1)[-1] for path, _ in server.log}
+    assert "clotho_audio_evaluation.7z" in fetched and not {"SoundBible.zip", "sb_final.json", "train.csv"} & fetched
+    record = json.loads((folder / "run.json").read_text())
+    assert len(record["stages"]) == 7 and "audiocaps: left out" in said
+    table = (folder / "tables" / "results.csv").read_text()
+    assert "noise+projection" in table and "shift" not in table.replace("shift is left out", "")
+    seen = shown(folder, NOTEBOOKS[:-1])
+    assert "No GPU is needed" in seen["00_preflight"]
+    assert "c3 is left out: no audio-caption pairs to measure the gap on (the profile names none)" in seen["06_tables"]
 
 
 @pytest.mark.slow

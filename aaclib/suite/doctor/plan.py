@@ -18,8 +18,10 @@ from aaclib.config import Clap, Config
 from aaclib.datasets import SPLITS, DatasetError, absent, load
 from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
 from aaclib.datasets.clotho import CLIPS as CLOTHO
+from aaclib.datasets.text import TENTH
 from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
 from aaclib.progress import duration
+from aaclib.rows import no_pairs, planned
 from aaclib.suite.doctor.needs import NEED_SPICE, needs, supervised
 
 FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}  # sustained, in small models
@@ -30,6 +32,7 @@ TINY_CLAP_S = 0.0046  # an epoch of the tiny CLAP, a clip, two threads
 FEWEST_STEPS = 100  # of the tiny CLAP's training; smoke takes 147
 SCENE_S = 0.015  # to render a synthetic scene, two processes
 METRICS_S, SPICE_REFERENCES_S, SPICE_ROW_S = 6.0, 0.035, 0.02  # a row; a reference caption; a clip of a row
+PAIRS = "--set data.pairs=wavcaps has them (580 MB)."
 MEASURED_ON = "estimated by counting operations; GPU rates are round numbers, not measured"
 
 
@@ -78,8 +81,11 @@ def plan(config: Config) -> Plan:
 
     device = pick_device(config.device).type
     left_out = {t: why for t in config.data.targets if (why := absent(t, config.data))}
-    targets = {t: names for t, names in config.data.targets.items() if t not in left_out}
+    targets = {t: planned(config, t) for t in config.data.targets if t not in left_out}
     notes = [f"The table of {target} is left out: {why}" for target, why in left_out.items()]
+    needing = {n for t, names in targets.items() for n in config.data.targets[t] if n not in names}
+    if needing:
+        notes.append(f"Left out without pairs ({no_pairs(config)}): {', '.join(sorted(needing))}. {PAIRS}")
     counts = {t: {s: _count(config, t, s) for s in SPLITS} for t in targets}
     # rows of one training share a decoder; recordings without captions are described by another target's
     decoders = {
@@ -147,7 +153,10 @@ def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
     if dataset == roles.TEXT:
         parts = config.data.text_of[:1] if split == "evaluation" else config.data.text_of
         counts = [_count(config, part, split) for part in parts]
-        return sum(clips for clips, _ in counts), sum(captions for _, captions in counts)
+        clips, captions = sum(clips for clips, _ in counts), sum(captions for _, captions in counts)
+        wanted = round(config.data.text_size * (1.0 if split == "train" else TENTH)) or captions
+        kept = min(1.0, wanted / max(captions, 1))
+        return round(clips * kept), round(captions * kept)
     size = config.data.sizes.get(f"{dataset}.{split}")
     if dataset in published:
         clips, each = published[dataset]
@@ -175,13 +184,11 @@ def _embeddings(config: Config, counts: dict, device: str) -> float:
     if config.clap.backend == "tiny":
         return 0.003 * sum(sum(sum(pair) for pair in c.values()) for c in counts.values())
     windows = {"clotho": 3, "audiocaps": 1}  # of ten seconds, a clip
-    clips = (
-        sum(
-            windows.get(t, 1) * (c["evaluation"][0] + (c["train"][0] if supervised(config, t) else 0))
-            for t, c in counts.items()
-        )
-        + config.gap.n_pairs
-    )
+    clips = sum(
+        windows.get(t, 1) * (c["evaluation"][0] + (c["train"][0] if supervised(config, t) else 0))
+        for t, c in counts.items()
+        if t != roles.TEXT  # which is read alone
+    ) + (0 if no_pairs(config) else config.gap.n_pairs)
     captions = sum(sum(pair[1] for pair in c.values()) for c in counts.values())
     text_flop = 2 * 86e6 * TOKENS * captions  # a twelve-layer text tower
     return 10 + clips * WINDOW_S[device] + text_flop / (3 * FLOPS[device])
