@@ -25,7 +25,7 @@ from aaclib.paths import project_root, runs_dir
 from aaclib.progress import duration
 from aaclib.records import gone
 from aaclib.store import digest
-from aaclib.suite import depends, doctor, notebook
+from aaclib.suite import depends, notebook
 from aaclib.suite.record import Folder, RunError
 from aaclib.suite.stages import NOTEBOOKS, Notebook, Stage, stages
 from aaclib.sums import changed, sums
@@ -173,6 +173,8 @@ class Runner:
     def _look_for_what_is_missing(self, stages: Sequence[Stage], record: Mapping[str, Any], force: bool) -> None:
         """Raises RunError that lists everything which these stages need and which can be neither found nor fetched. The
         preflight needs nothing, and what is up to date no more."""
+        from aaclib.suite import doctor  # which takes a second to import
+
         missing = doctor.listing(self.config)
         if missing and any(s.notebook.number != "00" and (force or self.reason(s, record)) for s in stages):
             raise RunError("\n".join(missing))
