@@ -59,6 +59,8 @@ class Data:
     text: str = ""  # a plain file of captions, one per line: training text and memory
     # whose captions decoders learn from where no target has any
     text_of: tuple[str, ...] = ("clotho", "audiocaps")
+    text_size: int = number(0, least=0)  # about so many of their captions, drawn by a fixed seed; 0 = all
+    text_epochs: int = number(0, least=0)  # of theirs at most so many epochs; 0 = train.epochs
     columns: dict[str, str] = field(default_factory=dict)  # folder profile: our column -> the file's column
     splits: dict[str, str] = field(default_factory=dict)  # folder profile: our split -> the file's value(s)
     clotho: str = ""  # folder of Clotho; "" = data/raw/clotho

@@ -45,3 +45,8 @@ def home_path(path: str | Path) -> Path:
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there: on its disk it would lie."""
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def offline() -> bool:
+    """Whether the user's environment forbids every download: AACLIB_OFFLINE=1."""
+    return os.environ.get("AACLIB_OFFLINE", "").lower() in ("1", "true", "yes", "on")

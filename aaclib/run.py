@@ -27,7 +27,7 @@ from aaclib.gap import Estimate
 from aaclib.memo import remembered
 from aaclib.paths import runs_dir
 from aaclib.records import settings as settings_of
-from aaclib.roles import recordings
+from aaclib.roles import TEXT, recordings
 from aaclib.text import normalise
 from aaclib.train import Callback
 
@@ -188,12 +188,12 @@ class Run:
         return arrays.recordings(self.clap(seed), self.split(target, part, True), self.config, self.store)
 
     def clips(self, target: str, part: str, seed: int) -> tuple[datasets.Clip, ...]:
-        """The clips of a split that are captioned and scored: all whose recording is here and can be read. Raises as
-        `audio`.
+        """The clips of a split that are captioned and scored: all whose recording is here and can be read. Of the
+        target `text`, to whose recordings nobody listens, all clips. Raises as `audio`.
 
         >>> run.clips("clotho", "evaluation", 0)[7].audio          # the path of a recording
         """
-        return self.audio(target, part, seed).clips
+        return self.split(target, part).clips if target == TEXT else self.audio(target, part, seed).clips
 
     # ---- the gap, measured on pairs of another data set
 
@@ -218,16 +218,15 @@ class Run:
 
     @remembered
     def gap(self, seed: int) -> Estimate:
-        """The gap vector (d,), sigma by every estimator and the one in use, from `pairs`; where there are none, the
-        sigma that the profile gives and the reason (`note`). Raises as `pairs` and `training_clips`, and ValueError
-        where these pairs cannot tell the sigma that the profile asks for.
+        """The gap vector (d,), sigma by every estimator and the one in use, from `pairs`. Where there are none, or no
+        row reads what they tell, the sigma that the profile gives and the reason (`note`). Raises as `pairs` and
+        `training_clips`, and ValueError where these pairs cannot tell the sigma that the profile asks for.
 
         >>> run.gap(0).vector, run.gap(0).sigma_value
         """
         self._learns()
         sigma = self.config.gap.sigma
-        if not (self.config.data.pairs and self.config.gap.n_pairs):
-            why = "gap.n_pairs is 0" if self.config.data.pairs else "the profile names none"
+        if why := rows.no_pairs(self.config):
             return gap.given(sigma, self.clap(seed).dim, why)
         try:
             pairs = self.pairs(seed)

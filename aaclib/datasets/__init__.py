@@ -8,6 +8,7 @@ audio=True)` makes the audio be there first.
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,14 @@ class Need:
     unpacked: int = 0  # bytes on the disk afterwards, about; 0 = as fetched
     url: str = ""
     fix: str = ""  # the command that gets it
+    place: str = ""  # where what `url` gives is put by hand; "" = at `where`
+    command: str = ""  # what fetches it by hand; "" = curl does
+    then: str = ""  # the setting that names it afterwards; "" = it is found
+
+    @property
+    def by_hand(self) -> str:
+        """The command that fetches it where there is a network, for a shell."""
+        return self.command or shlex.join(["curl", "--create-dirs", "-fLo", self.place or self.where, self.url])
 
 
 def table(what: str, path: Path, url: str) -> Need:

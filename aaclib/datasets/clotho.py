@@ -65,18 +65,23 @@ class Clotho(Named):
 
     def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
         """The captions of these splits and the audio of those."""
-        tables = {split: self.table_path("captions", split) for split in (*texts, *audio)}
-        return [
-            *(table(f"Clotho's {OFFICIAL[s]} captions", p, self.remote(p.name).url) for s, p in tables.items()),
-            *map(self._audio_need, audio),
-        ]
+        splits = dict.fromkeys((*texts, *audio))
+        # which recordings a clip was cut from is asked where clips are listened to (aaclib.datasets.leakage)
+        tables = [(kind, split) for split in splits for kind in (("captions", "metadata") if audio else ("captions",))]
+        return [*(self._table_need(kind, split) for kind, split in tables), *map(self._audio_need, audio)]
+
+    def _table_need(self, kind: str, name: str) -> Need:
+        path = self.table_path(kind, name)
+        path = beside if (beside := self.root / path.name).is_file() else path
+        return table(f"Clotho's {OFFICIAL[name]} {kind}", path, self.remote(path.name).url)
 
     def _audio_need(self, name: str) -> Need:
         what, folder = f"Clotho's {OFFICIAL[name]} audio", self.audio_folder(name)
-        here, place = folder.is_dir() and any(folder.iterdir()), self.archive_path(name)
-        size = 0 if place.is_file() else ARCHIVE_BYTES[name]
-        fix = f"a network; or put the archive at {place}"
-        return Need(what, str(folder), here, size, AUDIO_BYTES[name], self.remote(place.name).url, fix)
+        place = self.archive_path(name)
+        there = place if place.is_file() else folder  # an archive that was brought is unpacked by the run
+        here = place.is_file() or (folder.is_dir() and any(folder.iterdir()))
+        url, fix = self.remote(place.name).url, f"a network; or put the archive at {place}"
+        return Need(what, str(there), here, ARCHIVE_BYTES[name], AUDIO_BYTES[name], url, fix, str(place))
 
     def captions(self, name: str) -> dict[str, tuple[str, ...]]:
         """Official file name -> its five captions, in the file's order."""

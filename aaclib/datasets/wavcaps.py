@@ -46,11 +46,13 @@ class WavCaps(Named):
 
     def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
         """The one table and the one archive, whatever is asked for."""
-        here = self.root.is_dir() and any(file.suffix.lower() == ".flac" for file in audio_files(self.root))
+        place = self.root / "SoundBible.zip"  # one that was brought is unpacked by the run
+        files = audio_files(self.root) if self.root.is_dir() else []
+        here = place.is_file() or any(file.suffix.lower() == ".flac" for file in files)
         captions = table("WavCaps' SoundBible captions", self.json_path(), self.remote(JSON).url)
         fix = "a network; or --set data.wavcaps=DIR with {id}.flac files and sb_final.json"
         what, url = "WavCaps' SoundBible audio", self.remote(ZIP).url
-        return [captions, Need(what, str(self.root), here, ZIP_BYTES, ZIP_BYTES, url, fix)]
+        return [captions, Need(what, str(self.root), here, ZIP_BYTES, ZIP_BYTES, url, fix, str(place))]
 
     def _clips(self) -> tuple[list[Clip], int]:
         """The clips, and the number of those left out for their length."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import aaclib
 from aaclib.errors import for_the_user, message, no_room
 from aaclib.names import printable
+from aaclib.paths import offline
 
 if TYPE_CHECKING:
     from aaclib.captioner import Captioner
@@ -108,7 +109,8 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--force", action="store_true", help="run the stages again, and make their artefacts again")
     sub.add_argument("--list", dest="listing", action="store_true", help="show profiles, stages and their state")
     sub.add_argument("--dry-run", action="store_true", help="say what would be run, fetched and spent, and do nothing")
-    sub.add_argument("--offline", action="store_true", help="fetch nothing from the network")
+    off = "fetch nothing from the network; AACLIB_OFFLINE=1 says the same"
+    sub.add_argument("--offline", action="store_true", default=offline(), help=off)
     sub.add_argument("--no-spice", action="store_true", help="leave SPICE and SPIDEr out of the tables")
     sub.set_defaults(call=_run)
 

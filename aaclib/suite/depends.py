@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from aaclib import provenance, records, roles
+from aaclib import provenance, records, roles, rows
 from aaclib.config import Config
 from aaclib.paths import cache_dir, home_path, raw_dir
 
@@ -27,7 +27,8 @@ def inputs(config: Config, root: Path) -> dict[str, str]:
     data = config.data
     paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
     text = data.text_of if roles.TEXT in data.targets else ()
-    used = {name.partition("-")[0].partition(".")[0] for name in (*data.targets, *text, data.pairs, data.pretrain)}
+    pairs = "" if rows.no_pairs(config) else data.pairs
+    used = {name.partition("-")[0].partition(".")[0] for name in (*data.targets, *text, pairs, data.pretrain)}
     known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
     paths |= {name: getattr(data, name) or raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]

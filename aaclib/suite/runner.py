@@ -137,7 +137,8 @@ class Runner:
     # -- running --------------------------------------------------------------------------------------------------
 
     def run(self, stages: Sequence[Stage] | None = None, force: bool = False) -> dict[str, Any]:
-        """Runs what has to run and returns the record. Raises NotebookError when a cell fails."""
+        """Runs what has to run and returns the record. Raises NotebookError when a cell fails, and RunError before
+        anything runs where something that it needs is out of reach."""
         stages = self.stages if stages is None else stages
         for stage in stages:
             self._notebook(stage)
@@ -145,6 +146,7 @@ class Runner:
             started, ran = time.time(), []
             record = self.folder.read()
             self.folder.sweep(record)
+            self._look_for_what_is_missing(stages, record, force)
             for line in self.left_out():
                 print(line.strip(), flush=True)
             environment = notebook.environment(self.root, self.offline, started if force else None)
@@ -172,6 +174,15 @@ class Runner:
             print(*costs.table({stage.key: record["stages"][stage.key] for stage in ran}), sep="\n")
         print(*self.folder.listing(), sep="\n", flush=True)
         return record
+
+    def _look_for_what_is_missing(self, stages: Sequence[Stage], record: Mapping[str, Any], force: bool) -> None:
+        """Raises RunError that lists everything which these stages need and which can be neither found nor fetched. The
+        preflight needs nothing, and what is up to date no more."""
+        from aaclib.suite import doctor  # which takes a second to import
+
+        missing = doctor.listing(self.config)
+        if missing and any(s.notebook.number != "00" and (force or self.reason(s, record)) for s in stages):
+            raise RunError("\n".join(missing))
 
     def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:
         made_from, before, started = self.made_from(stage) | self.inputs(), self.folder.files(), time.time()

@@ -43,7 +43,7 @@ NOTEBOOKS = (
     Notebook("06_tables", ("05_decoding",), "the paper's tables", RUN),
     Notebook("14_your_recordings", ("04_training",), "captions for recordings without any", RECORDINGS),
 )
-OF_TEXT = ("01", "02", "04")  # executed for the target `text`, which is there for its decoders alone
+OF_TEXT = ("04",)  # executed for the target `text`, which is there for its decoders alone: no audio of it is needed
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ from aaclib import bridge, roles
 from aaclib.config import Clap, Config
 from aaclib.datasets import absent
 from aaclib.progress import duration
+from aaclib.rows import no_pairs, planned
 from aaclib.suite.costs import BUSY, MEASURED, SCALED, Cost, Unit, costs
 from aaclib.suite.doctor.needs import needs
 from aaclib.suite.doctor.work import BERT_TOKENS, FAST_CLAP, Work, count, placed
 from aaclib.told import tell
 
+PAIRS = "--set data.pairs=wavcaps has them (580 MB)."
 FEWEST_STEPS = 100  # of the tiny CLAP's training; smoke takes 147
 
 
@@ -136,6 +138,9 @@ def _notes(config: Config, found: Mapping[Unit, Cost]) -> Iterator[str]:
     targets = config.data.targets
     left_out = {t: why for t in targets if (why := absent(t, config.data))}
     yield from (f"The table of {target} is left out: {why}" for target, why in left_out.items())
+    here = [target for target in targets if target not in left_out]
+    if needing := {name for target in here for name in targets[target] if name not in planned(config, target)}:
+        yield f"Left out without pairs ({no_pairs(config)}): {', '.join(sorted(needing))}. {PAIRS}"
     for target in (t for t in targets if t not in left_out and roles.learned_from(config, t) == t):
         written = any(bridge.strategy(name).written for name in targets[target])
         if written and not count(config, target, "train")[1]:

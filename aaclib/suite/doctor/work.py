@@ -17,10 +17,12 @@ from aaclib.config import Config
 from aaclib.datasets import DatasetError, load
 from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
 from aaclib.datasets.clotho import CLIPS as CLOTHO
+from aaclib.datasets.text import TENTH
 from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
 from aaclib.memo import remembered
 from aaclib.metrics.install_spice import installed
 from aaclib.metrics.result import Unavailable
+from aaclib.rows import no_pairs, planned
 from aaclib.suite.costs import Unit, unit
 from aaclib.suite.doctor.needs import NEED_SPICE, supervised
 from aaclib.suite.doctor.there import Looking
@@ -87,7 +89,8 @@ class Counting:
         yield from self.clap()
         for target in (*self.run.targets, *self.run.recordings):
             own = roles.learned_from(self.config, target) == target
-            yield from self.audio(target, "evaluation", "01" if target in self.run.targets else "14")
+            if target != roles.TEXT:  # which is read alone
+                yield from self.audio(target, "evaluation", "01" if target in self.run.targets else "14")
             if own:
                 yield from self.texts(target)
                 yield from self.decoders(target)
@@ -112,7 +115,7 @@ class Counting:
                 yield Work(*where, 1, unit("tiny_clap", batch=clap.train_batch, **about), clap.epochs * clips)
                 yield Work(*where, 0, unit("log_mel", **about), clips)
         pairs, part = data.pairs_split
-        if pairs and self.config.gap.n_pairs:
+        if not no_pairs(self.config):
             yield from self.scenes(pairs, part, "03")
             for seed in self.run.seeds:
                 if not self.run.has(lambda seed=seed: self.run.pairs(seed)):
@@ -128,9 +131,8 @@ class Counting:
             if not self.run.has(lambda seed=seed: self.run.audio(target, part, seed)):
                 clips, captions = count(self.config, target, part)
                 first = "02" if part == "evaluation" and notebook != "14" else notebook
-                dataset = self.config.data.text_of[0] if target == roles.TEXT else target
                 captions *= part == "evaluation"  # those of other parts are counted as texts
-                yield from self.embedded(self.where(seed, first), target, dataset, clips, captions)
+                yield from self.embedded(self.where(seed, first), target, target, clips, captions)
 
     def seeds(self) -> Sequence[int]:
         """One CLAP a seed, or one for all."""
@@ -172,9 +174,7 @@ class Counting:
 
     def rows(self, target: str) -> list[bridge.Strategy]:
         """The rows of a target, but those whose gap nobody can measure."""
-        pairs = self.config.data.pairs and self.config.gap.n_pairs
-        found = map(bridge.strategy, self.config.data.targets[target])
-        return [row for row in found if pairs or not bridge.needs_pairs(row)]
+        return list(map(bridge.strategy, planned(self.config, target)))
 
     def decoders(self, target: str) -> Iterator[Work]:
         """Those that the target's rows share, several side by side on a CPU."""
@@ -330,7 +330,10 @@ def count(config: Config, dataset: str, split: str) -> tuple[int, int]:
     if dataset == roles.TEXT:
         parts = config.data.text_of[:1] if split == "evaluation" else config.data.text_of
         counts = [count(config, part, split) for part in parts]
-        return sum(clips for clips, _ in counts), sum(captions for _, captions in counts)
+        clips, captions = sum(clips for clips, _ in counts), sum(captions for _, captions in counts)
+        wanted = round(config.data.text_size * (1.0 if split == "train" else TENTH)) or captions
+        kept = min(1.0, wanted / max(captions, 1))
+        return round(clips * kept), round(captions * kept)
     size = config.data.sizes.get(f"{dataset}.{split}")
     if dataset in published:
         clips, each = published[dataset]
