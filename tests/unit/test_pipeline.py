@@ -235,10 +235,10 @@ def test_without_pairs_there_is_a_given_sigma_and_no_shift(world, tmp_path):
 
 def test_pairs_that_no_row_reads_are_not_measured(world, tmp_path):
     rows_ = {"data.targets": {"folder": ["noise", "projection", "copy"]}}
-    found = experiment(world, tmp_path, **{"gap.sigma": "0.114", "data.pairs": "wavcaps", **rows_})
+    found = made.run_of(world, tmp_path, **{"gap.sigma": "0.114", "data.pairs": "wavcaps", **rows_})
     assert (found.gap(0).n, found.gap(0).sigma_value, found.gap(0).note) == (0, 0.114, "no row reads them")
     assert rows.planned(found.config, "folder") == found.config.data.targets["folder"]
-    bare = experiment(world, tmp_path, **{"gap.sigma": "0.114", "data.pairs": ""}).config
+    bare = made.run_of(world, tmp_path, **{"gap.sigma": "0.114", "data.pairs": ""}).config
     assert set(bare.data.targets["folder"]) - set(rows.planned(bare, "folder")) == {"shift", "c3"}
 
 

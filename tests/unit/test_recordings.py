@@ -42,7 +42,7 @@ def test_the_text_is_read_and_nobody_asks_for_its_recordings(world, tmp_path, mo
     load = datasets.load
     monkeypatch.setattr(datasets, "load", lambda n, *rest: library(12, 2) if n == "library" else load(n, *rest))
     settings = {"data.captions": "", "data.pairs": "", "gap.sigma": "0.1", "train.epochs": 1}
-    run = experiment(world, tmp_path, **settings, **{"data.text_of": ["library"]})
+    run = made.run_of(world, tmp_path, **settings, **{"data.text_of": ["library"]})
     assert len(run.clips("text", "evaluation", 0)) == 12 == len(run.captions("text", "reconstruction", 0))
 
 
