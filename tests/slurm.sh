@@ -79,8 +79,8 @@ job_directives_skip: ["--mem"]
 EOF
 for cluster in "" local:2 "slurm:$folder/cluster.yaml"; do
   began=$SECONDS name=${cluster%%:*}
-  "$python" "$root/tests/same_sweep.py" "$folder/${name:-alone}" "$cluster" 2>"$folder/said" \
-    || { cat "$folder/said" "$folder"/logs/* 2>/dev/null; exit 1; }
+  "$python" "$root/tests/same_sweep.py" "$folder/${name:-alone}" "$cluster" 2>"$folder/said" & daemons+=($!)
+  wait $! || { cat "$folder/said" "$folder"/logs/* 2>/dev/null; exit 1; }
   echo "${name:-one process}: $((SECONDS - began)) s, $(sha256sum < "$folder/${name:-alone}/table.csv" | head -c 16)"
 done
 diff "$folder/alone/table.csv" "$folder/local/table.csv"

@@ -134,7 +134,7 @@ class _Run:
         self, candidates: list[str], references: list[list[str]], tokenize: bool, store: Store | None, cluster: str = ""
     ):
         self.candidates, self.references, self.tokenize, self.store = candidates, references, tokenize, store
-        self.cluster = {"spice": {"cluster": cluster}}
+        self.cluster = {"spice": {"cluster": cluster}} if cluster else {}
         self.cache = Cache("scores", store)
         self.content = key(tokenize, candidates, references).hex()
         self.before = lost.noted()  # not tried again: the stage will run once more
