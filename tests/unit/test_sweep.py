@@ -41,9 +41,8 @@ def test_a_sweep_is_a_tidy_frame_and_what_was_stopped_makes_the_rest_alone(world
     run, rest = experiment(world, tmp_path), []
     run.store.making = rest.append
     found = sweep.points(run, "folder", POINTS, ["noise"])
-    assert (
-        rest.count("decoder") == 2 and rest.count("captions") == 2
-    )  # three decoders for four points; tau changes none
+    # three decoders for four points: tau changes none
+    assert rest.count("decoder") == 2 and rest.count("captions") == 2
     again = []
     run.store.making = again.append
     pd.testing.assert_frame_equal(sweep.points(run, "folder", POINTS, ["noise"]), found)
