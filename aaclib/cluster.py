@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from aaclib import fitting, progress, provenance, workers
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client  # pyright: ignore[reportMissingImports]
 
 VARIABLE = "AACLIB_CLUSTER"  # the address of the one that the runner started, for its stages
 SEEN_S = 15.0  # so long a new file may take to be seen elsewhere: network file systems remember what is not there
@@ -118,8 +118,8 @@ def _client(spec: str) -> Client:
     """The connection of this process, made when first asked for and kept."""
     if spec not in _clients:
         try:
-            import dask_jobqueue  # noqa: F401  # of the same extra
-            import distributed
+            import dask_jobqueue  # noqa: F401  # pyright: ignore[reportMissingImports]
+            import distributed  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ClusterError(f"cluster={spec} needs Dask (fix: pip install 'aaclib[cluster]').") from error
         where = spec if spec.startswith("tcp:") else os.environ.get(VARIABLE, spec)
@@ -144,14 +144,14 @@ def _started(spec: str) -> Any:
         return spec
     if kind == "slurm":
         return _slurm(Path(rest))
-    from distributed import LocalCluster
+    from distributed import LocalCluster  # pyright: ignore[reportMissingImports]
 
     one: dict[str, Any] = {"processes": True, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
     return LocalCluster(int(rest), silence_logs=logging.CRITICAL, **one)
 
 
 def _slurm(file: Path) -> Any:
-    from dask_jobqueue.slurm import SLURMCluster
+    from dask_jobqueue.slurm import SLURMCluster  # pyright: ignore[reportMissingImports]
 
     if not shutil.which("sbatch"):
         raise ClusterError(f"cluster=slurm:{file}: there is no sbatch here (fix: run this where SLURM takes jobs).")
@@ -200,7 +200,7 @@ def _made_with() -> dict[str, str]:
 
 def _job(asked: Asked, function: Callable[..., Any], *arguments: Any) -> Any:
     """What a worker does; whatever goes wrong is told with its name."""
-    from distributed import get_worker
+    from distributed import get_worker  # pyright: ignore[reportMissingImports]
 
     worker = get_worker()
     name = f"{worker.name} on {socket.gethostname()}"
