@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,22 +62,33 @@ def write(run: Run, trained: Trained, z: np.ndarray, decoding: str = "greedy") -
 
     >>> captions.write(run, run.decoder("clotho", "noise", 0), run.audio("clotho", "evaluation", 0).z)
     """
+    made_from, settings = key(run, trained.artefact, z, decoding), run.config.generate
+
+    def build(folder: Path) -> None:
+        made = generate.generate(trained.model, z, made_from["beam"], settings.max_tokens, settings.batch_size)
+        store.write_json(folder / "captions.json", made)
+
+    return store.read_json(run.store.get("captions", made_from, build) / "captions.json")
+
+
+def key(run: Run, decoder: store.Artefact, z: np.ndarray, decoding: str) -> dict[str, Any]:
+    """What captions are made from, as `run.store` names it."""
     settings = run.config.generate
-    beam = {"greedy": 1, "beam": settings.beam}[decoding]
-    key = {
-        "decoder": trained.artefact,
+    return {
+        "decoder": decoder,
         "z": array_digest(z),
-        "beam": beam,
+        "beam": {"greedy": 1, "beam": settings.beam}[decoding],
         "max_tokens": settings.max_tokens,
         "batch_size": settings.batch_size,
         "device": run.device.type,
     }
 
-    def build(folder: Path) -> None:
-        made = generate.generate(trained.model, z, beam, settings.max_tokens, settings.batch_size)
-        store.write_json(folder / "captions.json", made)
 
-    return store.read_json(run.store.get("captions", key, build) / "captions.json")
+def there(run: Run, target: str, row: bridge.Strategy, seed: int, decoder: store.Artefact, decoding: str) -> bool:
+    """Whether the store has the captions of a row whose decoder is trained."""
+    row = bridge.strategy("projection") if row.name == "shuffled" else row
+    z = bridge.infer_half(row)(given(run, target, row, seed), context_of(run, target, row, seed))
+    return run.store.find("captions", key(run, decoder, z, decoding)) is not None
 
 
 def derangement(n: int, rng: np.random.Generator) -> np.ndarray:

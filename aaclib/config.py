@@ -25,6 +25,7 @@ BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
 SIGMAS = ("rms", "linf", "caption", "residual")
 PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
 NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "14")
+CLUSTER = re.compile(r"(local:[1-9]\d*|tcp://[^\s/]+:\d+|slurm:.*\S)?")
 OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -178,6 +179,8 @@ class Config:
         "", re.compile(r"((cpu|cuda|mps|xpu)(:\d+)?)?").fullmatch, "cpu, cuda, cuda:N or mps", ("cpu", "cuda", "mps")
     )  # "" = cuda, mps or cpu, whichever is there first in this order
     threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one per core
+    # more machines (aaclib.cluster); "" = this one alone
+    cluster: str = checked("", CLUSTER.fullmatch, "local:N, tcp://HOST:PORT or slurm:FILE.yaml")
     # the notebooks that the runner executes, by number: 14 for recordings without captions, 01 to 05 for other targets
     notebooks: tuple[str, ...] = some_of(NOTEBOOKS, NOTEBOOKS)
     captioner: str = ""  # RUN or RUN:TARGET: the finished run whose decoders describe the recordings, in notebook 14
@@ -207,10 +210,7 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     Raises ConfigError, which names the setting (and the file) and what would fit.
     """
     values = fitting.put(_profile(str(profile)), fitting.pairs(Config, _given(overrides)))
-    config = roles.with_text(fitting.build(Config, values))
-    if contradiction := next(_contradictions(config), ""):
-        raise ConfigError(f"{contradiction}.")
-    return config
+    return consistent(roles.with_text(fitting.build(Config, values)))
 
 
 def profiles() -> dict[str, str]:
@@ -262,6 +262,13 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise ConfigError(f"'{text}' is no setting: write key=value, for example train.epochs=3.")
     return key.strip(), value
+
+
+def consistent(config: Config) -> Config:
+    """The same settings. Raises ConfigError where some that are right by themselves contradict each other."""
+    if contradiction := next(_contradictions(config), ""):
+        raise ConfigError(f"{contradiction}.")
+    return config
 
 
 def _contradictions(config: Config) -> Iterator[str]:

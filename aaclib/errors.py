@@ -21,10 +21,11 @@ def for_the_user(error: Exception) -> bool:
 
 
 def message(error: Exception) -> str:
-    """What the error says; with its class where it was not made for people."""
+    """What the error says; with its class where it was not made for people, and the worker that it happened to."""
+    said = str(error) if for_the_user(error) else f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) if for_the_user(error) else f"{type(error).__name__}: {error}"
+        said = f"{error.filename}: {error.strerror}"
+    return " ".join([said, *getattr(error, "__notes__", ())])
 
 
 def no_room(said: object) -> str:

@@ -15,7 +15,8 @@ def settings(run: str | Path, device: str | None = None) -> Config:
     """The settings of a finished run, with another device where one is given. Raises ConfigError where there is no such
     run."""
     described = _described(run)
-    return load(described["profile"], {**described.get("overrides", {}), **({"device": device} if device else {})})
+    here = {"cluster": "", **({"device": device} if device else {})}  # what is asked of it is done by this machine
+    return load(described["profile"], {**described.get("overrides", {}), **here})
 
 
 def made_on(run: str | Path) -> str:

@@ -60,6 +60,7 @@ def evaluate(
     tokenize: bool = True,
     store: Store | None | bool = None,
     strict: bool = True,
+    cluster: str = "",
 ) -> Scores:
     """Scores one candidate caption per clip against the clip's references (one or more).
 
@@ -68,6 +69,7 @@ def evaluate(
     absent; what a crash took of it is said on the console, too, and in a run makes the stage run again.
     tokenize: False for text that went through the PTB tokenizer already (doing it twice changes some of it).
     store: where results are kept by content; None is the project's cache, False keeps nothing.
+    cluster: as the setting (`aaclib.cluster`), whose workers parse for SPICE; "" = this machine.
     A clip that a metric cannot score is NaN in `per_clip`, and the corpus value is absent with the reason.
     An empty candidate is a caption that says nothing: it is scored (0) and noted.
     Raises InputError (a ValueError) for unequal lengths or a clip without references, MetricError (Unavailable where
@@ -82,7 +84,7 @@ def evaluate(
     if unknown := [name for name in wanted if name not in known]:
         raise InputError(f"Unknown metric '{unknown[0]}'. Known: {', '.join(known)}.")
     kept = None if store is False else store if isinstance(store, Store) else Store()
-    run = _Run(candidates, references, tokenize, kept)
+    run = _Run(candidates, references, tokenize, kept, cluster)
     run.compute(_modules(wanted))
     if strict and metrics is not None and (broken := [name for name in wanted if name in run.errors]):
         raise run.errors[broken[0]]
@@ -146,8 +148,11 @@ def _modules(wanted: Iterable[str]) -> list[str]:
 class _Run:
     """One evaluation: what came out of each metric, and what went wrong."""
 
-    def __init__(self, candidates: list[str], references: list[list[str]], tokenize: bool, store: Store | None):
+    def __init__(
+        self, candidates: list[str], references: list[list[str]], tokenize: bool, store: Store | None, cluster: str = ""
+    ):
         self.candidates, self.references, self.tokenize, self.store = candidates, references, tokenize, store
+        self.cluster = {"spice": {"cluster": cluster}} if cluster else {}
         self.cache = Cache("scores", store)
         self.content = key(tokenize, candidates, references).hex()
         self.before = lost.noted()  # not tried again: the stage will run once more
@@ -194,6 +199,7 @@ class _Run:
     def _run(self, module: str, tokens: Any) -> None:
         captions = (self.candidates, self.references) if _raw(module) else tokens
         kept = {"store": self.store} if module in OWN_PROCESS else {}  # they keep single captions as well
+        kept |= self.cluster.get(module, {})
         made = self._try([module], lambda: _module(module).compute(*captions, **kept)) or {}
         self.results |= made
         if made and not any(result.failures for result in made.values()):

@@ -123,7 +123,7 @@ class Child:
         """One at a time; whatever cuts it short ends the process, whose next answer would be to the old question."""
         with self.lock:
             try:
-                self._go_on()
+                self.go_on()
                 yield
             except BaseException:
                 self.stop()
@@ -146,7 +146,7 @@ class Child:
     def lost(self, how: str = "") -> Lost:
         """Ends the process and says why it is lost: `how`, or how it ended; and what it printed last. Raises
         KeyboardInterrupt where `interrupt` ended it."""
-        self._go_on()
+        self.go_on()
         with contextlib.suppress(subprocess.TimeoutExpired):  # Java may still be saying why
             self.running.wait(1)
         code = self.running.poll()
@@ -169,7 +169,8 @@ class Child:
         if process := self.process:
             process.kill()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Raises KeyboardInterrupt where `interrupt` was called."""
         if self.interrupted:
             raise KeyboardInterrupt
 

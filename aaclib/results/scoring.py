@@ -48,9 +48,8 @@ def scores(run: Run, target: str, strategy: str, seed: int, decoding: str = "gre
 def _evaluate(
     run: Run, candidates: Sequence[str], references: Sequence[Sequence[str]], decoding: str = "greedy"
 ) -> Scores:
-    scored = metrics.evaluate(
-        list(candidates), [list(r) for r in references], names(run, decoding), store=run.store, strict=False
-    )
+    asked = list(candidates), [list(r) for r in references], names(run, decoding)
+    scored = metrics.evaluate(*asked, store=run.store, strict=False, cluster=run.config.cluster)
     return scored if scored.n > 1 else _of_one_clip(scored)
 
 

@@ -15,8 +15,9 @@ def absolute(key: str, value: Any) -> Any:
     """A path given on the command line is meant from where the user stands; notebooks run in the project's root."""
     claps = ("clap.backend", "metrics.judge")
     names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k")
-    kind, colon, path = value.partition(":") if key in claps and isinstance(value, str) else ("", "", value)
-    if key not in (*claps, "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
+    named = key in claps or key == "cluster" and str(value).startswith("slurm:")
+    kind, colon, path = value.partition(":") if named and isinstance(value, str) else ("", "", value)
+    if not named and key not in ("decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
         return value
     file = home_path(path)
     return f"{kind}{colon}{file.resolve()}" if file.exists() else value

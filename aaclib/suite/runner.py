@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from aaclib import bridge, lost, provenance, saving, told
+from aaclib import bridge, cluster, lost, provenance, saving, told
 from aaclib import config as configs
 from aaclib.config import Config
 from aaclib.datasets import absent
@@ -150,6 +150,9 @@ class Runner:
             for line in self.left_out():
                 print(line.strip(), flush=True)
             environment = notebook.environment(self.root, self.offline, started if force else None)
+            todo = any(force or self.reason(stage, record) for stage in stages)
+            if todo and self.config.cluster:  # one for all stages, which would wait for its workers each
+                environment |= {cluster.VARIABLE: cluster.address(self.config.cluster)}
             for stage in stages:
                 why = "forced" if force else self.reason(stage, record)
                 if not why:

@@ -67,7 +67,7 @@ def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_pr
     """A worker imports aaclib anew: it knows nothing of a half that was changed by hand, without being registered."""
     found = made.run_of(world, tmp_path)
     for row in (bridge.strategy("noise"), bridge.Strategy("echo", "echo", "audio", "training")):
-        training._train_one(found.config, tmp_path, 0, training.Job("folder", row, 0), "id of another half")
+        training.train_one(found.config, tmp_path, 0, training.Job("folder", row, 0), "id of another half")
     assert not (tmp_path / "decoder").exists()
 
 
