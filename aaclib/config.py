@@ -18,6 +18,7 @@ from aaclib import fitting, own, roles
 from aaclib.fitting import ConfigError, checked, number, one_of, some_of
 
 PROFILES = Path(__file__).parent / "profiles"
+TF32 = False  # on a GPU float32 is float32: TF32, which PyTorch allows in convolutions, keeps 10 bits of a number's 23
 POSITIONS = 128  # of the decoder's GPT-2: prefix and caption together
 METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider sbert_sim fer fense spider_fl".split())
 SOME_METRICS = f"one of {', '.join(METRICS)}, or one that aaclib.metrics.register was given"
@@ -128,6 +129,7 @@ class Decoder:
     prefix_tokens: int = number(1, least=1)
     tokenizer: str = "words"  # words (trained on the training captions) | an HF tokenizer's name or folder
     vocabulary: int = number(5000, least=5)  # at most, for `words`
+    tokens: str = one_of("seen", "all")  # of an HF tokenizer: those of the training text, or all that it has
     max_tokens: int = number(22, least=1)  # caption length while training
 
 

@@ -45,6 +45,8 @@ LAYERS = (
         "provenance",
         "memo",
         "records",
+        "finished",
+        "device",
         "own",
         "reprs",
     },
