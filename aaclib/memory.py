@@ -13,7 +13,7 @@ import numpy as np
 
 BLOCK = 16384  # memory rows at a time: 64 MB of products for 1,000 queries in float32
 QUERIES = 1024
-EXACT = 2**25  # up to so many products the weights of a projection are float64, beyond float32: a third of the time
+EXACT = 2**24  # up to so many products the weights of a projection are float64, beyond float32: a third of the time
 LEAST = -80.0  # exponents below it are as good as none, and the smallest floats are slow
 
 _copies: dict[tuple[int, str], Any] = {}

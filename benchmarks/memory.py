@@ -3,8 +3,8 @@
     python benchmarks/memory.py [--queries 256] [--rows 5000 100000 1000000] [--rounds 3]
 
 The published way (zelaki/wsac), restated: one query at a time against the whole memory. Bare: the two products (for
-nearest one) over the same blocks. The ways take turns; each has the least of its times. Peak memory beyond the arrays is
-printed, and how far a projection is from that of one query at a time.
+nearest one) over the same blocks. The ways take turns; each has the least of its times. Peak memory beyond the arrays
+is printed, and how far a projection is from that of one query at a time.
 """
 
 from __future__ import annotations

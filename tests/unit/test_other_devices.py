@@ -1,5 +1,8 @@
 """A run made on one kind of device is opened on another; what a GPU does otherwise, as far as a CPU can tell."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from test_keys import SMALLEST
@@ -71,14 +74,14 @@ def test_captions_at_once_are_bounded_by_the_free_memory_of_a_gpu(monkeypatch):
     monkeypatch.setattr(generate, "free_bytes", lambda device: 2**20)
     assert generate.fitting(model, 256) == 256  # a CPU takes what the setting says
 
-    class Gpu:
-        type = "cuda"
-
-    model.mapping = type("", (), {"weight": type("", (), {"device": Gpu()})()})()
-    few, fewer = generate.fitting(model, 256), generate.fitting(model, 256, beam=3)
+    weight = SimpleNamespace(device=torch.device("cuda"))  # which needs no GPU to be named
+    there: Any = SimpleNamespace(
+        mapping=SimpleNamespace(weight=weight), settings=model.settings, tokenizer=model.tokenizer
+    )
+    few, fewer = generate.fitting(there, 256), generate.fitting(there, 256, beam=3)
     assert 1 <= fewer < few < 256
     monkeypatch.setattr(generate, "free_bytes", lambda device: 0)
-    assert generate.fitting(model, 256) == 1
+    assert generate.fitting(there, 256) == 1
 
 
 def test_the_cpu_is_taken_where_nothing_else_is_there(monkeypatch):
