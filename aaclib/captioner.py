@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aaclib import bridge, config, decoders, generate, records, roles
+from aaclib import bridge, config, decoders, generate, roles
 from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
 from aaclib.run import Run
@@ -50,19 +50,14 @@ class Captioner:
         seed: int | None = None,
         device: str | None = None,
     ) -> Captioner:
-        """A captioner from a finished run: the name of a profile, or the folder that holds its `run.json`.
+        """A captioner from a finished run: the name of a profile, or the folder that holds its `run.json`. The run may
+        have been made on another kind of device: its decoders and embeddings are opened as they are.
 
         `target`: the data set whose training text the decoder learned, the run's first one by default. Raises
         ConfigError where there is no such run, or the run trained no such strategy, and store.Damaged, which names the
         folder to delete, where its decoder was changed.
         """
         finished = Run.of_run(run, device)
-        made_on = records.made_on(run)
-        if made_on and made_on != finished.device.type:
-            raise config.ConfigError(
-                f"The run '{run}' was made on {made_on}, and its embeddings and decoders belong "
-                f"to that kind of device; this is {finished.device.type}."
-            )
         row = _to_caption(strategy)
         own_text = [name for name in finished.recordings if roles.learned_from(finished.config, name) == name]
         targets = (*finished.targets, *own_text)
@@ -128,9 +123,9 @@ class Captioner:
 
     def from_embeddings(self, z_a: np.ndarray, beam: int = 1) -> list[str]:
         """Captions for CLAP audio embeddings (n, d) of the run's own CLAP."""
-        return generate.generate(
-            self.model, self.half(z_a, self.context), beam, self.settings.max_tokens, self.settings.batch_size
-        )
+        most, longest = self.settings.batch_size, self.settings.max_tokens
+        size = generate.fitting(self.model, most, beam, longest)
+        return generate.generate(self.model, self.half(z_a, self.context), beam, longest, size)
 
 
 def _to_caption(strategy: str) -> bridge.Strategy:

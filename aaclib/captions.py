@@ -25,7 +25,7 @@ def of(run: Run, target: str, strategy: str, seed: int, decoding: str, part: str
         return [projected[i] for i in derangement(len(projected), seeds.rng(seed, "shuffled"))]
     z, context = given(run, target, row, seed, part), context_of(run, target, row, seed)
     if not row.written:
-        rows, index = run.memory_rows(target, seed), memory.nearest_index(z, context.need("memory"))
+        rows, index = run.memory_rows(target, seed), memory.nearest_index(z, context.near())
         return [run.texts(target, "train", seed).captions[rows[i]] for i in index]
     return write(run, run.decoder(target, row.name, seed), bridge.infer_half(row)(z, context), decoding)
 
@@ -64,9 +64,11 @@ def write(run: Run, trained: Trained, z: np.ndarray, decoding: str = "greedy") -
     """
     made_from, settings = key(run, trained.artefact, z, decoding), run.config.generate
 
-    def build(folder: Path) -> None:
-        made = generate.generate(trained.model, z, made_from["beam"], settings.max_tokens, settings.batch_size)
+    def build(folder: Path) -> dict[str, int]:
+        size = generate.fitting(trained.model, settings.batch_size, made_from["beam"], settings.max_tokens)
+        made = generate.generate(trained.model, z, made_from["beam"], settings.max_tokens, size)
         store.write_json(folder / "captions.json", made)
+        return {"batch_size": size} if size < settings.batch_size else {}
 
     return store.read_json(run.store.get("captions", made_from, build) / "captions.json")
 

@@ -15,18 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from aaclib import fitting, own, roles
+from aaclib.contradictions import PLAIN, SIGMAS, contradictions
 from aaclib.fitting import ConfigError, checked, number, one_of, some_of
 
 PROFILES = Path(__file__).parent / "profiles"
-POSITIONS = 128  # of the decoder's GPT-2: prefix and caption together
+TF32 = False  # on a GPU float32 is float32: TF32, which PyTorch allows in convolutions, keeps 10 bits of a number's 23
 METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider sbert_sim fer fense spider_fl".split())
 SOME_METRICS = f"one of {', '.join(METRICS)}, or one that aaclib.metrics.register was given"
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
-SIGMAS = ("rms", "linf", "caption", "residual")
-PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
 NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "14")
 CLUSTER = re.compile(r"(local:[1-9]\d*|tcp://[^\s/]+:\d+|slurm:.*\S)?")
-OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -131,6 +129,7 @@ class Decoder:
     prefix_tokens: int = number(1, least=1)
     tokenizer: str = "words"  # words (trained on the training captions) | an HF tokenizer's name or folder
     vocabulary: int = number(5000, least=5)  # at most, for `words`
+    tokens: str = one_of("seen", "all")  # of an HF tokenizer: those of the training text, or all that it has
     max_tokens: int = number(22, least=1)  # caption length while training
 
 
@@ -266,34 +265,6 @@ def _pair(text: str) -> tuple[str, str]:
 
 def consistent(config: Config) -> Config:
     """The same settings. Raises ConfigError where some that are right by themselves contradict each other."""
-    if contradiction := next(_contradictions(config), ""):
+    if contradiction := next(contradictions(config), ""):
         raise ConfigError(f"{contradiction}.")
     return config
-
-
-def _contradictions(config: Config) -> Iterator[str]:
-    """What contradicts something else, of settings that are right by themselves."""
-    data, decoder, gap = config.data, config.decoder, config.gap
-    longest = max(decoder.max_tokens, config.generate.max_tokens)
-    if set(config.train.bound) - set(OF_BOUND):
-        yield f"'train.bound' may hold {', '.join(OF_BOUND)}"
-    if len(set(config.seeds)) < max(len(config.seeds), 1):
-        yield "'seeds' must be different numbers, at least one"
-    if not config.metrics.names:
-        yield "'metrics.names' must name a metric"
-    if not all(map(PLAIN.fullmatch, data.targets)):
-        yield "'data.targets' must have plain names"
-    if decoder.width % decoder.heads:
-        yield f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})"
-    if decoder.prefix_tokens + longest > POSITIONS + 1:
-        yield (
-            f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
-            f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions"
-        )
-    if data.pairs_split in [(target, "evaluation") for target in data.targets]:
-        yield (
-            f"'data.pairs' ({data.pairs}) must not be the evaluation clips of a target: what is measured on them would "
-            "be judged on them"
-        )
-    if gap.n_pairs == 0 and gap.sigma in SIGMAS:
-        yield f"'gap.sigma' ({gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0"

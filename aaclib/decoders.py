@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from aaclib import bridge, config, seeds, steps, store, text, train
-from aaclib.decoder import CaptionDecoder
+from aaclib.decoder import CaptionDecoder, named
 from aaclib.memo import remembered
 from aaclib.reprs import brief
 
@@ -66,7 +66,7 @@ def key(run: Run, target: str, row: bridge.Strategy, seed: int) -> dict[str, Any
     read = ("train", "validation") if how.keep == "best" else ("train",)
     return {
         "training": row.training,
-        "decoder": decoder,
+        "decoder": named(decoder),
         "seed": seed,
         "train": how,
         "examples": [_examples_digest(run, target, part, seed, row.training) for part in read],
@@ -150,7 +150,7 @@ def make(
     how, decoder = settings(run, target, row)
     # one vocabulary for all rows of a target, so that they differ in the bridge alone
     corpus = run.texts(target, "train", seed).captions
-    tokenizer = text.make_tokenizer(decoder.tokenizer, corpus, decoder.vocabulary)
+    tokenizer = text.make_tokenizer(decoder.tokenizer, corpus, decoder.vocabulary, decoder.tokens)
 
     def encoded(part: str) -> train.Examples:
         z, captions = examples(run, target, part, seed, row.training)

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from aaclib.config import TF32
 from aaclib.store import digest
 from aaclib.sums import file_digest
 
@@ -120,6 +121,7 @@ def machine() -> dict[str, Any]:
     facts = {
         "system": platform.platform(),
         "cores": os.cpu_count(),
+        "tf32": TF32,
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
     code = (

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aaclib import bridge
-from aaclib.config import SIGMAS, Config
+from aaclib.config import Config
+from aaclib.contradictions import SIGMAS
 
 if TYPE_CHECKING:
     from aaclib.run import Run

@@ -23,6 +23,7 @@ from aaclib import arrays, bridge, captions, clap, config, datasets, decoders, e
 from aaclib.arrays import Audio, Pairs, Texts
 from aaclib.clap.base import Backend, pick_device
 from aaclib.datasets import leakage
+from aaclib.finished import Finished
 from aaclib.gap import Estimate
 from aaclib.memo import remembered
 from aaclib.paths import runs_dir
@@ -55,16 +56,17 @@ class Run:
 
         >>> Run.load("quick", {"gap.tau": 0.1})
         """
-        return cls(config.load(profile, overrides))
+        found = config.load(profile, overrides)
+        return cls(found, None if found.device else Finished(found.name))  # a device asked for makes its own
 
     @classmethod
     def of_run(cls, run: str | Path, device: str | None = None) -> Self:
-        """A finished run: the name of a profile, or the run's folder. Raises ConfigError where there is none, and
-        store.Damaged where its record was changed.
+        """A finished run, whatever device made it: the name of a profile, or the run's folder. Raises ConfigError where
+        there is none, and store.Damaged where its record was changed.
 
         >>> Run.of_run("data/runs/quick")
         """
-        return cls(settings_of(run, device))
+        return cls(settings_of(run, device), Finished(run))
 
     def __repr__(self) -> str:
         counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets + self.recordings)
@@ -163,8 +165,7 @@ class Run:
         """The captions that decoders learn from ("train") or are validated on ("validation"), n of them, and their
         embeddings (n, d); no audio is touched. Raises as `training_clips`.
 
-        >>> texts = run.texts("clotho", "train", 0)
-        >>> texts.captions[0], texts.z[0]
+        >>> run.texts("clotho", "train", 0).captions[0]
         """
         return self.texts_of(self.training_clips(target, part), seed)
 
@@ -202,8 +203,7 @@ class Run:
         """`gap.n_pairs` clips of `data.pairs` ("<data set>.<split>"), drawn by the seed, with their first captions:
         z_a and z_t, each (n, d). Raises LeakError where one of them is an evaluation clip of a target.
 
-        >>> pairs = run.pairs(0)
-        >>> (pairs.z_a - pairs.z_t).mean(0)                        # the gap vector, (d,)
+        >>> (run.pairs(0).z_a - run.pairs(0).z_t).mean(0)          # the gap vector, (d,)
         """
         split = self.split(*self.config.data.pairs_split, audio=True)
         n = min(self.config.gap.n_pairs, len(split.clips))
@@ -256,6 +256,7 @@ class Run:
             memory=z[self.memory_rows(target, seed)],
             tau=settings.tau,
             renormalise=settings.renormalise,
+            device=str(self.device) if self.device.type == "cuda" else None,
         )
 
     @remembered

@@ -21,7 +21,6 @@ notebook's cell and call `aaclib.clap.register("mine", MyClap)`:
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,22 +28,12 @@ import numpy as np
 import torch
 
 from aaclib import audio
+from aaclib.device import free_bytes
+from aaclib.device import pick_device as pick_device
 
 
 class BackendError(RuntimeError):
     """A CLAP that cannot be loaded or gives unusable numbers; the message says which file and what to do."""
-
-
-def pick_device(device: str | torch.device | None = None) -> torch.device:
-    """The device asked for; else cuda, mps or cpu, whichever is there first.
-
-    pick_device("cpu")      # device(type='cpu')
-    """
-    if device:
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 class Backend:
@@ -269,12 +258,5 @@ def _unit_rows(rows: np.ndarray, name: str) -> np.ndarray:
 
 
 def _fitting(mib: float, device: torch.device, cpu_most: int) -> int:
-    try:
-        free = (
-            torch.cuda.mem_get_info(device)[0]
-            if device.type == "cuda"
-            else os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        )
-    except (ValueError, OSError):  # a system that does not tell
-        free = 2**31
-    return max(1, min(256 if device.type == "cuda" else cpu_most, int(free / 4 / (mib * 2**20))))
+    most = 256 if device.type == "cuda" else cpu_most
+    return max(1, min(most, int(free_bytes(device) / 4 / (mib * 2**20))))

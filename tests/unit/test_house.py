@@ -21,6 +21,7 @@ LAYERS = (
     {
         "paths",
         "fitting",
+        "contradictions",
         "roles",
         "reading",
         "columns",
@@ -47,6 +48,8 @@ LAYERS = (
         "provenance",
         "memo",
         "records",
+        "finished",
+        "device",
         "own",
         "reprs",
     },

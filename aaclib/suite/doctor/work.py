@@ -217,7 +217,8 @@ class Counting:
     def _vocabulary(self, target: str) -> int:
         """How many tokens the decoder's output layer has."""
         settings = self.config.decoder
-        return BERT_TOKENS if settings.tokenizer != "words" else min(settings.vocabulary, self.words(target) + 4)
+        most = settings.vocabulary if settings.tokenizer == "words" else BERT_TOKENS
+        return BERT_TOKENS if settings.tokens == "all" and most == BERT_TOKENS else min(most, self.words(target) + 4)
 
     def words(self, target: str) -> int:
         """How many different words the training captions have, in hundreds: a unit cost serves them all."""
