@@ -4,8 +4,10 @@
 #                         of .venv beside this file, which is made or brought up to date (and kept for next time)
 #   prepare_spice         fetches what SPICE needs, once; a run goes on without it
 #
-# AACLIB_PYTHON=/path/to/python3.11 chooses the Python that .venv is made from; AACLIB_UV=1 installs with uv.
+# AACLIB_PYTHON=/path/to/python3.11 chooses the Python that .venv is made from; AACLIB_UV=1 installs with uv;
+# AACLIB_EXTRAS=test,cluster installs what more machines need, too (docs/cluster.md).
 
+extras=${AACLIB_EXTRAS:-test}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 say() { printf '%s\n' "[setup] $*" >&2; }
@@ -25,13 +27,14 @@ find_python() {
 stamp_now() {      # what the environment must have been made from
   "$PYTHON" -c 'import hashlib, pathlib, sys; print(hashlib.sha256(b"".join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())' \
     "$root/pyproject.toml" "$root/constraints.txt"
+  printf '%s\n' "$extras"
 }
 
 prepare_environment() {
   export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
   local own="$root/.venv" active="${VIRTUAL_ENV:-${CONDA_PREFIX:-}}" lacking
   if [ -n "$active" ] && [ "$active" != "$own" ] && [ -x "$active/bin/python" ]; then
-    if lacking=$("$active/bin/python" -P "$root/aaclib/suite/requirements.py" --extras test 2>&1); then
+    if lacking=$("$active/bin/python" -P "$root/aaclib/suite/requirements.py" --extras "$extras" 2>&1); then
       PYTHON="$active/bin/python"
       say "using the active environment $active, which has everything"
       return 0
@@ -46,7 +49,7 @@ prepare_environment() {
     "$base" -m venv --clear "$own" || die "The virtual environment could not be made. On Debian and Ubuntu: sudo apt install python3.11-venv."
   fi
   if [ "$(cat "$own/stamp" 2>/dev/null)" = "$(stamp_now)" ]; then return 0; fi
-  if "$PYTHON" -P "$root/aaclib/suite/requirements.py" --extras test --constraints "$root/constraints.txt" >/dev/null 2>&1 \
+  if "$PYTHON" -P "$root/aaclib/suite/requirements.py" --extras "$extras" --constraints "$root/constraints.txt" >/dev/null 2>&1 \
      && [ -x "$own/bin/aaclib" ]; then
     say "$own has the tested versions already"
   else
@@ -59,11 +62,11 @@ install_packages() {
   local log="$1/install.log" began=$SECONDS
   say "installing the tested versions of about 200 packages into $1; PyTorch's are large, so this takes some minutes"
   if [ -n "${AACLIB_UV:-}" ] && command -v uv >/dev/null 2>&1; then
-    uv pip install --python "$PYTHON" -c "$root/constraints.txt" -e "$root[test]" || die "uv could not install the packages."
+    uv pip install --python "$PYTHON" -c "$root/constraints.txt" -e "$root[$extras]" || die "uv could not install the packages."
   else
     # the large downloads on the screen, everything in the log
     ( set -o pipefail
-      "$PYTHON" -m pip install --no-input --progress-bar off -c "$root/constraints.txt" -e "$root[test]" 2>&1 | tee "$log" \
+      "$PYTHON" -m pip install --no-input --progress-bar off -c "$root/constraints.txt" -e "$root[$extras]" 2>&1 | tee "$log" \
         | while IFS= read -r line; do
             if [[ $line =~ (Downloading|cached).*\([0-9]{3,}(\.[0-9]+)?\ MB\) || $line == Installing* || $line == ERROR* ]]; then
               printf '%s\n' "${line:0:120}" >&2

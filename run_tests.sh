@@ -24,7 +24,9 @@ prepare_environment
 if [ -n "$spice" ]; then prepare_spice; fi
 cd "$root"
 export HF_HUB_OFFLINE="${HF_HUB_OFFLINE:-1}"      # tests bring their own models; without this some would wait for a hub
+# Two files of tests side by side, in the order of their folders: the notebooks, which take longest, come first.
+at_once=(--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
 if [ -n "$fast" ]; then
-  exec "$PYTHON" -m pytest tests/unit -m "not slow" ${rest[@]+"${rest[@]}"}
+  exec "$PYTHON" -m pytest "${at_once[@]}" tests/unit -m "not slow" ${rest[@]+"${rest[@]}"}
 fi
-exec "$PYTHON" -m pytest ${rest[@]+"${rest[@]}"}
+exec "$PYTHON" -m pytest "${at_once[@]}" ${rest[@]+"${rest[@]}"}

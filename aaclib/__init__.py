@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
         seeds as seeds,
         stats as stats,
         store as store,
+        sweep as sweep,
         tables as tables,
         text as text,
         train as train,
@@ -58,8 +59,8 @@ _CLASSES = {"Run": "aaclib.run", "Captioner": "aaclib.captioner", "Config": "aac
 _MODULES = tuple(
     """
     aggregates arrays audio bridge captioner captions clap config datasets decoder decoders embeddings gap generate
-    memory metrics plots progress provenance results resume retrieval rows run seeds stats store tables text train
-    training
+    memory metrics plots progress provenance results resume retrieval rows run seeds stats store sweep tables text
+    train training
     """.split()
 )
 

@@ -66,7 +66,7 @@ def _perfect(t: np.ndarray) -> np.ndarray:
 
 
 def mean(totals: np.ndarray, n: int) -> np.ndarray:
-    """The mean over clips of one statistic a clip; totals: (..., 1)."""
+    """The mean over clips of one statistic per clip; totals: (..., 1)."""
     return np.asarray(totals, dtype=np.float64)[..., 0] / n
 
 

@@ -75,5 +75,6 @@ def recordings(clap: Backend, split: Split, config: Config, store: Store) -> Aud
         batch_size=config.clap.batch_size or None,
         workers=config.at_once(config.clap.workers),
         on_error=config.clap.on_error,
+        cluster=config.cluster,
     )
     return Audio(tuple(clips[i] for i in found.index), found.rows, found.errors)

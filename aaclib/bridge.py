@@ -100,7 +100,7 @@ def know(parts: Mapping[str, Part]) -> None:
 
 
 def forget(name: str) -> None:
-    """Removes a registered part; one that is not there is no error."""
+    """Removes a registered part; one that is not there is no error, and a part of this suite's own stays."""
     if name in registered():
         (TRAINING if name in TRAINING else INFERENCE).pop(name)
 
@@ -135,7 +135,7 @@ class Strategy:
 
 
 def hears_target(training: str) -> bool:
-    """Whether a training is given the target's own recordings."""
+    """Whether a training, a key of TRAINING, is given the target's own recordings: hears_target("supervised")."""
     return TRAINING[training].hears != "text"
 
 
@@ -144,7 +144,11 @@ class StrategyError(ValueError):
 
 
 def strategy(name: str) -> Strategy:
-    """The strategy of this name. Raises StrategyError with the known parts for a name that means nothing."""
+    """The strategy of this name. Raises StrategyError with the known parts for a name that means nothing.
+
+    >>> strategy("noise+projection")
+    Strategy(name='noise+projection', training='noise', inference='projection', group='both')
+    """
     if name in CONTROLS:
         return Strategy(name, "text", name, "control")
     parts = [] if name == "baseline" else name.split("+")
@@ -179,21 +183,25 @@ def settings_of(config: Config, training: str) -> tuple[Train, Decoder]:
 
 
 def train_half(row: Strategy | str) -> Step:
-    """What the decoder sees while training: (n, d) text embeddings -> (n, d). The supervised row is given audio
-    embeddings, which pass unchanged."""
+    """What the decoder sees while training: (n, d) text embeddings -> (n, d) float32, of unit length where the context
+    says `renormalise`. The supervised row is given audio embeddings, which pass unchanged. Raises StrategyError for a
+    name that means nothing, ValueError for a row whose training has no entry.
+
+    >>> train_half("noise")(run.texts("clotho", "train", 0).z, run.context("clotho", 0), np.random.default_rng(0))
+    """
     # as the published code: noise first, then the shift, then unit length
     part = _part(row)
     return chain([*part.noise, *part.training])
 
 
 def seen_in_training(row: Strategy | str, context: Context) -> Narrow:
-    """What of the context the training half is given."""
+    """What of the context the training half is given: the fields that its entry `reads`. Raises as `train_half`."""
     return Narrow(context, set(_part(row).reads))
 
 
 def behaviour(row: Strategy | str, context: Context | Narrow, dim: int) -> np.ndarray:
     """What the training half makes of 64 unit rows that are always the same, (64, dim) float32: halves that do
-    otherwise have another one, whatever it is in their code that differs."""
+    otherwise have another one, whatever it is in their code that differs. Raises as `train_half`."""
     z = unit(np.random.default_rng(0).standard_normal((64, dim), dtype=np.float32))
     return train_half(row)(z, context, np.random.default_rng(1))
 
@@ -204,19 +212,26 @@ def source_of(row: Strategy) -> dict[str, str]:
 
 
 def reads(row: Strategy | str) -> set[str]:
-    """The fields of Context that either half reads."""
+    """The fields of Context that either half reads. Raises as `train_half`.
+
+    >>> reads("shift+projection")
+    {'gap', 'memory', 'tau'}
+    """
     row = strategy(row) if isinstance(row, str) else row
     parts = [_part(row), *_at_inference(row)]
     return {name for part in parts for name in (*part.reads, *part.reads_at_inference)}
 
 
 def needs_pairs(row: Strategy | str) -> bool:
-    """Whether a half reads what is measured on external audio-caption pairs."""
+    """Whether a half reads what is measured on external audio-caption pairs, as that of "shift" does."""
     return bool(MEASURED_ON_PAIRS & reads(row))
 
 
 def infer_half(row: Strategy | str) -> Step:
-    """What the decoder sees at inference: (n, d) audio embeddings -> (n, d)."""
+    """What the decoder sees at inference: (n, d) audio embeddings -> (n, d) float32. Raises as `train_half`.
+
+    >>> infer_half("projection")(run.audio("clotho", "evaluation", 0).z, run.context("clotho", 0))
+    """
     row = strategy(row) if isinstance(row, str) else row
     training, own = _part(row), _at_inference(row)
     # a memory is text: what the decoder learned to read is text that passed the noiseless training half

@@ -1,4 +1,4 @@
-"""What was computed once, by content: one SQLite file a kind in the store, safe for several processes and for kills.
+"""What was computed once, by content: one SQLite file per kind in the store, safe for several processes and for kills.
 
 Captions are short and many, so a folder each (`Store.get`) would be slow; a transaction is as atomic. The file's name
 holds the code version of the kind, and entries made before `store.refresh` are not used. Each value stands behind
@@ -51,21 +51,21 @@ class Cache:
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """The known ones among `keys`."""
-        wanted, found = list(dict.fromkeys(keys)), {}
+        wanted, entries = list(dict.fromkeys(keys)), {}
         if self.path is None or not self.path.exists():
-            return found
+            return entries
         with self._forgiving(), self._open() as db:
             for start in range(0, len(wanted), 500):
                 part = wanted[start : start + 500]
                 marks = ",".join("?" * len(part))
-                found.update(
+                entries.update(
                     db.execute(
                         f"SELECT key, value FROM entries WHERE made >= ? AND key IN ({marks})", (self.refresh, *part)
                     )
                 )
-        sound = {k: v[SUM:] for k, v in found.items() if isinstance(v, bytes) and v[:SUM] == _sum(k, v[SUM:])}
-        if len(sound) < len(found):
-            self._say(f"{len(found) - len(sound)} entries are damaged or of an earlier version; they are made again.")
+        sound = {k: v[SUM:] for k, v in entries.items() if isinstance(v, bytes) and v[:SUM] == _sum(k, v[SUM:])}
+        if len(sound) < len(entries):
+            self._say(f"{len(entries) - len(sound)} entries are damaged or of an earlier version; they are made again.")
         return sound
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
@@ -91,8 +91,8 @@ class Cache:
         """item -> value: what is kept, and for the others what `make` gives (a list of as many), which is then kept.
         made_by: what decides a value beside the item, as JSON; of another nothing is taken."""
         keys = {item: key(made_by, item) for item in dict.fromkeys(items)}
-        found = self.get(keys.values())
-        values = {item: unpack(found[k]) for item, k in keys.items() if k in found}
+        known = self.get(keys.values())
+        values = {item: unpack(known[k]) for item, k in keys.items() if k in known}
         if fresh := [item for item in keys if item not in values]:
             new = dict(zip(fresh, make(fresh), strict=True))
             self.put({keys[item]: pack(value) for item, value in new.items()})

@@ -7,39 +7,39 @@ captioner.caption(["dog.wav", "rain.ogg"])
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from aaclib import bridge, config, decoders, generate, records, roles
+from aaclib import bridge, config, decoders, generate, roles
 from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
 from aaclib.run import Run
 from aaclib.store import VERSIONS, digest
 
 
+@dataclass(eq=False)
 class Captioner:
     """CLAP, the inference half of a strategy, and a decoder. `caption` gives one caption per recording."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        model: CaptionDecoder,
-        half: bridge.Step,
-        context: bridge.Context,
-        settings: config.Generate,
-        key: str = "",
-        run: Run | None = None,
-        target: str = "",
-        seed: int = 0,
-    ):
-        self.clap, self.model, self.half, self.context, self.settings = backend, model, half, context, settings
-        self.run, self.target, self.seed = run, target, seed  # where it learned, and from whose text
-        self.synthetic = bool(run and run.synthetic)  # whether CLAP or decoder learned from a synthetic world
-        self.key = key  # names all that decides a caption, but for the recording and the beam
+    clap: Backend
+    model: CaptionDecoder
+    half: bridge.Step
+    context: bridge.Context
+    settings: config.Generate
+    key: str = ""  # names all that decides a caption, but for the recording and the beam
+    run: Run | None = None  # where it learned, and from whose text:
+    target: str = ""
+    seed: int = 0
 
     def __repr__(self) -> str:
         return f"Captioner({self.clap!r})"
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether CLAP or decoder learned from a synthetic world."""
+        return bool(self.run and self.run.synthetic)
 
     @classmethod
     def from_run(
@@ -50,19 +50,14 @@ class Captioner:
         seed: int | None = None,
         device: str | None = None,
     ) -> Captioner:
-        """A captioner from a finished run: the name of a profile, or the folder that holds its `run.json`.
+        """A captioner from a finished run: the name of a profile, or the folder that holds its `run.json`. The run may
+        have been made on another kind of device: its decoders and embeddings are opened as they are.
 
         `target`: the data set whose training text the decoder learned, the run's first one by default. Raises
         ConfigError where there is no such run, or the run trained no such strategy, and store.Damaged, which names the
         folder to delete, where its decoder was changed.
         """
         finished = Run.of_run(run, device)
-        made_on = records.made_on(run)
-        if made_on and made_on != finished.device.type:
-            raise config.ConfigError(
-                f"The run '{run}' was made on {made_on}, and its embeddings and decoders belong "
-                f"to that kind of device; this is {finished.device.type}."
-            )
         row = _to_caption(strategy)
         own_text = [name for name in finished.recordings if roles.learned_from(finished.config, name) == name]
         targets = (*finished.targets, *own_text)
@@ -115,9 +110,7 @@ class Captioner:
         >>> captioner.memory[(captioner.context.memory @ z_a[0]).argmax()]
         """
         if self.run is None:
-            raise ValueError(
-                "This captioner was not made from a run (Captioner.from_run), so it has no memory to show."
-            )
+            raise ValueError("This captioner is not of a run (Captioner.from_run), so it has no memory to show.")
         captions = self.run.texts(self.target, "train", self.seed).captions
         return [captions[row] for row in self.run.memory_rows(self.target, self.seed)]
 
@@ -130,9 +123,9 @@ class Captioner:
 
     def from_embeddings(self, z_a: np.ndarray, beam: int = 1) -> list[str]:
         """Captions for CLAP audio embeddings (n, d) of the run's own CLAP."""
-        return generate.generate(
-            self.model, self.half(z_a, self.context), beam, self.settings.max_tokens, self.settings.batch_size
-        )
+        most, longest = self.settings.batch_size, self.settings.max_tokens
+        size = generate.fitting(self.model, most, beam, longest)
+        return generate.generate(self.model, self.half(z_a, self.context), beam, longest, size)
 
 
 def _to_caption(strategy: str) -> bridge.Strategy:

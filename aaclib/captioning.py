@@ -1,8 +1,8 @@
 """Captions for many recordings: one bad file costs the others nothing, and what is made is kept at once.
 
 for batch in caption_files(captioner, files):
-    for found in batch:
-        print(found.path, found.caption or found.error)
+    for one in batch:
+        print(one.path, one.caption or one.error)
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def caption_files(
     """What became of each file, in order, `batch` files at a time. With `kept`, captions that it has already are not
     made again, and new ones are on the disk when they are handed out."""
     for start in range(0, len(files), batch):
-        some = files[start : start + batch]
-        known = kept.find(some, [captioner.key, beam]) if kept is not None else {}
-        made = _caption(captioner, [path for path in some if path not in known], beam)
+        part = files[start : start + batch]
+        known = kept.find(part, [captioner.key, beam]) if kept is not None else {}
+        made = _caption(captioner, [path for path in part if path not in known], beam)
         if kept is not None:
             kept.add(made)
-        found = known | {one.path: one for one in made}
-        yield [found[path] for path in some]
+        outcomes = known | {one.path: one for one in made}
+        yield [outcomes[path] for path in part]
 
 
 def _caption(captioner: Captioner, files: Sequence[Path], beam: int) -> list[Captioned]:
@@ -51,7 +51,7 @@ def _caption(captioner: Captioner, files: Sequence[Path], beam: int) -> list[Cap
     except Exception as error:
         if len(files) == 1:
             return [Captioned(files[0], error=error.reason if isinstance(error, AudioError) else message(error))]
-    return [found for path in files for found in _caption(captioner, [path], beam)]
+    return [one for path in files for one in _caption(captioner, [path], beam)]
 
 
 class Kept:
@@ -98,9 +98,9 @@ class Kept:
                 if path.is_file():
                     self._keys[path] = digest([about, str(path), file_digest(path)])
         here = {path: self._captions.get(key) for path, key in self._keys.items()}
-        found = {path: Captioned(path, caption) for path, caption in here.items() if caption is not None}
-        self.reused += len(found)
-        return found
+        kept = {path: Captioned(path, caption) for path, caption in here.items() if caption is not None}
+        self.reused += len(kept)
+        return kept
 
     def add(self, made: Sequence[Captioned]) -> None:
         for one in made:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aaclib import bridge, generate, memory, seeds, store
 from aaclib.decoders import Trained, array_digest, context_of
-from aaclib.memo import kept
+from aaclib.memo import remembered
 
 if TYPE_CHECKING:
     from aaclib.run import Run
@@ -25,7 +25,7 @@ def of(run: Run, target: str, strategy: str, seed: int, decoding: str, part: str
         return [projected[i] for i in derangement(len(projected), seeds.rng(seed, "shuffled"))]
     z, context = given(run, target, row, seed, part), context_of(run, target, row, seed)
     if not row.written:
-        rows, index = run.memory_rows(target, seed), memory.nearest_index(z, context.need("memory"))
+        rows, index = run.memory_rows(target, seed), memory.nearest_index(z, context.near())
         return [run.texts(target, "train", seed).captions[rows[i]] for i in index]
     return write(run, run.decoder(target, row.name, seed), bridge.infer_half(row)(z, context), decoding)
 
@@ -38,7 +38,7 @@ def given(run: Run, target: str, row: bridge.Strategy, seed: int, part: str = "e
     return run.texts_of(run.clips(target, part, seed), seed).z[unread(run, target, seed, part)[0]]
 
 
-@kept
+@remembered
 def unread(run: Run, target: str, seed: int, part: str = "evaluation") -> tuple[np.ndarray, np.ndarray]:
     """Of each clip the first reference that no training caption repeats, (n,) int64 rows of
     `run.texts_of(run.clips(target, part, seed), seed)`, and whether it has one, (n,) bool; where it has none its first
@@ -62,22 +62,35 @@ def write(run: Run, trained: Trained, z: np.ndarray, decoding: str = "greedy") -
 
     >>> captions.write(run, run.decoder("clotho", "noise", 0), run.audio("clotho", "evaluation", 0).z)
     """
+    made_from, settings = key(run, trained.artefact, z, decoding), run.config.generate
+
+    def build(folder: Path) -> dict[str, int]:
+        size = generate.fitting(trained.model, settings.batch_size, made_from["beam"], settings.max_tokens)
+        made = generate.generate(trained.model, z, made_from["beam"], settings.max_tokens, size)
+        store.write_json(folder / "captions.json", made)
+        return {"batch_size": size} if size < settings.batch_size else {}
+
+    return store.read_json(run.store.get("captions", made_from, build) / "captions.json")
+
+
+def key(run: Run, decoder: store.Artefact, z: np.ndarray, decoding: str) -> dict[str, Any]:
+    """What captions are made from, as `run.store` names it."""
     settings = run.config.generate
-    beam = {"greedy": 1, "beam": settings.beam}[decoding]
-    key = {
-        "decoder": trained.artefact,
+    return {
+        "decoder": decoder,
         "z": array_digest(z),
-        "beam": beam,
+        "beam": {"greedy": 1, "beam": settings.beam}[decoding],
         "max_tokens": settings.max_tokens,
         "batch_size": settings.batch_size,
         "device": run.device.type,
     }
 
-    def build(folder: Path) -> None:
-        made = generate.generate(trained.model, z, beam, settings.max_tokens, settings.batch_size)
-        store.write_json(folder / "captions.json", made)
 
-    return store.read_json(run.store.get("captions", key, build) / "captions.json")
+def there(run: Run, target: str, row: bridge.Strategy, seed: int, decoder: store.Artefact, decoding: str) -> bool:
+    """Whether the store has the captions of a row whose decoder is trained."""
+    row = bridge.strategy("projection") if row.name == "shuffled" else row
+    z = bridge.infer_half(row)(given(run, target, row, seed), context_of(run, target, row, seed))
+    return run.store.find("captions", key(run, decoder, z, decoding)) is not None
 
 
 def derangement(n: int, rng: np.random.Generator) -> np.ndarray:

@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from aaclib import fitting, own, roles
+from aaclib.contradictions import PLAIN, SIGMAS, contradictions
 from aaclib.fitting import ConfigError, checked, number, one_of, some_of
 
 PROFILES = Path(__file__).parent / "profiles"
-POSITIONS = 128  # of the decoder's GPT-2: prefix and caption together
+TF32 = False  # on a GPU float32 is float32: TF32, which PyTorch allows in convolutions, keeps 10 bits of a number's 23
 METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider sbert_sim fer fense spider_fl".split())
 SOME_METRICS = f"one of {', '.join(METRICS)}, or one that aaclib.metrics.register was given"
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
-SIGMAS = ("rms", "linf", "caption", "residual")
-PLAIN = re.compile(r"[\w-][\w.-]{0,99}")  # a name that is one folder, whatever the system
 NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "10", "12", "13", "14")
 BEYOND = ("07", "08", "10", "12", "13")  # which a profile names where it wants them
-OF_BOUND = ("epochs", "lr", "weight_decay", "dropout")
+CLUSTER = re.compile(r"(local:[1-9]\d*|tcp://[^\s/]+:\d+|slurm:.*\S)?")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -57,9 +56,11 @@ class Data:
     pretrain: str = ""  # data set on which the tiny CLAP is trained
     audio: str = ""  # folder profile: where the recordings lie
     captions: str = ""  # folder profile: CSV, JSON or JSONL with file names and captions; "" = none
-    text: str = ""  # a plain file of captions, one a line: training text and memory
+    text: str = ""  # a plain file of captions, one per line: training text and memory
     # whose captions decoders learn from where no target has any
     text_of: tuple[str, ...] = ("clotho", "audiocaps")
+    text_size: int = number(0, least=0)  # about so many of their captions, drawn by a fixed seed; 0 = all
+    text_epochs: int = number(0, least=0)  # of theirs at most so many epochs; 0 = train.epochs
     columns: dict[str, str] = field(default_factory=dict)  # folder profile: our column -> the file's column
     splits: dict[str, str] = field(default_factory=dict)  # folder profile: our split -> the file's value(s)
     clotho: str = ""  # folder of Clotho; "" = data/raw/clotho
@@ -131,6 +132,7 @@ class Decoder:
     prefix_tokens: int = number(1, least=1)
     tokenizer: str = "words"  # words (trained on the training captions) | an HF tokenizer's name or folder
     vocabulary: int = number(5000, least=5)  # at most, for `words`
+    tokens: str = one_of("seen", "all")  # of an HF tokenizer: those of the training text, or all that it has
     max_tokens: int = number(22, least=1)  # caption length while training
 
 
@@ -178,7 +180,9 @@ class Config:
     device: str = checked(
         "", re.compile(r"((cpu|cuda|mps|xpu)(:\d+)?)?").fullmatch, "cpu, cuda, cuda:N or mps", ("cpu", "cuda", "mps")
     )  # "" = cuda, mps or cpu, whichever is there first in this order
-    threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one a core
+    threads: int = number(0, least=0)  # at most so many workers or trainings at once; 0 = one per core
+    # more machines (aaclib.cluster); "" = this one alone
+    cluster: str = checked("", CLUSTER.fullmatch, "local:N, tcp://HOST:PORT or slurm:FILE.yaml")
     # the notebooks that the runner executes, by number: 14 for recordings without captions, 01 to 05 for other targets
     notebooks: tuple[str, ...] = some_of(tuple(n for n in NOTEBOOKS if n not in BEYOND), NOTEBOOKS)
     captioner: str = ""  # RUN or RUN:TARGET: the finished run whose decoders describe the recordings, in notebook 14
@@ -208,7 +212,7 @@ def load(profile: str = "quick", overrides: Mapping[str, Any] | Iterable[str] = 
     Raises ConfigError, which names the setting (and the file) and what would fit.
     """
     values = fitting.put(_profile(str(profile)), fitting.pairs(Config, _given(overrides)))
-    return _consistent(roles.with_text(fitting.build(Config, values)))
+    return consistent(roles.with_text(fitting.build(Config, values)))
 
 
 def profiles() -> dict[str, str]:
@@ -262,35 +266,8 @@ def _pair(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def _consistent(config: Config) -> Config:
+def consistent(config: Config) -> Config:
     """The same settings. Raises ConfigError where some that are right by themselves contradict each other."""
-    if contradiction := next(_contradictions(config), ""):
+    if contradiction := next(contradictions(config), ""):
         raise ConfigError(f"{contradiction}.")
     return config
-
-
-def _contradictions(config: Config) -> Iterator[str]:
-    data, decoder, gap = config.data, config.decoder, config.gap
-    longest = max(decoder.max_tokens, config.generate.max_tokens)
-    if set(config.train.bound) - set(OF_BOUND):
-        yield f"'train.bound' may hold {', '.join(OF_BOUND)}"
-    if len(set(config.seeds)) < max(len(config.seeds), 1):
-        yield "'seeds' must be different numbers, at least one"
-    if not config.metrics.names:
-        yield "'metrics.names' must name a metric"
-    if not all(map(PLAIN.fullmatch, data.targets)):
-        yield "'data.targets' must have plain names"
-    if decoder.width % decoder.heads:
-        yield f"'decoder.heads' ({decoder.heads}) must divide 'decoder.width' ({decoder.width})"
-    if decoder.prefix_tokens + longest > POSITIONS + 1:
-        yield (
-            f"'decoder.prefix_tokens' ({decoder.prefix_tokens}) and the longest caption ('decoder.max_tokens', "
-            f"'generate.max_tokens': {longest}) must fit into {POSITIONS} positions"
-        )
-    if data.pairs_split in [(target, "evaluation") for target in data.targets]:
-        yield (
-            f"'data.pairs' ({data.pairs}) must not be the evaluation clips of a target: what is measured on them would "
-            "be judged on them"
-        )
-    if gap.n_pairs == 0 and gap.sigma in SIGMAS:
-        yield f"'gap.sigma' ({gap.sigma}) is estimated on pairs, and 'gap.n_pairs' is 0"

@@ -120,11 +120,11 @@ def examine(path: Path) -> Spliced | None:
             tag = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
             file.seek(tag)
             head = file.read(4096)
-        found = next((what for place, magic, what in FOREIGN if head.startswith(magic, place)), "")
-        if found or (head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0):  # an MPEG frame of no layer
+        kind = next((what for place, magic, what in FOREIGN if head.startswith(magic, place)), "")
+        if kind or (head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0):  # an MPEG frame of no layer
             target = path.with_suffix(".flac" if path.suffix == ".wav" else ".wav")
             raise Unusable(
-                f"it holds {found or 'AAC audio'}, which cannot be decoded here; convert it: "
+                f"it holds {kind or 'AAC audio'}, which cannot be decoded here; convert it: "
                 f"ffmpeg -i {shlex.quote(path.name)} {shlex.quote(target.name)}"
             )
         if layout := LAYOUTS.get(head[:4] + head[8:12]) or LAYOUTS.get(head[:4]):

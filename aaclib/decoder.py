@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from aaclib import config, store, text
+from aaclib.contradictions import POSITIONS
 
 IGNORE = -100  # positions that the loss leaves out
 
@@ -33,7 +35,7 @@ class CaptionDecoder(nn.Module):
         self.gpt = GPT2LMHeadModel(
             GPT2Config(
                 vocab_size=tokenizer.vocabulary_size,
-                n_positions=config.POSITIONS,
+                n_positions=POSITIONS,
                 n_embd=settings.width,
                 n_layer=settings.layers,
                 n_head=settings.heads,
@@ -53,22 +55,23 @@ class CaptionDecoder(nn.Module):
     def forward(self, z: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Mean cross-entropy of a caption's tokens given z, in nats a token.
 
-        z: (B, d) float; tokens: (B, T) int64, padded on the right with IGNORE, the end token included.
+        z: (B, d) float; tokens: (B, T) int64, padded on the right with IGNORE, the end token included. They may lie on
+        the CPU, wherever the model is: then a GPU is not waited for.
         """
         # The last prefix token predicts the first word, so nothing stands for a beginning, and the end token is
         # predicted but never read. Padding is on the right: causal attention never looks there, no mask is needed.
-        words = self.gpt.transformer.wte(tokens[:, :-1].clamp(min=0))  # (B, T-1, W)
+        words = self.gpt.transformer.wte(tokens[:, :-1].clamp(min=0).to(z.device))  # (B, T-1, W)
         hidden = self.gpt.transformer(inputs_embeds=torch.cat([self.prefix(z), words], dim=1), use_cache=False)[0]
         hidden = hidden[:, self.settings.prefix_tokens - 1 :]  # (B, T, W)
-        real = tokens != IGNORE
-        logits = self.gpt.lm_head(hidden[real])  # (number of real tokens, V)
-        return functional.cross_entropy(logits.float(), tokens[real])
+        real = (tokens != IGNORE).flatten().nonzero()[:, 0]
+        logits = self.gpt.lm_head(hidden.flatten(0, 1)[real.to(z.device)])  # (number of real tokens, V)
+        return functional.cross_entropy(logits.float(), tokens.flatten()[real].to(z.device))
 
     def save(self, folder: Path) -> None:
         with store.replacing(folder / "decoder.safetensors") as temporary:
             save_model(self, str(temporary))
         self.tokenizer.save(folder / "tokenizer.json")
-        store.write_json(folder / "decoder.json", {"dim": self.dim, "settings": asdict(self.settings)})
+        store.write_json(folder / "decoder.json", {"dim": self.dim, "settings": named(self.settings)})
 
     @classmethod
     def load(cls, folder: Path, device: str | torch.device = "cpu") -> CaptionDecoder:
@@ -77,9 +80,19 @@ class CaptionDecoder(nn.Module):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder / name} is missing: {folder} holds no finished decoder.")
         saved = json.loads((folder / "decoder.json").read_text())
-        model = cls(config.Decoder(**saved["settings"]), saved["dim"], text.Tokenizer.load(folder / "tokenizer.json"))
+        settings = config.Decoder(**{"tokens": "all", **saved["settings"]})  # as `named` leaves it out
+        model = cls(settings, saved["dim"], text.Tokenizer.load(folder / "tokenizer.json"))
         load_model(model, str(folder / "decoder.safetensors"))
         return model.to(device).eval()
+
+
+def named(settings: config.Decoder) -> dict[str, Any]:
+    """The settings as a decoder is named by them: `tokens` only where tokens are left out. A decoder with all of them
+    has the name that it had before there was this setting."""
+    about = asdict(settings)
+    if settings.tokenizer == "words" or settings.tokens == "all":
+        del about["tokens"]
+    return about
 
 
 def pad(rows: list[list[int]]) -> torch.Tensor:

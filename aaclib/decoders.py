@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 
 from aaclib import bridge, config, seeds, steps, store, text, train
-from aaclib.decoder import CaptionDecoder
-from aaclib.memo import kept
+from aaclib.decoder import CaptionDecoder, named
+from aaclib.memo import remembered
 from aaclib.reprs import brief
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def trained(run: Run, target: str, strategy: str, seed: int, callback: train.Cal
     return _opened(run, run.store.get("decoder", key(run, target, row, seed), build))
 
 
-@kept
+@remembered
 def _opened(run: Run, artefact: store.Artefact) -> Trained:
     return Trained(artefact, run.device)
 
@@ -66,7 +66,7 @@ def key(run: Run, target: str, row: bridge.Strategy, seed: int) -> dict[str, Any
     read = ("train", "validation") if how.keep == "best" else ("train",)
     return {
         "training": row.training,
-        "decoder": decoder,
+        "decoder": named(decoder),
         "seed": seed,
         "train": how,
         "examples": [_examples_digest(run, target, part, seed, row.training) for part in read],
@@ -108,7 +108,7 @@ def context_of(run: Run, target: str, row: bridge.Strategy, seed: int) -> bridge
     return replace(context, own_audio_mean=_own_audio_mean(run, target, seed))
 
 
-@kept
+@remembered
 def _own_audio_mean(run: Run, target: str, seed: int) -> np.ndarray:
     return run.audio(target, "train", seed).z.mean(0)
 
@@ -136,7 +136,7 @@ def examples(run: Run, target: str, part: str, seed: int, training: str = "text"
     return np.concatenate([read, z]), [*texts.captions, *heard.captions]
 
 
-@kept
+@remembered
 def _examples_digest(run: Run, target: str, part: str, seed: int, training: str) -> str:
     z, captions = examples(run, target, part, seed, training)
     return store.digest([array_digest(z), captions])
@@ -150,7 +150,7 @@ def make(
     how, decoder = settings(run, target, row)
     # one vocabulary for all rows of a target, so that they differ in the bridge alone
     corpus = run.texts(target, "train", seed).captions
-    tokenizer = text.make_tokenizer(decoder.tokenizer, corpus, decoder.vocabulary)
+    tokenizer = text.make_tokenizer(decoder.tokenizer, corpus, decoder.vocabulary, decoder.tokens)
 
     def encoded(part: str) -> train.Examples:
         z, captions = examples(run, target, part, seed, row.training)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aaclib import shards
+from aaclib import cluster as clusters
+from aaclib import own, shards
 from aaclib.audio import AudioError, check_readable
 from aaclib.clap import files
 from aaclib.clap.base import Backend, check_captions, distinct
@@ -57,15 +58,15 @@ def extract_audio(
     workers: int = 0,
     on_error: str = "raise",
     shard: int | None = None,
-    cluster: Any = None,
+    cluster: str = "",
 ) -> Extraction:
     """Embeds recordings with `backend`.
 
     `workers`: decoding threads (decoder and resampler run outside Python's lock); 0 = none. `batch_size`: windows a
-    batch, None = from the free memory. `shard`: files between two saves. `cluster`: a `dask.distributed.Client` (of a
-    LocalCluster, or of dask-jobqueue's SLURMCluster) whose workers see the same files and cache; each takes whole
-    shards. `on_error`: 'raise' = ExtractionError naming every bad file (headers are looked at before the first batch,
-    the rest is known at the end, and nothing that was embedded is lost), 'skip' = they are left out and listed.
+    batch, None = from the free memory. `shard`: files between two saves. `cluster`: as the setting (`aaclib.cluster`),
+    whose workers see the same recordings and take whole shards; "" = this process. `on_error`: 'raise' =
+    ExtractionError naming every bad file (headers are looked at before the first batch, the rest is known at the end,
+    and nothing that was embedded is lost), 'skip' = they are left out and listed.
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error is 'raise' or 'skip', found '{on_error}'.")
@@ -78,7 +79,7 @@ def extract_audio(
         if on_error == "raise" and not (part / "plan.json").exists():
             _raise(_bad_headers(paths), len(paths))
         plan = shards.partition(part, batch_size or backend.audio_batch_size(), shard)
-        _audio_shards(backend, paths, part, plan, workers, cluster)
+        _audio_shards(backend, paths, part, plan, workers, cluster, store.root)
         _gather(part, paths, plan["shard"], backend.dim, on_error)
         return {"backend": backend.name, "n": len(paths), "left out": len(read_json(part / "errors.json"))}
 
@@ -126,7 +127,7 @@ def _spec(backend: Backend, batch_size: int | None, shard: int | None, **content
 
 
 def _audio_shards(
-    backend: Backend, paths: list[Path], part: Path, plan: dict[str, int], workers: int, cluster: Any
+    backend: Backend, paths: list[Path], part: Path, plan: dict[str, int], workers: int, cluster: str, root: Path
 ) -> None:
     todo = [
         (start, stop, file)
@@ -134,20 +135,18 @@ def _audio_shards(
         if _due(backend, paths, start, shards.bad_items(file))
     ]
     progress = Progress(f"Embedding audio with {backend.name}", sum(stop - start for start, stop, _ in todo), "files")
-    if cluster is None:
+    if not cluster:
         for start, stop, file in todo:
             _audio_shard(backend, paths[start:stop], file, plan["batch_size"], workers, progress.step)
         return
-    from dask.distributed import as_completed  # pyright: ignore[reportMissingImports]  # of the extra `cluster`
-
     about = backend.recipe, backend.settings()
-    futures = []
-    for start, stop, file in todo:
-        names = [os.path.abspath(path) for path in paths[start:stop]]
-        work = *about, names, os.path.abspath(file), plan["batch_size"], workers
-        futures.append(cluster.submit(remote_shard, *work, pure=False, retries=2))
-    for future in as_completed(futures):
-        progress.step(future.result())
+    with clusters.pool(cluster, 0, root, own.know, own.carried(own.registered())) as submit:
+        futures = []
+        for start, stop, file in todo:
+            names = [os.path.abspath(path) for path in paths[start:stop]]
+            futures.append(submit(remote_shard, *about, names, os.path.abspath(file), plan["batch_size"], workers))
+        for future in as_completed(futures):
+            progress.step(future.result())
 
 
 def remote_shard(
@@ -156,7 +155,7 @@ def remote_shard(
     """What a worker of a cluster does with one shard; it loads the CLAP at its first one."""
     from aaclib import clap
 
-    backend = clap.from_recipe(tuple(sorted(recipe.items())))
+    backend = clap.from_recipe(tuple(sorted({**recipe, "device": settings["device"]}.items())))
     if backend.settings() != settings:
         raise RuntimeError(
             f"This worker's CLAP differs from the one that asked: {backend.settings()}, not {settings}. "

@@ -47,8 +47,8 @@ def markdown(text: str) -> str:
     """One line of Markdown that shows `text`: signs that mean something become numbers (&#42;), which mean nothing
     anywhere; those that begin mathematics stand in an element of their own, where MathJax finds no pair."""
     text = " ".join(text.split())
-    text = re.sub(MARKDOWN, lambda found: _numbers(found[0]), text)
-    return re.sub(r"[$\\]", lambda found: f"<span>{_numbers(found[0])}</span>", text)
+    text = re.sub(MARKDOWN, lambda sign: _numbers(sign[0]), text)
+    return re.sub(r"[$\\]", lambda sign: f"<span>{_numbers(sign[0])}</span>", text)
 
 
 def _numbers(signs: str) -> str:
@@ -64,8 +64,8 @@ def latex(text: str) -> str:
 def beyond_latex(text: str) -> str:
     """The characters of a LaTeX source that pdfLaTeX does not know, as U+65E5; '' for none."""
     known = "–—‘’“”„…•€™"
-    found = sorted({c for c in text if ord(c) > 0x17F and c not in known})
-    return ", ".join(f"U+{ord(c):04X}" for c in found)
+    unknown = sorted({c for c in text if ord(c) > 0x17F and c not in known})
+    return ", ".join(f"U+{ord(c):04X}" for c in unknown)
 
 
 def cell(value: Any) -> Any:

@@ -102,11 +102,11 @@ def build(kind: type, values: Mapping[str, Any]) -> Any:
 @functools.cache
 def settings(kind: type, where: str = "") -> dict[str, tuple[Any, Mapping[str, Any]]]:
     """ "group.name" -> (type, what was declared), of a dataclass and of the dataclasses in it."""
-    hints, found = typing.get_type_hints(kind), {}
+    hints, there = typing.get_type_hints(kind), {}
     for one in fields(kind):
         name, hint = f"{where}{one.name}", hints[one.name]
-        found |= settings(hint, f"{name}.") if is_dataclass(hint) else {name: (hint, one.metadata)}
-    return found
+        there |= settings(hint, f"{name}.") if is_dataclass(hint) else {name: (hint, one.metadata)}
+    return there
 
 
 def fit(value: Any, hint: Any, name: str, declared: Mapping[str, Any] | None = None) -> Any:
@@ -116,22 +116,22 @@ def fit(value: Any, hint: Any, name: str, declared: Mapping[str, Any] | None = N
         return {str(k): fit(v, inner[1], f"{name}.{k}", declared) for k, v in mapping(value, name).items()}
     if kind is tuple:
         return tuple(fit(item, inner[0], name, declared) for item in _items(value, name))
-    found = FIT[kind](value)
-    if found is None:
+    fitting = FIT[kind](value)
+    if fitting is None:
         raise ConfigError(f"'{name}' must be {NAMES[kind]}, found {value!r:.80}.")
-    if declared and not declared["fits"](found):
-        close = difflib.get_close_matches(str(found), map(str, declared["known"]), n=1)
+    if declared and not declared["fits"](fitting):
+        close = difflib.get_close_matches(str(fitting), map(str, declared["known"]), n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise ConfigError(f"'{name}' must be {declared['wanted']}, found {found!r:.80}.{hint}")
-    return found
+        raise ConfigError(f"'{name}' must be {declared['wanted']}, found {fitting!r:.80}.{hint}")
+    return fitting
 
 
 def mapping(value: Any, name: str) -> Mapping[Any, Any]:
     """A mapping, or the text of one such as {a: 1}. Raises ConfigError."""
-    found = (read_yaml(value, f"'{name}'") if value.strip() else {}) if isinstance(value, str) else value
-    if not isinstance(found, Mapping):
+    tree = (read_yaml(value, f"'{name}'") if value.strip() else {}) if isinstance(value, str) else value
+    if not isinstance(tree, Mapping):
         raise ConfigError(f"'{name}' must be a mapping, found {value!r:.80}.")
-    return found
+    return tree
 
 
 def _items(value: Any, name: str) -> Iterable[Any]:
@@ -162,10 +162,10 @@ def _real(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (str, numbers.Real)):
         return None
     try:
-        found = float(value)
+        real = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return real if math.isfinite(real) else None
 
 
 def _switch(value: Any) -> bool | None:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from aaclib.contradictions import POSITIONS
 from aaclib.decoder import CaptionDecoder
+from aaclib.device import free_bytes
 
 
 @torch.inference_mode()
@@ -38,3 +40,17 @@ def generate(
         )
         captions += tokenizer.decode_batch(out.tolist())  # each up to its end token
     return captions
+
+
+def fitting(model: CaptionDecoder, most: int, beam: int = 1, max_tokens: int = 30) -> int:
+    """How many captions are generated at once: `most`, or what a quarter of a GPU's free memory has room for.
+
+    A caption needs keys and values of every layer, and its logits in a few copies, once for each beam, in float32.
+    """
+    device = model.mapping.weight.device
+    if device.type != "cuda":
+        return most
+    settings = model.settings
+    cached = 2 * settings.layers * settings.width * min(settings.prefix_tokens + max_tokens, POSITIONS)
+    bytes_each = 4 * beam * (2 * cached + 4 * model.tokenizer.vocabulary_size)
+    return max(1, min(most, free_bytes(device) // 4 // bytes_each))

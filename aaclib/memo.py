@@ -15,7 +15,7 @@ import pandas as pd
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kept(function: Function) -> Function:
+def remembered(function: Function) -> Function:
     """A method, or a function of an object, that is computed once for each object and set of further arguments (which
     must be hashable).
 

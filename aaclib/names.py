@@ -31,16 +31,16 @@ def match_names(
             loose[name_key(name)].append(file)
     names = {name: Path(name) for name in names}
     hits = {name: exact.get(path.name, []) for name, path in names.items()}
-    taken = {*taken, *(file for found in hits.values() if len(found) == 1 for file in found)}
-    found, doubtful = {}, {}
+    taken = {*taken, *(file for means in hits.values() if len(means) == 1 for file in means)}
+    meant, doubtful = {}, {}
     for name, path in names.items():
         several = hits[name] or [file for file in loose.get(name_key(path.name), []) if file not in taken]
         several = [file for file in several if _ends_with(file, path)] or several
         if len(several) == 1:
-            found[name] = several[0]
+            meant[name] = several[0]
         elif several:
             doubtful[name] = several
-    return found, doubtful
+    return meant, doubtful
 
 
 def printable(name: str | Path) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from joblib import wrap_non_picklable_objects
+
 
 @dataclass(frozen=True)
 class Own:
@@ -30,6 +32,11 @@ METRICS: dict[str, Own] = {}
 def registered() -> dict[str, dict[str, Own]]:
     """All of it, to be told to another process."""
     return {"claps": dict(CLAPS), "datasets": dict(DATASETS), "metrics": dict(METRICS)}
+
+
+def carried(things: Any) -> Any:
+    """The same for another process: what is in it travels by value where it is of a notebook's cell."""
+    return wrap_non_picklable_objects(things, keep_wrapper=False)
 
 
 def know(given: Mapping[str, Mapping[str, Own]]) -> None:

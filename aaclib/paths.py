@@ -40,3 +40,13 @@ def home_path(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError:  # nobody of that name has a home
         return Path(path)
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there: on its disk it would lie."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def offline() -> bool:
+    """Whether the user's environment forbids every download: AACLIB_OFFLINE=1."""
+    return os.environ.get("AACLIB_OFFLINE", "").lower() in ("1", "true", "yes", "on")

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from aaclib.config import TF32
 from aaclib.store import digest
 from aaclib.sums import file_digest
 
@@ -29,13 +30,13 @@ PACKAGES = tuple(
 
 def versions() -> dict[str, str]:
     """Installed versions of PACKAGES by name, Python's included; packages that are not installed are left out."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def syntax(source: str) -> Any:
@@ -61,15 +62,18 @@ def syntax(source: str) -> Any:
 
 
 def code_digest(paths: Iterable[Path]) -> str:
-    """Sixteen hex digits of the syntax trees of Python files, in the order of their names. Comments and docstrings
-    change nothing."""
-    return digest([[path.name, syntax(path.read_text(encoding="utf-8"))] for path in sorted(paths)])
+    """Sixteen hex digits of the syntax trees of Python files and the content of others, in the order of their names.
+    Python's comments and docstrings change nothing."""
+    texts = [(path, path.read_text(encoding="utf-8")) for path in sorted(paths)]
+    return digest([[path.name, syntax(text) if path.suffix == ".py" else text] for path, text in texts])
 
 
 def package_digest(leave_out: Iterable[str] = ()) -> str:
-    """`code_digest` of the whole package but the modules named in `leave_out` (file names without .py)."""
+    """`code_digest` of the whole package, the tables of data sets included, but for the modules named in `leave_out`
+    (file names without .py)."""
     folder, out = Path(__file__).parent, set(leave_out)
-    return code_digest(path for path in folder.rglob("*.py") if path.stem not in out)
+    paths = [*folder.rglob("*.py"), *(folder / "datasets").rglob("*.yaml")]
+    return code_digest(path for path in paths if path.stem not in out)
 
 
 def notebook_digest(path: Path) -> str:
@@ -85,15 +89,15 @@ def files_digest(path: Path) -> str:
         return file_digest(path)[:16]
     if not path.is_dir():
         return ""
-    found = hashlib.sha256()
+    whole = hashlib.sha256()
     for folder, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
             file = Path(folder, name)
             if file.exists():  # a dangling link is no file
                 stat = file.stat()
-                found.update(f"{file.relative_to(path)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return found.hexdigest()[:16]
+                whole.update(f"{file.relative_to(path)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return whole.hexdigest()[:16]
 
 
 def git(folder: Path) -> dict[str, Any]:
@@ -117,6 +121,7 @@ def machine() -> dict[str, Any]:
     facts = {
         "system": platform.platform(),
         "cores": os.cpu_count(),
+        "tf32": TF32,
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
     }
     code = (

@@ -160,12 +160,6 @@ def columns(path: Path, rows: Sequence[Row], needs: Iterable[str] = ()) -> list[
     return have
 
 
-def namesakes(column: str, have: Iterable[str]) -> list[str]:
-    """The columns that bear this name but for case, outer spaces and the numbers that pandas gives them: `x`, `x.1`."""
-    same = re.compile(re.escape(column.strip().lower()) + r"(\.\d+)?")
-    return [name for name in have if same.fullmatch(str(name).strip().lower())]
-
-
 # ---- CSV -------------------------------------------------------------------------------------------------------------
 
 
@@ -263,12 +257,12 @@ def parse_json(text: str, where: object) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in members:
             raise ValueError(f"an object has the key {key!r} twice")
-        found[key] = value
-    return found
+        members[key] = value
+    return members
 
 
 def _json(path: Path, text: str) -> Iterator[Row]:

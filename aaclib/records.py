@@ -15,14 +15,17 @@ def settings(run: str | Path, device: str | None = None) -> Config:
     """The settings of a finished run, with another device where one is given. Raises ConfigError where there is no such
     run."""
     described = _described(run)
-    return load(described["profile"], {**described.get("overrides", {}), **({"device": device} if device else {})})
+    here = {"cluster": "", **({"device": device} if device else {})}  # what is asked of it is done by this machine
+    return load(described["profile"], {**described.get("overrides", {}), **here})
 
 
-def made_on(run: str | Path) -> str:
-    """The kind of device (cpu, cuda, mps) that a finished run computed on; "" where its record does not say."""
-    described = _described(run)
-    chosen = described.get("config", {}).get("device") or described.get("machine", {}).get("device") or ""
-    return chosen.split(":")[0]
+def opened(run: str | Path) -> frozenset[str]:
+    """The artefacts ("kind/id") that the stages of a run opened; none where there is no record of it."""
+    try:
+        stages = read_record(record_of(run)).get("stages", {}).values()
+    except (FileNotFoundError, Damaged):
+        return frozenset()
+    return frozenset(name for stage in stages for name in stage.get("artefacts", ()))
 
 
 def record_of(run: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""Cross-modal retrieval and zero-shot classification from embeddings: pure maths on arrays, blocked.
+"""Cross-modal retrieval from embeddings: pure maths on arrays, blocked.
 
 The check that every use of CLAP begins with: does a caption find its clip, and a clip one of its captions? The
 conventions are those of language-based audio retrieval (Koepke et al., https://arxiv.org/abs/2112.09418): each of a
@@ -84,44 +84,14 @@ def chance(n: int, captions_per_clip: int, k: int) -> dict[str, float]:
     return {"text_to_audio": min(k / n, 1.0), "audio_to_text": 1.0 - missed}
 
 
-def class_embeddings(prompts: np.ndarray) -> np.ndarray:
-    """One unit row a class from several prompts: their mean, renormalised (prompt ensembling as in CLIP).
-
-    prompts: (classes, prompts, d) unit rows. Returns (classes, d) float32.
-    """
-    mean = np.asarray(prompts, np.float32).mean(axis=1)
-    return mean / np.linalg.norm(mean, axis=1, keepdims=True)
-
-
-def zero_shot(audio: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The nearest class of each clip by cosine. audio: (n, d), classes: (c, d), unit rows. Returns (n,) int64."""
-    audio, classes = np.asarray(audio, np.float32), np.asarray(classes, np.float32)
-    found = np.empty(len(audio), np.int64)
-    for rows in _blocks(len(audio), len(classes)):
-        found[rows] = (audio[rows] @ classes.T).argmax(axis=1)
-    return found
-
-
-def zero_shot_accuracy(audio: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
-    """Accuracy over all clips and per class. labels: (n,) int, the row of `classes` that is right.
-
-    Returns (fraction, (c,) float64 fractions; NaN for a class without clips).
-    """
-    labels = np.asarray(labels)
-    if labels.shape != (len(audio),):
-        raise ValueError(f"Expected one label a clip, shape ({len(audio)},), found {labels.shape}.")
-    right = zero_shot(audio, classes) == labels
-    clips = np.bincount(labels, minlength=len(classes)).astype(np.float64)
-    hits = np.bincount(labels, weights=right, minlength=len(classes))
-    return float(right.mean()), np.divide(hits, clips, out=np.full(len(classes), np.nan), where=clips > 0)
-
-
 def _checked(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     audio, text, clip = np.asarray(audio, np.float32), np.asarray(text, np.float32), np.asarray(clip)
     if audio.ndim != 2 or text.ndim != 2 or audio.shape[1] != text.shape[1]:
         raise ValueError(f"Expected audio (n, d) and text (m, d), found {audio.shape} and {text.shape}.")
     if clip.shape != (len(text),) or not np.issubdtype(clip.dtype, np.integer):
-        raise ValueError(f"Expected one whole number a caption, shape ({len(text)},), found {clip.dtype} {clip.shape}.")
+        raise ValueError(
+            f"Expected one whole number per caption, shape ({len(text)},), found {clip.dtype} {clip.shape}."
+        )
     if len(clip) == 0 or clip.min() < 0 or clip.max() >= len(audio):
         raise ValueError(f"`clip` must name rows of audio, 0 to {len(audio) - 1}.")
     if not (np.isfinite(audio).all() and np.isfinite(text).all()):

@@ -45,11 +45,14 @@ def learned_from(config: Config, target: str) -> str:
 
 def with_text(config: Config) -> Config:
     """The same settings, with the target `text` in front where no target has anything to learn from. Its rows are those
-    of the first."""
-    bare, targets = recordings(config), config.data.targets
-    if config.captioner or not bare or len(bare) < len(targets) or _own_text(config):
+    of the first, and its decoders train for at most `data.text_epochs`."""
+    bare, data = recordings(config), config.data
+    if not config.captioner and bare and len(bare) == len(data.targets) and not _own_text(config):
+        data = replace(data, targets={TEXT: data.targets[bare[0]], **data.targets})
+    if TEXT not in data.targets:
         return config
-    return replace(config, data=replace(config.data, targets={TEXT: targets[bare[0]], **targets}))
+    epochs = min(config.train.epochs, data.text_epochs or config.train.epochs)
+    return replace(config, data=data, train=replace(config.train, epochs=epochs))
 
 
 def _own_text(config: Config) -> list[str]:

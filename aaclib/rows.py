@@ -1,14 +1,38 @@
-"""Which rows of a profile's table a run can compute, and why not the others."""
+"""Which rows of a profile's table a run can compute, and why not the others; and whether any needs external pairs."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aaclib import bridge
+from aaclib.config import Config
+from aaclib.contradictions import SIGMAS
 
 if TYPE_CHECKING:
     from aaclib.run import Run
+
+
+def no_pairs(config: Config) -> str:
+    """Why a run of these settings measures nothing on external pairs, or '' where it does: sigma, if that is estimated,
+    or the gap for a row of any target. Pairs that nobody reads are neither fetched nor embedded.
+
+    >>> no_pairs(config.load("paper")), no_pairs(config.load("paper", {"data.targets": {"clotho": ["copy"]}}))
+    ('', 'no row reads them')
+    """
+    if not config.data.pairs or config.captioner:  # a finished run has measured what its decoders needed
+        return "the profile names none"
+    names = {*itertools.chain(*config.data.targets.values()), *bridge.registered()}
+    read = config.gap.sigma in SIGMAS or any(map(bridge.needs_pairs, names))
+    return ("" if read else "no row reads them") if config.gap.n_pairs else "gap.n_pairs is 0"
+
+
+def planned(config: Config, target: str) -> tuple[str, ...]:
+    """The rows of a target that a run of these settings will have, as far as can be known before it looks at data: all
+    of the profile's, or without external pairs those that need none."""
+    names = config.data.targets[target]
+    return tuple(n for n in names if not bridge.needs_pairs(n)) if no_pairs(config) else names
 
 
 def computable(run: Run, target: str) -> list[bridge.Strategy]:
@@ -39,6 +63,6 @@ def _knows_target(run: Run, target: str, row: bridge.Strategy) -> bool:
     """Whether a row that learned from text reads what was measured on pairs that are the target's own clips."""
     if run.config.data.pairs_split[0] != target or not row.weakly_supervised or row.group == "control":
         return False
-    found, read = run.gap(run.seeds[0]), bridge.reads(row)
-    measured = found.chosen not in ("given", "caption")
-    return bool(found.n and (bridge.needs_pairs(row) or measured and {"sigma", "sigma_without_gap"} & read))
+    estimate, read = run.gap(run.seeds[0]), bridge.reads(row)
+    measured = estimate.chosen not in ("given", "caption")
+    return bool(estimate.n and (bridge.needs_pairs(row) or measured and {"sigma", "sigma_without_gap"} & read))

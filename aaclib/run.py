@@ -23,11 +23,12 @@ from aaclib import arrays, bridge, captions, clap, config, datasets, decoders, e
 from aaclib.arrays import Audio, Pairs, Texts
 from aaclib.clap.base import Backend, pick_device
 from aaclib.datasets import leakage
+from aaclib.finished import Finished
 from aaclib.gap import Estimate
-from aaclib.memo import kept
+from aaclib.memo import remembered
 from aaclib.paths import runs_dir
 from aaclib.records import settings as settings_of
-from aaclib.roles import recordings
+from aaclib.roles import TEXT, recordings
 from aaclib.text import normalise
 from aaclib.train import Callback
 
@@ -55,16 +56,17 @@ class Run:
 
         >>> Run.load("quick", {"gap.tau": 0.1})
         """
-        return cls(config.load(profile, overrides))
+        found = config.load(profile, overrides)
+        return cls(found, None if found.device else Finished(found.name))  # a device asked for makes its own
 
     @classmethod
     def of_run(cls, run: str | Path, device: str | None = None) -> Self:
-        """A finished run: the name of a profile, or the run's folder. Raises ConfigError where there is none, and
-        store.Damaged where its record was changed.
+        """A finished run, whatever device made it: the name of a profile, or the run's folder. Raises ConfigError where
+        there is none, and store.Damaged where its record was changed.
 
         >>> Run.of_run("data/runs/quick")
         """
-        return cls(settings_of(run, device))
+        return cls(settings_of(run, device), Finished(run))
 
     def __repr__(self) -> str:
         counts = (f"{name} ({len(self.config.data.targets[name])} rows)" for name in self.targets + self.recordings)
@@ -91,7 +93,7 @@ class Run:
 
     # ---- data
 
-    @kept
+    @remembered
     def dataset(self, name: str) -> datasets.Dataset:
         """A data set by its name, a target or not. Raises DatasetError for an unknown one.
 
@@ -107,7 +109,7 @@ class Run:
         own_clap = "" if self.config.captioner or self.config.clap.backend != "tiny" else self.config.data.pretrain
         return any(self.dataset(n).synthetic for n in (*self.targets, *self.recordings, own_clap) if n)
 
-    @kept
+    @remembered
     def split(self, name: str, part: str, audio: bool = False) -> datasets.Split:
         """The clips of a data set's "train", "validation" or "evaluation" part, cut to the size that the profile gives
         it (`data.sizes`). `audio`: with the files of the recordings, which are fetched or rendered where they are not
@@ -140,7 +142,7 @@ class Run:
 
     # ---- embeddings
 
-    @kept
+    @remembered
     def clap(self, seed: int) -> Backend:
         """The CLAP that embeds audio and text, trained first where it is the tiny one. Raises ConfigError where it has
         no data set to be trained on, BackendError where its weights cannot be had.
@@ -158,13 +160,12 @@ class Run:
         trained = tiny.train(self.split(pretrain, "train", audio=True), self.config.clap, seed, self.store, self.device)
         return clap.load(f"tiny:{trained.path}", self.device, long_audio=self.config.clap.long_audio)
 
-    @kept
+    @remembered
     def texts(self, target: str, part: str, seed: int) -> Texts:
         """The captions that decoders learn from ("train") or are validated on ("validation"), n of them, and their
         embeddings (n, d); no audio is touched. Raises as `training_clips`.
 
-        >>> texts = run.texts("clotho", "train", 0)
-        >>> texts.captions[0], texts.z[0]
+        >>> run.texts("clotho", "train", 0).captions[0]
         """
         return self.texts_of(self.training_clips(target, part), seed)
 
@@ -177,7 +178,7 @@ class Run:
         clip = np.repeat(np.arange(len(clips)), [len(c.captions) for c in clips])
         return Texts(captions, clip, embeddings.embed_text(self.clap(seed), captions, self.store))
 
-    @kept
+    @remembered
     def audio(self, target: str, part: str, seed: int) -> Audio:
         """The recordings of a split that can be read, n of them, and their embeddings (n, d), in the order of `clips`.
         Raises ExtractionError, which names the file, for one that cannot be read (with clap.on_error=skip it is
@@ -188,22 +189,21 @@ class Run:
         return arrays.recordings(self.clap(seed), self.split(target, part, True), self.config, self.store)
 
     def clips(self, target: str, part: str, seed: int) -> tuple[datasets.Clip, ...]:
-        """The clips of a split that are captioned and scored: all whose recording is here and can be read. Raises as
-        `audio`.
+        """The clips of a split that are captioned and scored: all whose recording is here and can be read. Of the
+        target `text`, to whose recordings nobody listens, all clips. Raises as `audio`.
 
         >>> run.clips("clotho", "evaluation", 0)[7].audio          # the path of a recording
         """
-        return self.audio(target, part, seed).clips
+        return self.split(target, part).clips if target == TEXT else self.audio(target, part, seed).clips
 
     # ---- the gap, measured on pairs of another data set
 
-    @kept
+    @remembered
     def pairs(self, seed: int) -> Pairs:
         """`gap.n_pairs` clips of `data.pairs` ("<data set>.<split>"), drawn by the seed, with their first captions:
         z_a and z_t, each (n, d). Raises LeakError where one of them is an evaluation clip of a target.
 
-        >>> pairs = run.pairs(0)
-        >>> (pairs.z_a - pairs.z_t).mean(0)                        # the gap vector, (d,)
+        >>> (run.pairs(0).z_a - run.pairs(0).z_t).mean(0)          # the gap vector, (d,)
         """
         split = self.split(*self.config.data.pairs_split, audio=True)
         n = min(self.config.gap.n_pairs, len(split.clips))
@@ -216,18 +216,17 @@ class Run:
         first = np.unique(texts.clip, return_index=True)[1]
         return Pairs(audio.ids, [texts.captions[i] for i in first], audio.z, texts.z[first], texts)
 
-    @kept
+    @remembered
     def gap(self, seed: int) -> Estimate:
-        """The gap vector (d,), sigma by every estimator and the one in use, from `pairs`; where there are none, the
-        sigma that the profile gives and the reason (`note`). Raises as `pairs` and `training_clips`, and ValueError
-        where these pairs cannot tell the sigma that the profile asks for.
+        """The gap vector (d,), sigma by every estimator and the one in use, from `pairs`. Where there are none, or no
+        row reads what they tell, the sigma that the profile gives and the reason (`note`). Raises as `pairs` and
+        `training_clips`, and ValueError where these pairs cannot tell the sigma that the profile asks for.
 
         >>> run.gap(0).vector, run.gap(0).sigma_value
         """
         self._learns()
         sigma = self.config.gap.sigma
-        if not (self.config.data.pairs and self.config.gap.n_pairs):
-            why = "gap.n_pairs is 0" if self.config.data.pairs else "the profile names none"
+        if why := rows.no_pairs(self.config):
             return gap.given(sigma, self.clap(seed).dim, why)
         try:
             pairs = self.pairs(seed)
@@ -236,29 +235,30 @@ class Run:
         several = len(pairs.texts.captions) > len(pairs.ids)
         return gap.estimate(pairs.z_a, pairs.z_t, sigma, (pairs.texts.z, pairs.texts.clip) if several else None)
 
-    @kept
+    @remembered
     def context(self, target: str, seed: int) -> bridge.Context:
         """What the halves of the strategies may know about this target: its training text, and the external pairs.
 
         >>> bridge.infer_half("projection")(run.audio("clotho", "evaluation", 0).z, run.context("clotho", 0))
         """
-        found, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
+        estimate, z, settings = self.gap(seed), self.texts(target, "train", seed).z, self.config.gap
         known = {}
-        if found.vector is not None:
-            pairs, sigma = self.pairs(seed), found.value(settings.sigma_without_gap or settings.sigma)
-            known = {"gap": found.vector, "audio_mean": z.mean(0) + found.vector, "sigma_without_gap": sigma}
+        if estimate.vector is not None:
+            pairs, sigma = self.pairs(seed), estimate.value(settings.sigma_without_gap or settings.sigma)
+            known = {"gap": estimate.vector, "audio_mean": z.mean(0) + estimate.vector, "sigma_without_gap": sigma}
             known |= {"pair_audio": pairs.z_a, "pair_text": pairs.z_t}
         return bridge.Context(
             **known,
-            sigma=found.sigma_value,
+            sigma=estimate.sigma_value,
             text_mean=z.mean(0),
             memory=z[self.memory_rows(target, seed)],
             tau=settings.tau,
             axes=settings.axes,
             renormalise=settings.renormalise,
+            device=str(self.device) if self.device.type == "cuda" else None,
         )
 
-    @kept
+    @remembered
     def memory_rows(self, target: str, seed: int) -> np.ndarray:
         """(m,) int64, which training captions the memory holds: each different one once, or `gap.memory` of them by
         the seed.
@@ -287,7 +287,7 @@ class Run:
         """
         return decoders.trained(self, target, strategy, seed, callback)
 
-    @kept
+    @remembered
     def captions(
         self, target: str, strategy: str, seed: int, decoding: str = "greedy", part: str = "evaluation"
     ) -> list[str]:

@@ -20,7 +20,7 @@ _said: set[Path] = set()  # folders of which this process has said that they sta
 def deciding(settings: Config | dict[str, Any]) -> dict[str, Any]:
     """The settings that decide what comes out, as JSON values; of a config, or of the "config" in a run's record."""
     tree = json.loads(json.dumps(asdict(settings) if isinstance(settings, Config) else settings))
-    for group, name in ((tree, "threads"), (tree["data"], "download"), (tree["clap"], "workers")):
+    for group, name in ((tree, "threads"), (tree, "cluster"), (tree["data"], "download"), (tree["clap"], "workers")):
         group.pop(name, None)
     return tree
 

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -49,6 +49,9 @@ class Scored(Protocol):
 
     @property
     def statistics(self) -> Mapping[str, np.ndarray]: ...  # metric -> (n, k) float64
+
+
+Runs: TypeAlias = Scored | Sequence[Scored]  # the scores of one row of a table: one per seed, or a single one
 
 
 @dataclass(frozen=True)
@@ -90,29 +93,23 @@ class _Rows:
         return min(map(len, self.values))
 
 
-def interval(
-    runs: Scored | Sequence[Scored], metric: str, n_boot: int = N_BOOT, seed: int = 0, level: float = LEVEL
-) -> Interval:
+def interval(runs: Runs, metric: str, n_boot: int = N_BOOT, seed: int = 0, level: float = LEVEL) -> Interval:
     """The mean over seeds of a metric's corpus value, with its interval.
 
-    `runs`: the scores of one row of a table, one a seed (or a single one). The bounds are NaN where nothing varies
-    that could: one clip, and one run or several equal ones. One clip and several seeds: the interval is over seeds, for
-    this clip. Raises KeyError where a run lacks the metric and ValueError for no runs or no clips."""
-    rows = _rows([_tables(runs, metric)], metric, n_boot, seed)
+    The bounds are NaN where nothing varies that could: one clip, and one run or several equal ones. One clip and
+    several seeds: the interval is over seeds, for this clip. Raises KeyError where a run lacks the metric and
+    ValueError for no runs or no clips.
+
+    >>> stats.interval(metrics.evaluate(captions, references), "cider_d").low
+    """
+    rows, weights = _rows([_tables(runs, metric)], metric, n_boot, seed), np.ones(1)
     value = float(rows.means[0])
-    return Interval(
-        value, *_bounds(rows, np.ones(1), value, rows.samples[0], level), rows.n, rows.seeds, _weak(rows, np.ones(1))
-    )
+    low, high = _bounds(rows, weights, value, rows.samples[0], level)
+    return Interval(value, low, high, rows.n, rows.seeds, _weak(rows, weights))
 
 
 def compare(
-    a: Scored | Sequence[Scored],
-    b: Scored | Sequence[Scored],
-    metric: str,
-    n_boot: int = N_BOOT,
-    n_permutations: int = 10000,
-    seed: int = 0,
-    level: float = LEVEL,
+    a: Runs, b: Runs, metric: str, n_boot: int = N_BOOT, n_permutations=10000, seed: int = 0, level: float = LEVEL
 ) -> Comparison:
     """Difference a - b with its interval, the p-value of a paired permutation test over clips and that of a paired
     t-test over seeds.
@@ -130,46 +127,29 @@ def compare(
     return Comparison(difference, low, high, p, rows.n, rows.seeds, _seeds_p(rows), _weak(rows, weights))
 
 
-def relative(
-    a: Scored | Sequence[Scored],
-    b: Scored | Sequence[Scored],
-    metric: str,
-    n_boot: int = N_BOOT,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> Interval:
+def relative(a: Runs, b: Runs, metric: str, n_boot: int = N_BOOT) -> Interval:
     """Relative performance a / b (a fraction; the ratio of the means over seeds) with its interval.
     The bounds are NaN, beside the value, where b is 0 or less in any resample of the clips or its own interval reaches
     0. Raises ValueError where b scores 0."""
-    rows = _rows(_paired(metric, a, b), metric, n_boot, seed)
+    rows = _rows(_paired(metric, a, b), metric, n_boot)
     if rows.means[1] == 0:
         raise ValueError(f"Relative performance in {metric}: the row compared with scores 0.")
-    return _ratio(rows, np.array([1.0, 0.0]), np.array([0.0, 1.0]), level)
+    return _ratio(rows, np.array([1.0, 0.0]), np.array([0.0, 1.0]))
 
 
-def above_chance(
-    a: Scored | Sequence[Scored],
-    chance: Scored | Sequence[Scored],
-    bound: Scored | Sequence[Scored],
-    metric: str,
-    n_boot: int = N_BOOT,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> Interval:
+def above_chance(a: Runs, chance: Runs, bound: Runs, metric: str, n_boot: int = N_BOOT) -> Interval:
     """How much of the way from chance to the bound a row goes: (a - chance) / (bound - chance), each a mean over seeds.
     Interval and NaN bounds as of `relative`, with bound - chance as what is divided by. Raises ValueError where the
     bound does not exceed chance."""
-    rows = _rows(_paired(metric, a, chance, bound), metric, n_boot, seed)
+    rows = _rows(_paired(metric, a, chance, bound), metric, n_boot)
     _, low, high = rows.means
     if not high > low:
         raise ValueError(f"{metric}: the bound ({high:.4f}) does not exceed chance ({low:.4f}).")
-    return _ratio(rows, np.array([1.0, -1.0, 0.0]), np.array([0.0, -1.0, 1.0]), level)
+    return _ratio(rows, np.array([1.0, -1.0, 0.0]), np.array([0.0, -1.0, 1.0]))
 
 
-def holm(p: Sequence[float] | Mapping[Any, float]) -> np.ndarray | dict[Any, float]:
-    """Holm's step-down adjusted p-values, in the order (or under the keys) given; NaN stays NaN and does not count."""
-    if isinstance(p, Mapping):
-        return dict(zip(p, map(float, holm(list(p.values()))), strict=True))
+def holm(p: Sequence[float]) -> np.ndarray:
+    """Holm's step-down adjusted p-values, in the order given; NaN stays NaN and does not count."""
     values = np.asarray(p, dtype=np.float64)
     adjusted = np.full(values.shape, np.nan)
     known = np.flatnonzero(~np.isnan(values))
@@ -182,7 +162,7 @@ def holm(p: Sequence[float] | Mapping[Any, float]) -> np.ndarray | dict[Any, flo
 # ---- inside
 
 
-def _tables(runs: Scored | Sequence[Scored], metric: str) -> list[np.ndarray]:
+def _tables(runs: Runs, metric: str) -> list[np.ndarray]:
     runs = list(runs) if isinstance(runs, Sequence) else [runs]
     if not runs:
         raise ValueError(f"No scores to take {metric} from.")
@@ -200,29 +180,29 @@ def _tables(runs: Scored | Sequence[Scored], metric: str) -> list[np.ndarray]:
     return tables
 
 
-def _paired(metric: str, *rows: Any) -> list[list[np.ndarray]]:
-    found = [_tables(row, metric) for row in rows]
-    n, *others = (len(row[0]) for row in found)
+def _paired(metric: str, *rows: Runs) -> list[list[np.ndarray]]:
+    tables = [_tables(row, metric) for row in rows]
+    n, *others = (len(row[0]) for row in tables)
     if other := next((m for m in others if m != n), None):
         raise ValueError(f"{metric}: {n} clips against {other}; they must be the same clips.")
-    return found
+    return tables
 
 
-def _rows(tables: list[list[np.ndarray]], metric: str, n_boot: int, seed: int) -> _Rows:
+def _rows(tables: list[list[np.ndarray]], metric: str, n_boot: int, seed: int = 0) -> _Rows:
     values = [np.array([corpus(metric, t) for t in row]) for row in tables]
     samples = np.array([runs.mean(axis=0) for runs in resampled(tables, metric, n_boot, seed)])
     return _Rows(values, samples, len(tables[0][0]))
 
 
-def _ratio(rows: _Rows, top: np.ndarray, bottom: np.ndarray, level: float) -> Interval:
+def _ratio(rows: _Rows, top: np.ndarray, bottom: np.ndarray) -> Interval:
     """(top @ means) / (bottom @ means); top, bottom: (R,) weights of the rows. To first order a run that scores x moves
     the ratio r by (top - r bottom) x / base, the residual of a ratio estimate."""
     base = float(bottom @ rows.means)
     value = float(top @ rows.means) / base
     weights = (top - value * bottom) / base
     bases = bottom @ rows.samples
-    reaches_zero = bases.min() <= 0 or _bounds(rows, bottom, base, bases, level)[0] <= 0
-    bounds = (NAN, NAN) if reaches_zero else _bounds(rows, weights, value, top @ rows.samples / bases, level)
+    reaches_zero = bases.min() <= 0 or _bounds(rows, bottom, base, bases, LEVEL)[0] <= 0
+    bounds = (NAN, NAN) if reaches_zero else _bounds(rows, weights, value, top @ rows.samples / bases, LEVEL)
     return Interval(value, *bounds, rows.n, rows.seeds, _weak(rows, weights))
 
 

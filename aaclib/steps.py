@@ -34,6 +34,11 @@ class Context:
     pair_audio: np.ndarray | None = None  # (p, d) the external pairs themselves, for what is fitted on them
     pair_text: np.ndarray | None = None  # (p, d)
     axes: int = 100  # how many shared directions a head keeps
+    device: str | None = None  # a GPU that keeps the memory; None: numpy multiplies by it, here
+
+    def near(self) -> Any:
+        """The memory where it is multiplied, for aaclib.memory."""
+        return memories.resident(self.need("memory"), self.device)
 
     def __repr__(self) -> str:
         return brief(self, **{name: value for name, value in vars(self).items() if value is not None})
@@ -105,11 +110,11 @@ def centre_on_own_audio(z: np.ndarray, context: Context, rng: np.random.Generato
 
 
 def to_nearest(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return memories.nearest(z, context.need("memory"))
+    return memories.nearest(z, context.near())
 
 
 def to_projection(z: np.ndarray, context: Context, rng: np.random.Generator | None = None) -> np.ndarray:
-    return memories.project(z, context.need("memory"), context.tau)
+    return memories.project(z, context.near(), context.tau)
 
 
 def chain(steps: Sequence[Step]) -> Step:

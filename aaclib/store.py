@@ -119,14 +119,14 @@ class Store:
         it is called with the same folder, contents kept: a builder that resumes must write its files atomically and
         check what it finds (`write_record`), one that does not simply writes them again.
         """
-        if found := self.find(kind, key):
-            return found
+        if artefact := self.find(kind, key):
+            return artefact
         final = self.root / kind / self.id(kind, key)
         part = final.with_name(final.name + ".part")
         with room(final), locked(final.with_name(final.name + ".lock")):
             try:
-                if found := self.open(kind, key):  # another process was faster
-                    return found
+                if artefact := self.open(kind, key):  # another process was faster
+                    return artefact
             except Damaged as error:
                 error.made_again()
             done = 0.0

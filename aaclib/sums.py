@@ -16,12 +16,12 @@ def sums(folder: Path, names: Iterable[str]) -> dict[str, list]:
     """name -> [size in bytes, sha256 of each shard] of files below `folder`."""
     sizes = {name: (folder / name).stat().st_size for name in names}
     shards = [(name, start) for name, size in sizes.items() for start in range(0, max(size, 1), SHARD)]
-    found: dict[str, list] = {name: [size] for name, size in sizes.items()}
+    recorded: dict[str, list] = {name: [size] for name, size in sizes.items()}
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         digests = pool.map(lambda shard: _shard_digest(folder / shard[0], shard[1]), shards)
         for (name, _), digest in zip(shards, digests, strict=True):
-            found[name].append(digest)
-    return found
+            recorded[name].append(digest)
+    return recorded
 
 
 def changed(folder: Path, recorded: Mapping[str, list], content: bool = True) -> str:
@@ -30,8 +30,8 @@ def changed(folder: Path, recorded: Mapping[str, list], content: bool = True) ->
     for name, (size, *_) in recorded.items():
         if not (folder / name).is_file():
             return f"{name} is gone"
-        if (found := (folder / name).stat().st_size) != size:
-            return f"{name} was changed: {found} bytes instead of {size}"
+        if (bytes_now := (folder / name).stat().st_size) != size:
+            return f"{name} was changed: {bytes_now} bytes instead of {size}"
     try:
         now = sums(folder, recorded) if content else recorded
     except OSError as error:
@@ -46,10 +46,10 @@ def file_digest(path: str | Path) -> str:
 
 
 def _shard_digest(path: Path, start: int) -> str:
-    found, left = hashlib.sha256(), SHARD
+    digest, left = hashlib.sha256(), SHARD
     with open(path, "rb") as handle:
         handle.seek(start)
         while block := handle.read(min(left, BLOCK)):
-            found.update(block)
+            digest.update(block)
             left -= len(block)
-    return found.hexdigest()
+    return digest.hexdigest()

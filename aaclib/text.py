@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
@@ -37,8 +38,8 @@ def _marks() -> str:
     word. As ranges of a pattern, which are five times faster than single characters."""
     characters = map(chr, (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)))
     runs = itertools.groupby(characters, lambda c: unicodedata.category(c)[0] == "M")
-    found = [list(run) for are_marks, run in runs if are_marks]
-    return "".join(f"{run[0]}-{run[-1]}" for run in found)
+    marks = [list(run) for are_marks, run in runs if are_marks]
+    return "".join(f"{run[0]}-{run[-1]}" for run in marks)
 
 
 MARKS = _marks()
@@ -100,24 +101,44 @@ def normalise(captions: Iterable[str], policy: str) -> list[str]:
 class Tokenizer:
     """Captions to lists of ids and back, around a `tokenizers.Tokenizer`; padding is the caller's.
 
-    `pad`, `unk`, `bos`, `eos`: ids. `bos` begins no encoded caption: the decoder's prefix stands there.
+    `pad`, `unk`, `bos`, `eos`: ids. `bos` begins no encoded caption: the decoder's prefix stands there. `seen`: the ids
+    of `core` that this tokenizer has (`narrowed`), id i for seen[i]; None = the ids are those of `core`.
     """
 
-    def __init__(self, core: tokenizers.Tokenizer, pad: int, unk: int, bos: int, eos: int):
+    def __init__(
+        self, core: tokenizers.Tokenizer, pad: int, unk: int, bos: int, eos: int, seen: Sequence[int] | None = None
+    ):
         core.no_padding()
         core.no_truncation()
         self.core, self.pad, self.unk, self.bos, self.eos = core, pad, unk, bos, eos
-        self.digest = digest([core.to_str(), pad, unk, bos, eos])  # sixteen hex digits: same digest, same ids
+        self.seen = None if seen is None else list(seen)
+        about = [core.to_str(), pad, unk, bos, eos]
+        self.digest = digest(about if seen is None else [*about, self.seen])  # 16 hex digits: same digest, same ids
         self._silent = {pad, unk, bos, eos}
+        self._own = {old: new for new, old in enumerate(self.seen or ())}
 
     @property
     def vocabulary_size(self) -> int:
         """One more than the greatest id: the width of the decoder's output."""
+        if self.seen is not None:
+            return max(len(self.seen), self.unk + 1)
         return max(self.core.get_vocab(with_added_tokens=True).values()) + 1
 
+    def narrowed(self, captions: Iterable[str]) -> Tokenizer:
+        """The same tokenizer with the tokens of these captions and the four special ones alone, numbered anew in their
+        old order. Text is cut into tokens as before, and a token that no caption has becomes `unk`. Where `unk` was the
+        end, as in tokenizers that can write any text, it gets an id of its own.
+
+        >>> text.pretrained("bert-base-uncased").narrowed(captions).vocabulary_size       # of 30,522
+        """
+        codes = self.core.encode_batch(list(captions), add_special_tokens=False)
+        seen = sorted({self.pad, self.unk, self.bos, self.eos}.union(*(code.ids for code in codes)))
+        pad, unk, bos, eos = map(seen.index, (self.pad, self.unk, self.bos, self.eos))
+        return Tokenizer(self.core, pad, len(seen) if unk == eos else unk, bos, eos, seen)
+
     def encode(self, captions: Sequence[str], max_tokens: int | None = None) -> list[list[int]]:
-        """One list of ids a caption, ending in `eos`; of a caption that is longer than `max_tokens` with it, the first
-        `max_tokens` ids and no end, as in the published code: a cut teaches nobody where sentences stop. Raises
+        """One list of ids per caption, ending in `eos`; of a caption that is longer than `max_tokens` with it, the
+        first `max_tokens` ids and no end, as in the published code: a cut teaches nobody where sentences stop. Raises
         TextError for a caption without a token."""
         if max_tokens is not None and max_tokens < 1:
             raise TextError(f"max_tokens must be at least 1, found {max_tokens}.")
@@ -126,20 +147,33 @@ class Tokenizer:
         for caption, code in zip(captions, codes, strict=True):
             if not code.ids:
                 raise TextError(f"The caption {caption!r} has no tokens.")
-            rows.append([*code.ids, self.eos][:max_tokens])
+            ids = code.ids if self.seen is None else [self._own.get(i, self.unk) for i in code.ids]
+            rows.append([*ids, self.eos][:max_tokens])
         return rows
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text up to the first `eos`; special tokens leave no trace. "" for no words."""
-        words = itertools.takewhile(lambda i: i != self.eos, map(int, ids))
-        return _spaces(self.core.decode([i for i in words if i not in self._silent], skip_special_tokens=True))
+        words = [i for i in itertools.takewhile(lambda i: i != self.eos, map(int, ids)) if i not in self._silent]
+        return _spaces(self.core.decode([self._old(i) for i in words], skip_special_tokens=True))
 
     def decode_batch(self, rows: Iterable[Sequence[int]]) -> list[str]:
         return [self.decode(row) for row in rows]
 
+    def token(self, i: int) -> str:
+        """How one id is written, special ones included.
+
+        >>> [tokenizer.token(i) for i in tokenizer.encode(["a dog barks"])[0]]
+        """
+        known = self.seen is None or i < len(self.seen)
+        return (self.core.id_to_token(self._old(i)) if known else None) or UNK
+
+    def _old(self, i: int) -> int:
+        return i if self.seen is None else self.seen[i]
+
     def save(self, path: str | Path) -> None:
         """One JSON file that `Tokenizer.load` reads without any hub or cache."""
-        ids = {"pad": self.pad, "unk": self.unk, "bos": self.bos, "eos": self.eos}
+        ids: dict[str, Any] = {"pad": self.pad, "unk": self.unk, "bos": self.bos, "eos": self.eos}
+        ids |= {} if self.seen is None else {"seen": self.seen}
         write_text(path, json.dumps({"ids": ids, "tokenizer": json.loads(self.core.to_str())}, ensure_ascii=False))
 
     @staticmethod
@@ -202,7 +236,9 @@ def _first(*ids: int | None) -> int | None:
     return next((i for i in ids if i is not None), None)
 
 
-def make_tokenizer(spec: str, captions: Iterable[str], vocabulary: int = 5000) -> Tokenizer:
+def make_tokenizer(spec: str, captions: Iterable[str], vocabulary: int = 5000, tokens: str = "all") -> Tokenizer:
     """The tokenizer that `decoder.tokenizer` names: 'words' is trained on `captions` (normalised), anything else is
-    the name or folder of a model's."""
-    return WordTokenizer.train(captions, vocabulary) if spec == "words" else pretrained(spec)
+    the name or folder of a model's, with all of its tokens or, for `tokens` = 'seen', those of `captions`."""
+    if spec == "words":
+        return WordTokenizer.train(captions, vocabulary)
+    return pretrained(spec).narrowed(captions) if tokens == "seen" else pretrained(spec)

@@ -19,6 +19,7 @@ from aaclib.config import Train
 from aaclib.decoder import CaptionDecoder, pad
 from aaclib.progress import Progress
 
+SETTLED = 32  # steps between two looks at the losses on a GPU: each one waits for it
 STATE, BEST = ".state.safetensors", ".best.safetensors"  # hidden: what only a resumed training needs
 SAVE_EVERY_S = 60.0  # at the latest, in the middle of an epoch as well
 BEGIN = {"step": 0, "loss": 0.0, "tokens": 0.0, "seconds": 0.0}  # the place of a training at the start of an epoch
@@ -62,7 +63,7 @@ def train(
     """
     if settings.keep == "best" and validation is None:
         raise ValueError("train.keep = best needs validation captions; use keep = last")
-    optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.lr, fused=True)
+    optimizer = adamw(model, settings)
     steps_an_epoch = -(-len(training.tokens) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps_an_epoch * settings.epochs))
     best = [folder / BEST] if settings.keep == "best" else []
@@ -75,7 +76,15 @@ def train(
         group["lr"] = base * schedule.lr_lambdas[0](done)
     progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps", done=done)
 
+    waiting: list[tuple[torch.Tensor, int]] = []  # losses that the device may be at work on, and their tokens
+
+    def settle() -> None:
+        place["loss"] = _sum(waiting, place["loss"])
+        place["tokens"] += sum(n for _, n in waiting)
+        waiting.clear()
+
     def save() -> None:
+        settle()
         resume.save(folder / STATE, model, optimizer, {**place, "dropout": seeds.torch_state(device)})
 
     with seeds.threads(settings.threads), interrupts.Saves(save, SAVE_EVERY_S) as whole:
@@ -83,25 +92,18 @@ def train(
             started = time.perf_counter() - place["seconds"]
             seeds.seed_all(seed, "epoch", epoch)  # dropout
             rng = seeds.rng(seed, "epoch", epoch)  # order and noise
-            z = half(training.z, context, rng)  # (n, d) what the decoder sees this epoch
+            z = _resident(half(training.z, context, rng), device)  # (n, d) what the decoder sees this epoch
             batches = list(_batches(training.tokens, settings.batch_size, rng))
             if place["step"]:
                 seeds.set_torch_state(place["dropout"], device)
             model.train()
             for batch in batches[place["step"] :]:
-                loss, n = _loss(model, z, training.tokens, batch)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
+                waiting.append(step(model, optimizer, z, training.tokens, batch))
                 schedule.step()
-                place |= {
-                    "step": place["step"] + 1,
-                    "loss": place["loss"] + loss.item() * n,
-                    "tokens": place["tokens"] + n,
-                    "seconds": time.perf_counter() - started,
-                }
-                progress.step(note=f"loss {place['loss'] / place['tokens']:.3f}")
+                place |= {"step": place["step"] + 1, "seconds": time.perf_counter() - started}
+                if device.type == "cpu" or len(waiting) == SETTLED or place["step"] == steps_an_epoch:
+                    settle()
+                progress.step(note=f"loss {place['loss'] / max(place['tokens'], 1):.3f}")
                 whole()
             held_out = (
                 evaluate(model, half, context, validation, settings.batch_size, seed, whole) if validation else None
@@ -127,6 +129,31 @@ def train(
     return history
 
 
+def adamw(model: CaptionDecoder, settings: Train) -> torch.optim.Optimizer:
+    """AdamW in one kernel: weight decay for matrices, none for biases, norms and gains."""
+    decay = [p for p in model.parameters() if p.ndim >= 2]
+    rest = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": decay, "weight_decay": settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+
+
+def step(
+    model: CaptionDecoder,
+    optimizer: torch.optim.Optimizer,
+    z: np.ndarray | torch.Tensor,
+    tokens: list[list[int]],
+    batch: np.ndarray,
+) -> tuple[torch.Tensor, int]:
+    """One step on the captions `batch` (their numbers) of z (n, d) and n lists of ids: the mean loss before it, on the
+    device, and the number of its tokens. Nothing in it waits for a GPU."""
+    loss, n = _loss(model, z, tokens, batch)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.detach(), n
+
+
 @torch.inference_mode()
 def evaluate(
     model: CaptionDecoder,
@@ -141,21 +168,34 @@ def evaluate(
     after each batch."""
     model.eval()
     rng = seeds.rng(seed, "validation")
-    z = half(examples.z, context, rng)
-    total = count = 0.0
+    z = _resident(half(examples.z, context, rng), model.mapping.weight.device)
+    losses = []
     for batch in _batches(examples.tokens, max(batch_size, 128), None):
-        loss, n = _loss(model, z, examples.tokens, batch)
-        total, count = total + loss.item() * n, count + n
+        losses.append(_loss(model, z, examples.tokens, batch))
         between()
-    return total / count
+    return _sum(losses) / sum(n for _, n in losses)
 
 
-def _loss(model: CaptionDecoder, z: np.ndarray, tokens: list[list[int]], batch: np.ndarray) -> tuple[torch.Tensor, int]:
-    device = model.mapping.weight.device
+def _resident(z: np.ndarray, device: torch.device) -> np.ndarray | torch.Tensor:
+    """The embeddings where the decoder computes, all at once: a batch is then a look-up there."""
+    return z if device.type == "cpu" else torch.tensor(z, device=device)
+
+
+def _loss(
+    model: CaptionDecoder, z: np.ndarray | torch.Tensor, tokens: list[list[int]], batch: np.ndarray
+) -> tuple[torch.Tensor, int]:
+    """The mean loss of a batch, on the device, and the number of its tokens."""
     rows = pad([tokens[i] for i in batch])
-    with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-        loss = model(torch.from_numpy(z[batch]).to(device, non_blocking=True), rows.to(device, non_blocking=True))
+    with torch.autocast("cuda", torch.bfloat16, enabled=model.mapping.weight.is_cuda):
+        loss = model(torch.as_tensor(z[batch]), rows)
     return loss, int((rows >= 0).sum())
+
+
+def _sum(losses: list[tuple[torch.Tensor, int]], before: float = 0.0) -> float:
+    """Nats of all tokens, fetched from the device at once and added one after the other: whenever that is done, it
+    gives the same sum."""
+    values = torch.stack([loss for loss, _ in losses]).tolist() if losses else []
+    return sum((value * n for value, (_, n) in zip(values, losses, strict=True)), before)
 
 
 def _batches(tokens: list[list[int]], batch_size: int, rng: np.random.Generator | None) -> Iterator[np.ndarray]:
@@ -167,13 +207,6 @@ def _batches(tokens: list[list[int]], batch_size: int, rng: np.random.Generator 
     batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     for i in rng.permutation(len(batches)) if rng else range(len(batches)):
         yield batches[i]
-
-
-def _groups(model: CaptionDecoder, weight_decay: float) -> list[dict]:
-    """Weight decay for matrices, none for biases, norms and gains."""
-    decay = [p for p in model.parameters() if p.ndim >= 2]
-    rest = [p for p in model.parameters() if p.ndim < 2]
-    return [{"params": decay, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
 
 
 def _schedule(settings: Train, total: int) -> Callable[[int], float]:

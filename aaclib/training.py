@@ -1,4 +1,4 @@
-"""Training all decoders of a run: side by side on a CPU; one after the other on an accelerator.
+"""Training all decoders of a run: side by side on a CPU or a cluster; one after the other on an accelerator.
 
 A small decoder hardly gains from a second thread, so two trainings on two cores take little longer than one.
 """
@@ -11,12 +11,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from joblib import wrap_non_picklable_objects
-
-from aaclib import bridge, config, decoders, own, progress, store, workers
+from aaclib import bridge, cluster, config, decoders, own, progress, store
 from aaclib.run import Run
 
 # (target, seed) -> training -> its history, one mapping an epoch
@@ -49,8 +48,7 @@ def train_all(run: Run, watch: Watch | None = None, targets: Sequence[str] = ())
     ]
     keys = {job: decoders.key(run, *job) for job in jobs}  # makes the embeddings
     todo = [job for job in jobs if run.store.find("decoder", keys[job]) is None]
-    count = run.config.at_once(min(len(todo), (os.cpu_count() or 1) // run.config.train.threads))
-    if count > 1 and run.device.type == "cpu":
+    if count := side_by_side(run, len(todo)):
         _side_by_side(run, todo, keys, count, watch)
     for job in jobs:  # what is left, and what no worker knows: a strategy that was made in a notebook
         run.decoder(job.target, job.row.name, job.seed, callback=_single(job, watch))
@@ -59,6 +57,25 @@ def train_all(run: Run, watch: Watch | None = None, targets: Sequence[str] = ())
     if watch:
         watch(histories)
     return histories
+
+
+def side_by_side(run: Run, n: int) -> int:
+    """How many of `n` trainings run at once in processes of their own; 0 where they run in this one, in turn. With a
+    cluster all are handed to it."""
+    if run.config.cluster:
+        return n
+    count = run.config.at_once(min(n, (os.cpu_count() or 1) // run.config.train.threads))
+    return count if count > 1 and run.device.type == "cpu" else 0
+
+
+def known() -> tuple:
+    """What a worker is told first: strategies, CLAPs and data sets of one's own, perhaps of a notebook's cell."""
+    return know, own.carried((bridge.registered(), own.registered()))
+
+
+def elsewhere(run: Run) -> tuple[config.Config, Path, float]:
+    """A run for `train_one`: of the same kind of device, and working alone."""
+    return replace(run.config, cluster="", device=str(run.device)), run.store.root.absolute(), run.store.refresh
 
 
 def _grouped(histories: Mapping[Job, list[dict]]) -> Histories:
@@ -75,17 +92,14 @@ def _single(job: Job, watch: Watch | None):
 def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], count: int, watch: Watch | None) -> None:
     finals = {job: run.store.root / "decoder" / run.store.id("decoder", keys[job]) for job in jobs}
     report = progress.Progress(
-        f"training {len(jobs)} decoders, {count} at a time",
+        f"training {len(jobs)} decoders, {run.config.cluster or f'{count} at a time'}",
         sum(decoders.settings(run, job.target, job.row)[0].epochs for job in jobs),
         "epochs",
         done=sum(map(len, map(_history, finals.values()))),
     )
-    made_by = run.config, run.store.root, run.store.refresh
     run.store.making("decoder")
-    # strategies, CLAPs and data sets of one's own, perhaps of a notebook's cell
-    theirs = wrap_non_picklable_objects((bridge.registered(), own.registered()), keep_wrapper=False)
-    with workers.pool(count, _know, theirs) as submit:
-        running = [submit(_train_one, *made_by, job, final.name) for job, final in finals.items()]
+    with cluster.pool(run.config.cluster, count, run.store.root, *known()) as submit:
+        running = [submit(train_one, *elsewhere(run), job, final.name) for job, final in finals.items()]
         while not all(job.done() for job in running):
             time.sleep(POLL_S)
             _raise_first(running)
@@ -112,16 +126,23 @@ def _history(final: Path) -> list[dict]:
     return []
 
 
-def _know(theirs: tuple[Mapping[str, bridge.Part], Mapping[str, Mapping[str, own.Own]]]) -> None:
+def know(theirs: tuple[Mapping[str, bridge.Part], Mapping[str, Mapping[str, own.Own]]]) -> None:
     """Takes over what was registered in the process that asks."""
     bridge.know(theirs[0])
     own.know(theirs[1])
 
 
-def _train_one(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> None:
-    """Trains the decoder of the id `wanted`, unless this process, which has imported aaclib anew, knows no such
-    training, or another one of that name (a half that was changed by hand, not registered)."""
+def train_one(*work: Any) -> None:
+    """What a worker does: trains the decoder that `knowing` is asked about, where this process knows it."""
+    if run := knowing(*work):
+        job = work[-2]
+        run.decoder(job.target, job.row.name, job.seed)
+
+
+def knowing(settings: config.Config, root: Path, refresh: float, job: Job, wanted: str) -> Run | None:
+    """The run, in another process, of the decoder with the id `wanted`; None where this process, which has imported
+    aaclib anew, knows no such training, or another one of that name (a half that was changed by hand, not
+    registered)."""
     run = Run(settings, store.Store(root, refresh))
     known = job.row.training in bridge.TRAINING
-    if known and run.store.id("decoder", decoders.key(run, *job)) == wanted:
-        run.decoder(job.target, job.row.name, job.seed)
+    return run if known and run.store.id("decoder", decoders.key(run, *job)) == wanted else None

@@ -1,116 +1,108 @@
-"""Extraction: time a clip and peak memory, against laion_clap.get_audio_embedding_from_filelist.
-
-    python benchmarks/extraction.py --audio FOLDER [--files 400] [--theirs 64]
+"""Embedding recordings: time a clip and peak memory, against laion_clap.get_audio_embedding_from_filelist.
 
 The model is LAION-CLAP at its full size (153 M parameters) with random weights, so nothing is downloaded; time and
-memory do not depend on the values. Each measurement runs in a process of its own; on a busy machine compare the CPU
-seconds. The original takes all files as one batch and keeps the autograd graph, which is why it gets fewer files.
+memory do not depend on the values. Each measurement runs in a process of its own. The original takes all files as one
+batch and keeps the autograd graph. The limit is the audio tower alone, on log-mels that are there already.
 """
 
 from __future__ import annotations
 
-import argparse
+import functools
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "parity"))
+from table import ROOT, Row, child, exponent
+
 TOKENS = 50265
+CHILD = """
+import sys
+sys.path[:0] = [{!r}]
+import extraction
+extraction.work(*sys.argv[1:])
+"""
 
 
-def make(folder: Path) -> None:
-    """A checkpoint of the true size, and tokenizer files of the true length."""
+def measure(tiny: bool = False) -> list[Row]:
+    """A clip of ten seconds; peak memory, as the files become more."""
+    sizes, layers = ([2, 4], 1) if tiny else ([8, 16, 32], 12)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sounds(folder, sizes[-1])
+        script = CHILD.format(str(ROOT / "benchmarks"))
+        child(script, "make", folder, 0, layers)
+        ours = [child(script, "hf", folder, n, layers) for n in sizes]
+        theirs = child(script, "theirs", folder, sizes[-1], layers)
+        bare = child(script, "tower", folder, sizes[-1], layers)
+    grown = exponent(sizes, [found["seconds"] for found in ours])
+    note = f"clips of 10 s at 44.1 kHz, {sizes[-1]} of them; from {sizes[0]} on seconds grow with the power {grown:.2f}"
+    n, last = sizes[-1], ours[-1]
+    memory = f"above the model's own; with {sizes[0]} clips {ours[0]['mib']:.0f} MiB"
+    return [
+        Row("a clip embedded", last["seconds"] / n, theirs["seconds"] / n, bare["seconds"] / n, note),
+        Row("peak memory", last["mib"], theirs["mib"], note=memory, unit="MiB"),
+    ]
+
+
+def sounds(folder: Path, n: int) -> None:
+    import numpy as np
+    import soundfile
+
+    for i in range(n):
+        wave = np.random.default_rng(i).standard_normal(441000) / 10
+        soundfile.write(folder / f"{i:03d}.wav", wave, 44100)
+
+
+def make(folder: Path, layers: int) -> None:
+    """A checkpoint, tokenizer files of the true length, and the same in the form of transformers."""
     import clap_fixtures as made
-    import torch
+
+    from aaclib.clap import convert
 
     made.VOCABULARY = 1000
     files = made.roberta_tokenizer(folder / "tokenizer")
     words = json.loads((files / "vocab.json").read_text())
     words |= {f"<filler{i}>": i for i in range(len(words), TOKENS)}
     (files / "vocab.json").write_text(json.dumps(words))
-    module = original(folder)
-    made.save_laion(module, folder / "630k-random.pt")
-    print(f"{sum(p.numel() for p in module.model.parameters()) / 1e6:.1f} M parameters, torch {torch.__version__}")
+    made.save_laion(made.laion_module(folder / "tokenizer", layers=layers), folder / "random.pt")
+    convert.convert(folder / "random.pt", folder / "hf", str(folder / "tokenizer"))
 
 
-def original(folder: Path):
-    import clap_fixtures as made
-
-    return made.laion_module(folder / "tokenizer", layers=12)
-
-
-def child(what: str, folder: Path, files: list[str]) -> dict:
-    import numpy as np
-
-    from aaclib import clap, embeddings
-    from aaclib.store import Store
+def work(what: str, name: str, n: str, layers: str) -> None:
+    """One measurement, in this process; prints it."""
+    sys.path[:0] = [str(ROOT / "tests" / "parity")]
+    folder = Path(name)
+    files = sorted(map(str, folder.glob("*.wav")))[: int(n)]
+    if what == "make":
+        make(folder, int(layers))
+        print("{}")
+        return
+    from table import peak_mib, timed
 
     if what == "theirs":
-        model = original(folder)
-        start, work, before = time.perf_counter(), time.process_time(), reset_peak()
-        rows = model.get_audio_embedding_from_filelist(files)
+        import clap_fixtures as made
+
+        model = made.laion_module(folder / "tokenizer", layers=int(layers))
+        action = functools.partial(model.get_audio_embedding_from_filelist, files)
     else:
-        spec = (
-            f"laion:{folder / '630k-random.pt'}?tokenizer={folder / 'tokenizer'}"
-            if what == "laion"
-            else f"hf:{folder / 'hf'}"
-        )
-        backend = clap.load(spec, "cpu")
-        start, work, before = time.perf_counter(), time.process_time(), reset_peak()
-        rows = embeddings.embed_audio(backend, files, Store(tempfile.mkdtemp(dir=folder)))
-    seconds = time.perf_counter() - start
-    return {
-        "what": what,
-        "files": len(files),
-        "seconds_a_clip": round(seconds / len(files), 3),
-        "cpu_seconds_a_clip": round((time.process_time() - work) / len(files), 3),
-        "model_mib": round(before),
-        "peak_mib": round(peak()),
-        "above_the_model_mib": round(peak() - before),
-        "rows": list(np.shape(rows)),
-    }
+        from aaclib import clap, embeddings
+        from aaclib.store import Store
+
+        backend = clap.load(f"hf:{folder / 'hf'}", "cpu")
+        action = functools.partial(embeddings.embed_audio, backend, files, Store(folder / f"cache{n}"))
+        action = functools.partial(tower, backend, len(files)) if what == "tower" else action
+    before = peak_mib()
+    seconds = timed(action)
+    print(json.dumps({"seconds": seconds, "mib": max(peak_mib() - before, 0.1)}))
 
 
-def peak() -> float:
-    """The most memory held since `reset_peak`, in MiB."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+def tower(backend: Any, n: int, batch: int = 8) -> None:
+    """The audio tower on log-mels of n windows."""
+    import torch
 
-
-def reset_peak() -> float:
-    """Forgets what loading the model took at its worst (Linux only); returns what is held now, in MiB."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return peak()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--audio", type=Path, default=ROOT.parent / "shared" / "data" / "esc10" / "audio")
-    parser.add_argument("--files", type=int, default=400)
-    parser.add_argument("--theirs", type=int, default=64)
-    parser.add_argument("--child", nargs=3, metavar=("WHAT", "FOLDER", "N"), help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    files = sorted(str(path) for path in args.audio.iterdir())
-    if args.child:
-        print("RESULT " + json.dumps(child(args.child[0], Path(args.child[1]), files[: int(args.child[2])])))
-        return
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make(folder)
-        from aaclib.clap import convert
-
-        print(convert.convert(folder / "630k-random.pt", folder / "hf", str(folder / "tokenizer")))
-        for what, n in (("theirs", args.theirs), ("laion", args.theirs), ("hf", args.theirs), ("hf", args.files)):
-            command = [sys.executable, __file__, "--audio", str(args.audio), "--child", what, name, str(n)]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-            print(*(line.removeprefix("RESULT ") for line in output if line.startswith("RESULT ")), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    with torch.inference_mode():
+        for start in range(0, n, batch):
+            rows = min(batch, n - start)
+            backend.mel_batch(torch.zeros(rows, 1, 1001, 64), torch.zeros(rows, 1, dtype=torch.bool))

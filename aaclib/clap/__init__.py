@@ -32,6 +32,9 @@ def load(spec: str, device=None, *, long_audio: str = "windows", **options) -> B
     `spec` as well: 'hf:FOLDER?settings=own'. `autocast=bfloat16` (or float16) lets a GPU compute in half
     precision, which moves the embeddings a little (their key says so); without it everything is float32.
     Raises ValueError for an unknown name and BackendError where the model cannot be loaded.
+
+        model = load("hf:laion/clap-htsat-unfused", "cpu", long_audio="centre")
+        model.embed_text(["a dog barks"]).shape      # (1, 512): model.dim numbers of unit length
     """
     from aaclib import audio
 

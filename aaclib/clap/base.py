@@ -21,7 +21,6 @@ notebook's cell and call `aaclib.clap.register("mine", MyClap)`:
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,19 +28,12 @@ import numpy as np
 import torch
 
 from aaclib import audio
+from aaclib.device import free_bytes
+from aaclib.device import pick_device as pick_device
 
 
 class BackendError(RuntimeError):
     """A CLAP that cannot be loaded or gives unusable numbers; the message says which file and what to do."""
-
-
-def pick_device(device: str | torch.device | None = None) -> torch.device:
-    """The device asked for; else cuda, mps or cpu, whichever is there first."""
-    if device:
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 class Backend:
@@ -100,7 +92,10 @@ class Backend:
         """Files, or 1-D float arrays at `sample_rate` Hz, -> float32 (n, dim), unit rows, in the same order.
 
         Longer and shorter recordings than a window follow `long_audio` and `short`. Several windows are embedded one
-        by one, averaged as unit vectors and brought to unit length again. Raises audio.AudioError for unusable audio.
+        by one, averaged as unit vectors and brought to unit length again. Raises audio.AudioError for unusable audio,
+        BackendError for embeddings without a direction.
+
+            z_a = clap.embed_audio(["rain.wav", "dog.flac"])      # (2, dim)
         """
         if isinstance(recordings, (str, Path, np.ndarray)):
             raise TypeError("embed_audio takes a list of files or of 1-D arrays; put a single one in brackets.")
@@ -109,7 +104,10 @@ class Backend:
 
     def embed_text(self, texts: Sequence[str], batch_size: int | None = None) -> np.ndarray:
         """Captions -> float32 (n, dim), unit rows, in the same order; equal ones are embedded once. Raises ValueError
-        for an empty caption."""
+        for an empty caption.
+
+            z_t = clap.embed_text(["rain falls", "a dog barks"])      # (2, dim); z_a @ z_t.T are their cosines
+        """
         if isinstance(texts, str):
             raise TypeError("embed_text takes a list of captions; put a single one in brackets.")
         check_captions(texts)
@@ -196,10 +194,11 @@ class Backend:
         }
 
     def audio_batch_size(self) -> int:
-        """Windows a batch, from the free memory of the device (a quarter of it, 1..256; at most 16 on a CPU)."""
+        """Windows per batch, from the free memory of the device (a quarter of it, 1..256; at most 16 on a CPU)."""
         return _fitting(self.window_mib, self.device, 16)
 
     def text_batch_size(self) -> int:
+        """Captions per batch, from the same memory; at most 64 on a CPU."""
         return _fitting(4.0, self.device, 64)
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -231,13 +230,17 @@ class Backend:
 
 
 def check_captions(texts: Sequence[str]) -> None:
+    """Raises ValueError naming (by its position) the first caption that is empty or no text."""
     for i, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"Caption {i} of {len(texts)} is empty ({text!r}): it has no embedding.")
 
 
 def distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """The different texts, similar lengths together, and (n,) int64: where among them each of `texts` is."""
+    """The different texts, similar lengths together, and (n,) int64: where among them each of `texts` is.
+
+    distinct(["rain", "dog", "rain"])      # (['dog', 'rain'], array([1, 0, 1]))
+    """
     unique = sorted(set(texts), key=lambda text: (len(text), text))
     place = {text: i for i, text in enumerate(unique)}
     return unique, np.array([place[text] for text in texts], np.int64)
@@ -255,12 +258,5 @@ def _unit_rows(rows: np.ndarray, name: str) -> np.ndarray:
 
 
 def _fitting(mib: float, device: torch.device, cpu_most: int) -> int:
-    try:
-        free = (
-            torch.cuda.mem_get_info(device)[0]
-            if device.type == "cuda"
-            else os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        )
-    except (ValueError, OSError):  # a system that does not tell
-        free = 2**31
-    return max(1, min(256 if device.type == "cuda" else cpu_most, int(free / 4 / (mib * 2**20))))
+    most = 256 if device.type == "cuda" else cpu_most
+    return max(1, min(most, int(free_bytes(device) / 4 / (mib * 2**20))))

@@ -35,9 +35,9 @@ def state_dict(content: Any, *keys: str, path: str | Path = "the checkpoint") ->
         content = next((content[key] for key in keys if isinstance(content.get(key), Mapping)), content)
     if not isinstance(content, Mapping) or not any(isinstance(value, torch.Tensor) for value in content.values()):
         names = [str(key)[:60] for key in list(content)[:8]] if isinstance(content, Mapping) else []
-        found = ", ".join(names) or type(content).__name__
+        contents = ", ".join(names) or type(content).__name__
         raise CheckpointError(
-            f"{path}: expected weights by name{', or under ' if keys else ''}{' or '.join(keys)}; found {found}."
+            f"{path}: expected weights by name{', or under ' if keys else ''}{' or '.join(keys)}; found {contents}."
         )
     state = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if all(name.startswith("module.") for name in state):
@@ -46,7 +46,10 @@ def state_dict(content: Any, *keys: str, path: str | Path = "the checkpoint") ->
 
 
 def branch(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The weights whose names begin with `prefix`, without it."""
+    """The weights whose names begin with `prefix`, without it.
+
+    branch({"text.a": x, "audio.a": y}, "text.")      # {'a': x}
+    """
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 

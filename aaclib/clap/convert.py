@@ -37,7 +37,10 @@ TEXTS = (
 
 
 def htsat(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """An HTSAT's weights under the names of transformers' ClapAudioEncoder; what only training needs is left out."""
+    """An HTSAT's weights under the names of transformers' ClapAudioEncoder; what only training needs is left out.
+
+    htsat({"layers.0.blocks.0.mlp.fc1.bias": b})      # {'layers.0.blocks.0.intermediate.dense.bias': b}
+    """
     result = {}
     for name, value in state.items():
         if re.search(DROPPED, name):
@@ -133,18 +136,12 @@ def parity(folder: str, source: str, tokenizer: str = "roberta-base") -> dict[st
     """How far `hf:folder` and `laion:source` are apart: greatest differences of unit embeddings, and `equal`."""
     from aaclib import clap
 
-    one, other = clap.load(f"hf:{folder}", "cpu"), clap.load(f"laion:{source}", "cpu", tokenizer=tokenizer)
+    models = clap.load(f"hf:{folder}", "cpu"), clap.load(f"laion:{source}", "cpu", tokenizer=tokenizer)
     sounds = signals()
-    audio = {
-        name: float(np.abs(a - b).max())
-        for name, a, b in zip(
-            sounds,
-            one.embed_audio([*sounds.values()], 48000),
-            other.embed_audio([*sounds.values()], 48000),
-            strict=True,
-        )
-    }
-    text = float(np.abs(one.embed_text(TEXTS) - other.embed_text(TEXTS)).max())
+    one, other = (model.embed_audio([*sounds.values()], 48000) for model in models)
+    audio = dict(zip(sounds, np.abs(one - other).max(axis=1).tolist(), strict=True))
+    one, other = (model.embed_text(TEXTS) for model in models)
+    text = float(np.abs(one - other).max())
     return {"compared": True, "audio": audio, "text": text, "equal": max(text, *audio.values()) <= TOLERANCE}
 
 

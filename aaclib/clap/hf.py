@@ -63,6 +63,9 @@ class LaionModel(Backend):
 
 
 class HFClap(LaionModel):
+    """A ClapModel of transformers: 48 kHz, windows of 10 s, 512 dimensions in LAION's. Raises BackendError for a model
+    that is not here or was trained with another front end, ValueError for unknown `settings`."""
+
     def __init__(self, name: str, device: Any = None, settings: str = "laion", tokens: int = 77):
         """`name`: an id on the hub or a folder. `settings`: 'laion' (see above) or 'own'. `tokens`: captions are cut
         there; laion-clap's number is 77."""
@@ -108,10 +111,8 @@ class HFClap(LaionModel):
                 f"with {right}. Put that into its preprocessor_config.json; or, if these weights were "
                 f"trained otherwise, load '{self.name}?settings=own'."
             )
-        notes = []
-        for key, value in ENFORCED.items():
-            if self.front[key] != value:
-                notes.append(f"{key}={value} instead of the folder's {self.front[key]}")
+        changed = {key: value for key, value in ENFORCED.items() if self.front[key] != value}
+        notes = [f"{key}={value} instead of the folder's {self.front[key]}" for key, value in changed.items()]
         self.front |= ENFORCED
         for norm in self._norms():
             if norm.eps != LAYER_NORM_EPS:

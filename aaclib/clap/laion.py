@@ -42,6 +42,8 @@ AUDIO = {96: "HTSAT-tiny", 128: "HTSAT-base", 256: "HTSAT-large"}  # width of th
 
 
 class LaionClap(LaionModel):
+    """A checkpoint of laion-clap: 48 kHz, windows of 10 s, 512 dimensions. Raises BackendError."""
+
     dim, sample_rate, window_s, quantise = 512, 48000, 10.0, True
 
     def __init__(self, name: str, device: Any = None, tokenizer: str = "roberta-base"):

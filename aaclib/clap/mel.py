@@ -42,6 +42,7 @@ class LogMel(torch.nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, waves: torch.Tensor) -> torch.Tensor:
+        """(B, samples), any float type -> (B, samples // hop + 1, mels) float32, in dB."""
         with torch.autocast(waves.device.type, enabled=False):
             mel = power(waves.float(), self.window, self.hop).transpose(1, 2) @ self.filters
             return 10 * torch.log10(mel.clamp(min=1e-10))

@@ -2,8 +2,8 @@
 
 The folder holds
     audio.npy or audio.safetensors   (n, d) numbers, one row a recording (safetensors: one tensor of any name)
-    audio_ids.txt or audio_ids.json  n file names or clip ids, one a line, or a JSON list
-    text.npy or text.safetensors     (m, d), one row a caption
+    audio_ids.txt or audio_ids.json  n file names or clip ids, one per line, or a JSON list
+    text.npy or text.safetensors     (m, d), one row per caption
     captions.txt or captions.json    the m captions, exactly as the data set has them after normalisation
 A file `about.json` may name the model and its training data: {"name": "...", "training_data": "..."}.
 """
@@ -28,6 +28,8 @@ NORM_TOLERANCE = 1e-3
 
 
 class Precomputed(Backend):
+    """A folder of embeddings as this module describes. Raises BackendError, naming the file, where it is not so."""
+
     precomputed = True
     training_data = "Computed elsewhere; nothing about the model's training is known here."
 
@@ -58,6 +60,8 @@ class Precomputed(Backend):
         return self._rows(self.audio, self.audio_rows, [_keys(item) for item in recordings], "recordings", "audio_ids")
 
     def embed_text(self, texts: Sequence[str], batch_size: int | None = None) -> np.ndarray:
+        """The rows of these captions, (n, dim) unit rows. ValueError for an empty one; BackendError lists those that
+        have none."""
         check_captions(texts)
         return self._rows(self.text, self.text_rows, [[text] for text in texts], "captions", "captions")
 
@@ -70,12 +74,7 @@ class Precomputed(Backend):
             )
         if len(ids) != len(rows):
             raise BackendError(f"{self.folder}: {len(rows)} rows in {side}, but {len(ids)} ids in {id_names[0]}.")
-        norms = np.concatenate(
-            [
-                np.linalg.norm(np.asarray(rows[start : start + 65536], np.float64), axis=1)
-                for start in range(0, len(rows), 65536)
-            ]
-        )
+        norms = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))  # a large file is never copied whole
         bad = np.flatnonzero(~(np.abs(norms - 1) <= NORM_TOLERANCE))  # NaN counts as bad
         if bad.size:
             raise BackendError(
@@ -95,15 +94,15 @@ class Precomputed(Backend):
     def _rows(
         self, rows: np.ndarray, place: dict[str, int], wanted: list[list[str]], what: str, file: str
     ) -> np.ndarray:
-        found = [next((place[key] for key in keys if key in place), None) for keys in wanted]
-        lost = [keys[0] for keys, row in zip(wanted, found, strict=True) if row is None]
+        indices = [next((place[key] for key in keys if key in place), None) for keys in wanted]
+        lost = [keys[0] for keys, row in zip(wanted, indices, strict=True) if row is None]
         if lost:
             more = f", and {len(lost) - 5} more" if len(lost) > 5 else ""
             raise BackendError(
                 f"{self.folder}: {len(lost)} of {len(wanted)} {what} have no embedding: "
                 f"{'; '.join(map(repr, lost[:5]))}{more}. Compute them and add them to {file}."
             )
-        picked = np.asarray(rows[np.array(found, dtype=np.int64)], np.float64) if found else np.empty((0, self.dim))
+        picked = np.asarray(rows[np.array(indices, dtype=np.int64)], np.float64) if indices else np.empty((0, self.dim))
         return (picked / np.linalg.norm(picked, axis=1, keepdims=True)).astype(np.float32)
 
 

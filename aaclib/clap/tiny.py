@@ -16,12 +16,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from aaclib import seeds
-from aaclib.clap.base import Backend, BackendError, pick_device
+from aaclib.clap.base import Backend, BackendError
 from aaclib.clap.tiny_files import CARD, WEIGHTS, read_card
 from aaclib.clap.tiny_model import SAMPLE_RATE, Shape, TinyNet
 from aaclib.clap.tiny_words import Words
 from aaclib.config import Clap
 from aaclib.datasets import DatasetError, Split
+from aaclib.device import pick_device
 from aaclib.paths import home_path
 from aaclib.store import Artefact, Store, digest
 from aaclib.sums import file_digest

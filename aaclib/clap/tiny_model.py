@@ -181,4 +181,5 @@ class TinyNet(nn.Module):
 
     @property
     def temperature(self) -> float:
+        """What cosines are divided by in the loss."""
         return float(torch.exp(-self.log_scale.detach()))

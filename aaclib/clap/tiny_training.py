@@ -64,6 +64,7 @@ class Training:
         self.steps = len(clips) // self.batch  # of an epoch; the rest is left out, others each time
 
     def run(self, folder: Path) -> dict:
+        """Writes the model's files into `folder` and returns small facts of the training."""
         seeds.seed_all(self.seed, "tiny-clap", "weights")
         learned = self.settings.learn_temperature
         net = TinyNet(
@@ -256,7 +257,7 @@ def same_caption(captions: list[str], owner: np.ndarray) -> Tensor:
 
 
 def info_nce(z_a: Tensor, z_t: Tensor, owner: Tensor, same: Tensor, scale: Tensor) -> Tensor:
-    """The symmetric contrastive loss (Radford et al., https://arxiv.org/abs/2103.00020) with several captions a clip.
+    """The symmetric contrastive loss (Radford et al., https://arxiv.org/abs/2103.00020) with several captions per clip.
 
     z_a (B, d), z_t (m, d): unit rows; owner (m,): each caption's clip; same (B, m): pairs that are no negatives;
     scale: 1 / temperature. Each caption is a term of its own against the other clips' captions, and against the clips.

@@ -70,8 +70,8 @@ class Words:
         for row, words in enumerate(split_up):
             position[row, : len(words)] = torch.tensor([distinct[w] for w in words])
         own = torch.tensor([PAD, *(self.rows.get(word, UNKNOWN) for word in distinct)])
-        found = [[], *map(ngrams, distinct)]
-        grams = torch.zeros(len(found), max(map(len, found)), dtype=torch.long)
-        for row, pieces in enumerate(found):
+        entries = [[], *map(ngrams, distinct)]
+        grams = torch.zeros(len(entries), max(map(len, entries)), dtype=torch.long)
+        for row, pieces in enumerate(entries):
             grams[row, : len(pieces)] = torch.tensor(pieces, dtype=torch.long)
         return position, own, grams

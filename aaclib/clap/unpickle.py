@@ -142,10 +142,6 @@ def _view(storage: _Storage, values: torch.Tensor, offset: int, size: tuple, str
     return values.as_strided(tuple(size), tuple(stride), offset)
 
 
-def _parameter(data: torch.Tensor, *rest: Any) -> torch.Tensor:
-    return data
-
-
 def _from_type(function: Any, kind: Any, arguments: tuple, *rest: Any) -> torch.Tensor:
     return function(*arguments)
 
@@ -163,8 +159,9 @@ def _dtype(name: str, *rest: Any) -> np.dtype:
     return result
 
 
-def _same(items: Any = ()) -> Any:
-    return items
+def _same(value: Any = (), *rest: Any) -> Any:
+    """A parameter is its tensor, a size or a set the items it was made of."""
+    return value
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -187,11 +184,11 @@ ALLOWED: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor_v3"): _tensor_v3,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
     ("torch._utils", "_rebuild_tensor"): _tensor,
-    ("torch._utils", "_rebuild_parameter"): _parameter,
-    ("torch._utils", "_rebuild_parameter_with_state"): _parameter,
+    ("torch._utils", "_rebuild_parameter"): _same,
+    ("torch._utils", "_rebuild_parameter_with_state"): _same,
     ("torch._tensor", "_rebuild_from_type_v2"): _from_type,
-    ("torch.nn.parameter", "Parameter"): _parameter,
-    ("torch", "Tensor"): _parameter,
+    ("torch.nn.parameter", "Parameter"): _same,
+    ("torch", "Tensor"): _same,
     ("torch", "Size"): _same,
     ("torch", "device"): torch.device,
     ("numpy", "dtype"): _dtype,

@@ -86,6 +86,8 @@ class Htsat(nn.Module):
 
 
 class WavCapsClap(Backend):
+    """A retrieval checkpoint of WavCaps: 32 kHz, windows of 30 s (Cnn14) or 10 s (HTSAT). Raises BackendError."""
+
     sample_rate, short, shortest_s, training_data = 32000, "keep", 0.7, TRAINING
     window_mib = 120.0
 

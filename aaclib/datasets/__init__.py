@@ -8,11 +8,12 @@ audio=True)` makes the audio be there first.
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 from aaclib import own
 from aaclib.config import Data
@@ -90,6 +91,14 @@ class Need:
     unpacked: int = 0  # bytes on the disk afterwards, about; 0 = as fetched
     url: str = ""
     fix: str = ""  # the command that gets it
+    place: str = ""  # where what `url` gives is put by hand; "" = at `where`
+    command: str = ""  # what fetches it by hand; "" = curl does
+    then: str = ""  # the setting that names it afterwards; "" = it is found
+
+    @property
+    def by_hand(self) -> str:
+        """The command that fetches it where there is a network, for a shell."""
+        return self.command or shlex.join(["curl", "--create-dirs", "-fLo", self.place or self.where, self.url])
 
 
 def table(what: str, path: Path, url: str) -> Need:
@@ -116,15 +125,9 @@ class Dataset(Protocol):
         ...
 
 
-class Fetched(Dataset, Protocol):
-    def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
-        """What the captions of these splits and the audio of those come from."""
-        ...
-
-
 def load(name: str, data: Data, store: Store | None = None, workers: int = 0) -> Dataset:
-    """The data set of this name; `workers`: processes that render a synthetic one, 0 = one a core. Raises DatasetError
-    for an unknown name or unusable files."""
+    """The data set of this name; `workers`: processes that render a synthetic one, 0 = one per core. Raises
+    DatasetError for an unknown name or unusable files."""
     if name in own.DATASETS:
         return own.DATASETS[name].make(data)
     module, family = _module(name)
@@ -138,7 +141,8 @@ def load(name: str, data: Data, store: Store | None = None, workers: int = 0) ->
 def needs(name: str, data: Data, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
     """What the captions of these splits and the audio of those come from. [] for a data set that nobody fetches: what
     it lacks is an error of its own."""
-    return cast(Fetched, load(name, data)).needs(texts, audio) if name in PUBLISHED else []
+    dataset: Any = load(name, data) if name in PUBLISHED else None
+    return dataset.needs(texts, audio) if dataset else []
 
 
 def register(name: str, make: Callable[[Data], Dataset]) -> str:

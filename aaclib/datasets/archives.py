@@ -44,10 +44,10 @@ def extract(archive: Path, target: Path, keep: Callable[[str], bool] = lambda na
             print(f"Unpacking {archive.name}: {entries} entries, {size / 1e6:.0f} MB", file=sys.stderr, flush=True)
             handle.extractall(part)
         files = (p for p in part.rglob("*") if p.is_file() and not p.is_symlink())
-        found = [p for p in files if keep(p.name) and not p.name.startswith("._") and "__MACOSX" not in p.parts]
-        if not found:
+        unpacked = [p for p in files if keep(p.name) and not p.name.startswith("._") and "__MACOSX" not in p.parts]
+        if not unpacked:
             raise DownloadError(f"{archive} holds none of the files that it should. Delete it and run again.")
-        names = [p.name for p in found]
+        names = [p.name for p in unpacked]
         if len(set(names)) < len(names):
             twice = min(name for name in names if names.count(name) > 1)
             raise DownloadError(f"{archive} holds two files of one name: {twice}.")
@@ -56,7 +56,7 @@ def extract(archive: Path, target: Path, keep: Callable[[str], bool] = lambda na
         else:
             whole = part / ".whole"  # moved in one step: all or nothing, even when killed
             whole.mkdir()
-        for path in found:
+        for path in unpacked:
             os.replace(path, whole / path.name)
         if whole != target:
             os.replace(whole, target)

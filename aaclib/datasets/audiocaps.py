@@ -1,4 +1,4 @@
-"""AudioCaps (Kim et al., NAACL 2019): captions of ten-second YouTube clips; one a clip for training, five otherwise.
+"""AudioCaps (Kim et al., NAACL 2019): captions of ten-second YouTube clips; one per clip for training, five otherwise.
 
 The captions are published (CSV, a few MB) and fetched. The audio is not, and this suite never downloads from YouTube:
 `data.audiocaps` names a folder of yours, searched below, whose files are named in any of the usual ways. Some clips are
@@ -92,7 +92,7 @@ class AudioCaps(Named):
         return Coverage(found, tuple(missing), namings)
 
     def _clips(self, name: str) -> dict[str, list[Row]]:
-        """Clip id -> its rows, one a caption."""
+        """Clip id -> its rows, one per caption."""
         check_split(name)
         if name not in self._rows:
             path = fetch(self.remote(name), self.table_path(name), self.data.download)

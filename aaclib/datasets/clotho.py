@@ -1,4 +1,4 @@
-"""Clotho v2.1 (Drossos, Lipping, Virtanen, ICASSP 2020): five captions a clip, 15-30 s, from Zenodo record 4783391.
+"""Clotho v2.1 (Drossos, Lipping, Virtanen, ICASSP 2020): five captions per clip, 15-30 s, from Zenodo record 4783391.
 
 Only what is asked for is fetched: the captions of a split (CSV, under 2 MB), and the audio of a split only when it is
 asked for with audio. On disk, as everybody has it: clotho_csv_files/*.csv, clotho_audio_files/<split>/*.wav. Clotho
@@ -15,7 +15,7 @@ from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, data_folder, doubts, listing, read_table, with_audio
+from aaclib.datasets.files import audio_files, data_folder, doubts, gone, read_table, with_audio
 from aaclib.names import match_names
 
 ZENODO = "https://zenodo.org/records/4783391/files"
@@ -57,43 +57,44 @@ class Clotho(Named):
                 f"The captions file of Clotho's {OFFICIAL[name]} split has {total} clips; {CLIPS[name]} were published."
             )
         if audio:
-            found, doubtful = self.audio(name, [clip.id for clip in clips])
-            clips, missing = with_audio(clips, found)
+            files, doubtful = self.audio(name, [clip.id for clip in clips])
+            clips, missing = with_audio(clips, files)
             notes += doubts(doubtful)
-        if missing:
-            notes.append(
-                f"{len(missing)} of Clotho's {total} {OFFICIAL[name]} clips have no audio file and are left "
-                f"out ({listing(missing, 3)})."
-            )
+        notes += gone(missing, f"Clotho's {total} {OFFICIAL[name]} clips")
         return Split(self.name, name, tuple(clips), missing, tuple(notes))
 
     def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
         """The captions of these splits and the audio of those."""
-        tables = {split: self.table_path("captions", split) for split in (*texts, *audio)}
-        return [
-            *(table(f"Clotho's {OFFICIAL[s]} captions", p, self.remote(p.name).url) for s, p in tables.items()),
-            *map(self._audio_need, audio),
-        ]
+        splits = dict.fromkeys((*texts, *audio))
+        # which recordings a clip was cut from is asked where clips are listened to (aaclib.datasets.leakage)
+        tables = [(kind, split) for split in splits for kind in (("captions", "metadata") if audio else ("captions",))]
+        return [*(self._table_need(kind, split) for kind, split in tables), *map(self._audio_need, audio)]
+
+    def _table_need(self, kind: str, name: str) -> Need:
+        path = self.table_path(kind, name)
+        path = beside if (beside := self.root / path.name).is_file() else path
+        return table(f"Clotho's {OFFICIAL[name]} {kind}", path, self.remote(path.name).url)
 
     def _audio_need(self, name: str) -> Need:
         what, folder = f"Clotho's {OFFICIAL[name]} audio", self.audio_folder(name)
-        here, place = folder.is_dir() and any(folder.iterdir()), self.archive_path(name)
-        size = 0 if place.is_file() else ARCHIVE_BYTES[name]
-        fix = f"a network; or put the archive at {place}"
-        return Need(what, str(folder), here, size, AUDIO_BYTES[name], self.remote(place.name).url, fix)
+        place = self.archive_path(name)
+        there = place if place.is_file() else folder  # an archive that was brought is unpacked by the run
+        here = place.is_file() or (folder.is_dir() and any(folder.iterdir()))
+        url, fix = self.remote(place.name).url, f"a network; or put the archive at {place}"
+        return Need(what, str(there), here, ARCHIVE_BYTES[name], AUDIO_BYTES[name], url, fix, str(place))
 
     def captions(self, name: str) -> dict[str, tuple[str, ...]]:
         """Official file name -> its five captions, in the file's order."""
         path = self._table("captions", name)
         captions: dict[str, tuple[str, ...]] = {}
         for row in read_table(path, ("file_name", *CAPTIONS)):
-            found = tuple(filter(None, map(row.text, CAPTIONS)))
-            if not found:
+            texts = tuple(filter(None, map(row.text, CAPTIONS)))
+            if not texts:
                 raise DatasetError(f"{row.where}: no caption. Delete {path} and run again.")
             file_name = row.name("file_name")  # not stripped: three official names begin with a space
             if file_name in captions:
                 raise DatasetError(f"{row.where}: '{file_name}' is there twice. Delete {path} and run again.")
-            captions[file_name] = found
+            captions[file_name] = texts
         return captions
 
     def metadata(self, name: str) -> dict[str, dict[str, str]]:
@@ -106,14 +107,14 @@ class Clotho(Named):
         first if none is."""
         folder = self.audio_folder(name)
         files = {file.name: file for file in audio_files(folder)} if folder.is_dir() else {}
-        found, doubtful = match_names(wanted, files.values())
-        if not found:
+        hits, doubtful = match_names(wanted, files.values())
+        if not hits:
             path = self.archive_path(name)
             with fetched(self.remote(path.name, ARCHIVE_BYTES[name]), path, self.data.download) as archive:
-                found, doubtful = match_names(wanted, extract(archive, folder, lambda n: n.lower().endswith(".wav")))
-                if not found:
+                hits, doubtful = match_names(wanted, extract(archive, folder, lambda n: n.lower().endswith(".wav")))
+                if not hits:
                     raise DatasetError(f"{archive} holds none of the {len(wanted)} clips of its captions file.")
-        return found, doubtful
+        return hits, doubtful
 
     def audio_folder(self, name: str) -> Path:
         return self.root / "clotho_audio_files" / OFFICIAL[name]

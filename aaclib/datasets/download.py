@@ -85,8 +85,8 @@ def _check(file: Remote, part: Path) -> None:
     if not wanted:
         return
     with open(part, "rb") as handle:
-        found = hashlib.file_digest(handle, kind).hexdigest()
-    if found != wanted:
+        digest = hashlib.file_digest(handle, kind).hexdigest()
+    if digest != wanted:
         part.unlink()
         raise DownloadError(
             f"{file.url}: the checksum is not the published one ({file.checksum}). The file was "

@@ -54,9 +54,11 @@ def audio_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DatasetError(f"There is no folder {folder}.")
-    found = [path for path in _files_below(folder) if _suffix(path) in AUDIO_SUFFIXES + FOREIGN_SUFFIXES]
-    beside = {path.with_suffix("") for path in found if _suffix(path) in AUDIO_SUFFIXES}
-    return sorted(p for p in found if p.is_file() and (_suffix(p) in AUDIO_SUFFIXES or p.with_suffix("") not in beside))
+    files = list(_files_below(folder))
+    decodable = [path for path in files if _suffix(path) in AUDIO_SUFFIXES]
+    beside = {path.with_suffix("") for path in decodable}
+    foreign = [path for path in files if _suffix(path) in FOREIGN_SUFFIXES and path.with_suffix("") not in beside]
+    return sorted(path for path in [*decodable, *foreign] if path.is_file())
 
 
 def by_stem(folder: Path) -> dict[str, Path]:
@@ -88,6 +90,13 @@ def with_audio(clips: Collection[Clip], files: Mapping[str, Path]) -> tuple[list
     """Those clips that have a file (clip id -> file), each with it, and the ids of the others."""
     here = [replace(clip, audio=files[clip.id]) for clip in clips if clip.id in files]
     return here, tuple(clip.id for clip in clips if clip.id not in files)
+
+
+def gone(missing: Sequence[str], clips: str) -> list[str]:
+    """The note on clips without a file, if there are any; `clips`: of which, as text ("12 clips")."""
+    return (
+        [f"{len(missing)} of {clips} have no audio file and are left out ({listing(missing, 3)})."] if missing else []
+    )
 
 
 def doubts(doubtful: Mapping[str, Sequence[Path]]) -> list[str]:

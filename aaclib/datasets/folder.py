@@ -2,9 +2,9 @@
 
 `data.audio`     folder of recordings (wav, flac, ogg, mp3, ...; any rate), searched below as well, links followed
 `data.captions`  CSV, TSV, JSON or JSONL: file_name and caption (one column or several of that name, or a list in its
-                 cell), or caption_1..n, or one row a caption. Names are taken as they stand, outer spaces included,
+                 cell), or caption_1..n, or one row per caption. Names are taken as they stand, outer spaces included,
                  where a file has such a name
-`data.text`      a plain file of captions, one a line: added to the training text (and so to the memory)
+`data.text`      a plain file of captions, one per line: added to the training text (and so to the memory)
 `data.columns`   our name -> the file's column: file_name, caption, split, group, labels
 `data.splits`    with a split column: our split -> its value(s) there, comma-separated; all other values are train
                  unless train is named as well. Without a split column: our split -> a share such as '20%', drawn by
@@ -21,25 +21,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aaclib.columns import CAPTION_COLUMNS, FILE_COLUMNS, namesakes, numbered, usual
 from aaclib.config import Data
 from aaclib.datasets import SPLITS, Clip, DatasetError, Named, Split, check_split
-from aaclib.datasets.files import (
-    AUDIO_SUFFIXES,
-    audio_files,
-    doubts,
-    listing,
-    read_lines,
-    read_table,
-    with_audio,
-)
+from aaclib.datasets.files import AUDIO_SUFFIXES, audio_files, doubts, gone, listing, read_lines, read_table, with_audio
 from aaclib.names import match_names
 from aaclib.paths import home_path
-from aaclib.reading import Row, columns, namesakes, raising
+from aaclib.reading import Row, columns, raising
 
-NAMES = ("file_name", "caption", "split", "group", "labels")
 GUESSES = {
-    "file_name": ("file_name", "filename", "file", "fname", "path", "audio", "audio_path", "wav"),
-    "caption": ("caption", "captions", "text", "description"),
+    "file_name": FILE_COLUMNS,
+    "caption": CAPTION_COLUMNS,
     "split": ("split", "subset", "partition"),
     "group": (),
     "labels": ("labels", "label", "tags", "category"),
@@ -72,10 +64,10 @@ class Folder(Named):
         if not (data.audio or data.captions or data.text):
             raise DatasetError(
                 "The folder profile needs --set data.audio=DIR (recordings), --set data.captions=FILE "
-                "(a table of file names and captions) or --set data.text=FILE (captions, one a line)."
+                "(a table of file names and captions) or --set data.text=FILE (captions, one per line)."
             )
-        if unknown := set(data.columns) - set(NAMES):
-            raise DatasetError(f"data.columns: unknown name '{min(unknown)}'. Known: {', '.join(NAMES)}.")
+        if unknown := set(data.columns) - set(GUESSES):
+            raise DatasetError(f"data.columns: unknown name '{min(unknown)}'. Known: {', '.join(GUESSES)}.")
         if unknown := set(data.splits) - set(SPLITS):
             raise DatasetError(f"data.splits: unknown split '{min(unknown)}'. Known: {', '.join(SPLITS)}.")
         self.data = data
@@ -98,9 +90,7 @@ class Folder(Named):
             notes += doubts(doubtful)
         else:
             clips += self._text_clips(name, any(e.split == "validation" for e in self.entries))
-        if missing:
-            notes.append(f"{len(missing)} of {total} clips have no audio file and are left out.")
-        return Split(self.name, name, tuple(clips), missing, tuple(notes))
+        return Split(self.name, name, tuple(clips), missing, (*notes, *gone(missing, f"{total} clips")))
 
     # ---- the table ---------------------------------------------------------------------------------------------------
 
@@ -119,8 +109,8 @@ class Folder(Named):
         for row in rows:
             name = self._name(row.name(column["file_name"]))
             split, group = (row.text(column[c]) if c in column else "" for c in ("split", "group"))
-            found = [text.strip() for c in captions for text in row.texts(c)]
-            if not found:
+            texts = [text.strip() for c in captions for text in row.texts(c)]
+            if not texts:
                 raise DatasetError(
                     f"{row.where}: no caption for '{name}'. Fill it in, or remove the row; recordings "
                     f"without captions are captioned with data.audio alone."
@@ -130,7 +120,7 @@ class Folder(Named):
                 raise DatasetError(
                     f"{row.where}: '{name}' is in split '{split}' here and in '{entry.split}' in {entry.where}."
                 )
-            entry.captions += found
+            entry.captions += texts
             labels = [part for text in row.texts(column.get("labels", "")) for part in re.split(r"[,;]", text)]
             entry.labels = tuple(label.strip() for label in labels if label.strip())
             entry.group = group if "group" in column else name
@@ -139,12 +129,8 @@ class Folder(Named):
     def _columns(self, table: Path, rows: list[Row]) -> dict[str, str]:
         """Our name -> the table's column: as set, else guessed by the usual names, whatever their case."""
         names = columns(table, rows, [c for ours, c in self.data.columns.items() if ours != "caption"])
-        have = {name.strip().lower(): name for name in reversed(names)}
-        column = dict(self.data.columns)
-        for ours, guesses in GUESSES.items():
-            hits = [have[guess] for guess in guesses if guess in have]
-            if hits and ours not in column:
-                column[ours] = hits[0]
+        guessed = {ours: hits[0] for ours, guesses in GUESSES.items() if (hits := usual(guesses, names))}
+        column = guessed | self.data.columns
         if "file_name" not in column:
             raise DatasetError(
                 f"{table} has no column with file names; it has {', '.join(names)}. Name it: "
@@ -158,10 +144,8 @@ class Folder(Named):
             columns(table, rows, wanted)
             return wanted
         have = columns(table, rows)
-        matches = [(re.fullmatch(r"captions?[_ ]?(\d+)", c.strip().lower()), c) for c in have]
-        numbered = sorted((int(match[1]), c) for match, c in matches if match)
-        if numbered:
-            return [c for _, c in numbered]
+        if several := numbered("captions?", have):
+            return several
         if "caption" in column:
             return namesakes(column["caption"], have)
         raise DatasetError(
@@ -232,8 +216,8 @@ class Folder(Named):
     def _with_audio(self, clips: list[Clip]) -> tuple[list[Clip], tuple[str, ...], dict[str, list[Path]]]:
         given = {clip.id: file for clip in clips if (file := _as_given(clip.id, self.roots))}
         others = [clip.id for clip in clips if clip.id not in given]
-        found, doubtful = match_names(others, self.files, set(given.values()))
-        here, missing = with_audio(clips, given | found)
+        matches, doubtful = match_names(others, self.files, set(given.values()))
+        here, missing = with_audio(clips, given | matches)
         if clips and not here:
             raise DatasetError(
                 f"None of the {len(clips)} clips is in {listing(self.roots)} (looked for "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Named, Split, check_split
-from aaclib.datasets.files import data_folder, read_table, with_audio
+from aaclib.datasets.files import data_folder, gone, read_table, with_audio
 from aaclib.paths import raw_dir
 
 OFFICIAL = {"train": ("dev", "train"), "validation": ("dev", "val"), "evaluation": ("eval", "")}
@@ -40,14 +40,13 @@ class FSD50K(Named):
             if not wanted or row.text("split") == wanted:
                 labels = (label.replace("_", " ") for label in row.text("labels").split(",") if label)
                 clips.append(Clip(row.name("fname"), (), labels=tuple(labels)))
-        missing, folder = (), self.root / f"FSD50K.{part}_audio"
+        missing, folder, total = (), self.root / f"FSD50K.{part}_audio", len(clips)
         if audio:
             paths = {clip.id: folder / f"{clip.id}.wav" for clip in clips}
             clips, missing = with_audio(clips, {i: path for i, path in paths.items() if path.is_file()})
             if not clips:
                 raise DatasetError(f"None of the {len(missing)} clips is in {folder}.")
-        notes = (f"{len(missing)} clips have no audio file and are left out.",) if missing else ()
-        return Split(self.name, name, tuple(clips), missing, notes)
+        return Split(self.name, name, tuple(clips), missing, tuple(gone(missing, f"{total} clips")))
 
 
 def absent(data: Data) -> str:

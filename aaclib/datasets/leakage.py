@@ -58,7 +58,8 @@ def report(
 
 
 def within(split: Split) -> dict[str, float]:
-    """Of one split: clips, captions, different captions, words a caption (mean, shortest, longest), different words."""
+    """Of one split: clips, captions, different captions, words per caption (mean, shortest, longest), and different
+    words."""
     captions = list(map(NORMALISE["lower-nopunct"], split.captions))
     lengths = [len(caption.split()) for caption in captions]
     return {

@@ -13,7 +13,7 @@ from aaclib.config import Data
 from aaclib.datasets import Clip, DatasetError, Named, Need, Split, check_split, table
 from aaclib.datasets.archives import extract, fetched
 from aaclib.datasets.download import Remote, fetch, remote
-from aaclib.datasets.files import audio_files, by_stem, data_folder, read_table, with_audio
+from aaclib.datasets.files import audio_files, by_stem, data_folder, gone, read_table, with_audio
 
 HUB = "https://huggingface.co/datasets/cvssp/WavCaps/resolve/main"
 JSON = "json_files/SoundBible/sb_final.json"
@@ -42,17 +42,17 @@ class WavCaps(Named):
             notes.append(f"{long} clips longer than {LONGEST_S:.0f} s are left out.")
         if audio:
             clips, missing = with_audio(clips, self._audio([clip.id for clip in clips]))
-        if missing:
-            notes.append(f"{len(missing)} of {total} clips have no audio file and are left out.")
-        return Split(self.name, name, tuple(clips), missing, tuple(notes))
+        return Split(self.name, name, tuple(clips), missing, (*notes, *gone(missing, f"{total} clips")))
 
     def needs(self, texts: Iterable[str], audio: Iterable[str]) -> list[Need]:
         """The one table and the one archive, whatever is asked for."""
-        here = self.root.is_dir() and any(file.suffix.lower() == ".flac" for file in audio_files(self.root))
+        place = self.root / "SoundBible.zip"  # one that was brought is unpacked by the run
+        files = audio_files(self.root) if self.root.is_dir() else []
+        here = place.is_file() or any(file.suffix.lower() == ".flac" for file in files)
         captions = table("WavCaps' SoundBible captions", self.json_path(), self.remote(JSON).url)
         fix = "a network; or --set data.wavcaps=DIR with {id}.flac files and sb_final.json"
         what, url = "WavCaps' SoundBible audio", self.remote(ZIP).url
-        return [captions, Need(what, str(self.root), here, ZIP_BYTES, ZIP_BYTES, url, fix)]
+        return [captions, Need(what, str(self.root), here, ZIP_BYTES, ZIP_BYTES, url, fix, str(place))]
 
     def _clips(self) -> tuple[list[Clip], int]:
         """The clips, and the number of those left out for their length."""
@@ -69,14 +69,14 @@ class WavCaps(Named):
 
     def _audio(self, wanted: list[str]) -> dict[str, Path]:
         """Clip id -> file, for those that are there; fetched and unpacked first if none is."""
-        found = self._here(wanted)
-        if not found:
+        files = self._here(wanted)
+        if not files:
             with fetched(self.remote(ZIP), self.root / "SoundBible.zip", self.data.download) as archive:
                 extract(archive, self.root / "SoundBible_flac", lambda n: n.lower().endswith(".flac"))
-                found = self._here(wanted)
-                if not found:
+                files = self._here(wanted)
+                if not files:
                     raise DatasetError(f"{archive} holds none of the clips that {self.json_path()} names.")
-        return found
+        return files
 
     def _here(self, wanted: list[str]) -> dict[str, Path]:
         files = by_stem(self.root)

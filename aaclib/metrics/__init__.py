@@ -60,26 +60,31 @@ def evaluate(
     tokenize: bool = True,
     store: Store | None | bool = None,
     strict: bool = True,
+    cluster: str = "",
 ) -> Scores:
-    """Scores one candidate caption a clip against the clip's references (one or more).
+    """Scores one candidate caption per clip against the clip's references (one or more).
 
     metrics: names of `NAMES` or of `register`; what was asked for and cannot run raises, or with strict=False is listed
     with its reason in `Scores.missing`. None: everything that can run here, and `Scores.missing` says why the rest is
     absent; what a crash took of it is said on the console, too, and in a run makes the stage run again.
     tokenize: False for text that went through the PTB tokenizer already (doing it twice changes some of it).
     store: where results are kept by content; None is the project's cache, False keeps nothing.
+    cluster: as the setting (`aaclib.cluster`), whose workers parse for SPICE; "" = this machine.
     A clip that a metric cannot score is NaN in `per_clip`, and the corpus value is absent with the reason.
     An empty candidate is a caption that says nothing: it is scored (0) and noted.
     Raises InputError (a ValueError) for unequal lengths or a clip without references, MetricError (Unavailable where
     something is not installed, Lost where a process died) for a metric asked for by name. Values are fractions; CIDEr-D
-    runs to 10."""
+    runs to 10.
+
+        evaluate(["a dog barks"], [["a dog is barking", "a dog barks"]], ["bleu_1"]).corpus      # bleu_1: nearly 1
+    """
     candidates, references = check(candidates, references)
     known = (*NAMES, *own.METRICS)
     wanted = list(dict.fromkeys(known if metrics is None else metrics))
     if unknown := [name for name in wanted if name not in known]:
         raise InputError(f"Unknown metric '{unknown[0]}'. Known: {', '.join(known)}.")
     kept = None if store is False else store if isinstance(store, Store) else Store()
-    run = _Run(candidates, references, tokenize, kept)
+    run = _Run(candidates, references, tokenize, kept, cluster)
     run.compute(_modules(wanted))
     if strict and metrics is not None and (broken := [name for name in wanted if name in run.errors]):
         raise run.errors[broken[0]]
@@ -87,21 +92,36 @@ def evaluate(
     return run.scores(wanted)
 
 
+def kept(candidates: Sequence[str], references: Sequence[Sequence[str]], metrics: Iterable[str], store: Store) -> bool:
+    """Whether the store has all that `evaluate` would compute here, but for what cannot be computed."""
+    run = _Run(*check(candidates, references), True, store)
+    keys = [run._try([module], lambda module=module: run._key(module)) for module in _modules(metrics)]
+    return set(filter(None, keys)) <= run.cache.get(filter(None, keys)).keys()
+
+
 def close() -> None:
-    """Ends the processes of METEOR and SPICE, which hold up to 3 GB; the next evaluation starts them again."""
+    """Ends the processes of METEOR and SPICE, which hold up to 3 GB; the next evaluation starts them again. Where none
+    runs, it does nothing."""
     for module in OWN_PROCESS:
         _module(module).worker().stop()
 
 
 def identity(module: str, tokenize: bool = True) -> dict[str, Any]:
     """What decides a module's values beside the captions: code versions, packages and models, each module's and the
-    tokenizer's own statement. Raises Unavailable where a model is not here."""
+    tokenizer's own statement. Raises Unavailable where a model is not here.
+
+        identity("rouge_l", tokenize=False)      # {'scores': 1}
+    """
     tokens = ptb.identity() if tokenize and not _raw(module) else {}
     return {"scores": VERSIONS["scores"], **tokens, **_module(module).identity()}
 
 
 def check(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """The captions as lists, or InputError naming the clip (by its position) that cannot be scored."""
+    """The n captions and n lists of references as lists, or InputError naming the clip (by its position) that cannot be
+    scored: no text, or no reference.
+
+        check(("a dog",), [("a dog barks",)])      # (['a dog'], [['a dog barks']])
+    """
     candidates, references = list(candidates), list(references)
     if len(candidates) != len(references):
         raise InputError(f"{len(candidates)} candidates but references of {len(references)} clips; as many are needed.")
@@ -128,8 +148,11 @@ def _modules(wanted: Iterable[str]) -> list[str]:
 class _Run:
     """One evaluation: what came out of each metric, and what went wrong."""
 
-    def __init__(self, candidates: list[str], references: list[list[str]], tokenize: bool, store: Store | None):
+    def __init__(
+        self, candidates: list[str], references: list[list[str]], tokenize: bool, store: Store | None, cluster: str = ""
+    ):
         self.candidates, self.references, self.tokenize, self.store = candidates, references, tokenize, store
+        self.cluster = {"spice": {"cluster": cluster}} if cluster else {}
         self.cache = Cache("scores", store)
         self.content = key(tokenize, candidates, references).hex()
         self.before = lost.noted()  # not tried again: the stage will run once more
@@ -138,10 +161,10 @@ class _Run:
 
     def compute(self, modules: list[str]) -> None:
         keys = {module: self._try([module], lambda module=module: self._key(module)) for module in modules}
-        found = self.cache.get(filter(None, keys.values()))
-        for blob in found.values():
+        blobs = self.cache.get(filter(None, keys.values()))
+        for blob in blobs.values():
             self.results |= _unpack(blob)
-        todo = [module for module, its in keys.items() if its and its not in found]
+        todo = [module for module, its in keys.items() if its and its not in blobs]
         for module in todo:
             if why := self.before.get(_made(module)[0]):
                 self._fail([module], Lost(why))
@@ -176,6 +199,7 @@ class _Run:
     def _run(self, module: str, tokens: Any) -> None:
         captions = (self.candidates, self.references) if _raw(module) else tokens
         kept = {"store": self.store} if module in OWN_PROCESS else {}  # they keep single captions as well
+        kept |= self.cluster.get(module, {})
         made = self._try([module], lambda: _module(module).compute(*captions, **kept)) or {}
         self.results |= made
         if made and not any(result.failures for result in made.values()):
@@ -214,10 +238,10 @@ class _Run:
 
     def scores(self, wanted: list[str]) -> Scores:
         names = [name for name in (*NAMES, *own.METRICS) if name in wanted]
-        found = scores_of({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
-        found.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
+        scores = scores_of({n: self.results[n] for n in names if n not in self.errors}, len(self.candidates))
+        scores.missing |= {name: str(self.errors[name]) for name in names if name in self.errors}
         gone = tuple(name for name in names if isinstance(self.errors.get(name), Lost))
-        return replace(found, notes=_notes(self.candidates, self.references), lost=gone)
+        return replace(scores, notes=_notes(self.candidates, self.references), lost=gone)
 
 
 def _interrupt(waiting: Sequence[Future]) -> None:
@@ -231,16 +255,20 @@ def _interrupt(waiting: Sequence[Future]) -> None:
 
 
 def scores_of(results: Mapping[str, Result], n: int) -> Scores:
-    """The scores of n clips from each metric's result: a corpus value where every clip has a score."""
-    found = Scores({}, pd.DataFrame({name: r.per_clip for name, r in results.items()}, index=range(n)))
+    """The scores of n clips from each metric's result: a corpus value where every clip has a score, else the reason in
+    `Scores.missing`, with the first clip that has none.
+
+        scores_of({"rouge_l": means([0.25, 0.75])}, 2).corpus      # {'rouge_l': 0.5}
+    """
+    scores = Scores({}, pd.DataFrame({name: r.per_clip for name, r in results.items()}, index=range(n)))
     for name, result in results.items():
         if result.failures:
             (clip, reason), count = next(iter(result.failures.items())), len(result.failures)
-            found.missing[name] = f"{count} of {n} clips have no score; clip {clip}: {reason}"
+            scores.missing[name] = f"{count} of {n} clips have no score; clip {clip}: {reason}"
             continue
-        found.statistics[name] = result.statistics
-        found.corpus[name] = aggregates.corpus(name, result.statistics)
-    return found
+        scores.statistics[name] = result.statistics
+        scores.corpus[name] = aggregates.corpus(name, result.statistics)
+    return scores
 
 
 def _notes(candidates: list[str], references: list[list[str]]) -> tuple[str, ...]:

@@ -19,7 +19,11 @@ def identity() -> dict[str, Any]:
 
 
 def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:
-    """Tokenised captions in, four results out. Statistics: length, reference length, guesses 1..N, matches 1..N."""
+    """Tokenised captions in, four results out. Statistics of BLEU-N, (n, 2 + 2N): length, reference length, guesses
+    1..N, matches 1..N, in words and n-grams.
+
+        compute(["a dog barks"], [["a dog barks"]])["bleu_1"].per_clip      # about array([1.])
+    """
     from pycocoevalcap.bleu.bleu_scorer import BleuScorer, cook_test
 
     scorer = BleuScorer(n=4)

@@ -35,6 +35,7 @@ def twice(action: Callable[[], Value]) -> Value:
 
 
 def say_again(lost: Lost) -> None:
+    """Says on stderr what was lost, before another try."""
     print(f"Tried once more: {lost}", file=sys.stderr, flush=True)
 
 
@@ -59,7 +60,7 @@ def printing(how: str, said: bytes) -> str:
 
 
 class Child:
-    """A process that reads requests and writes answers, one a line. It ends by itself when its input closes."""
+    """A process that reads requests and writes answers, one per line. It ends by itself when its input closes."""
 
     name = "The process"
 
@@ -85,6 +86,7 @@ class Child:
 
     @property
     def alive(self) -> bool:
+        """Whether this process's own is running."""
         return self.mine and self.running.poll() is None
 
     @property
@@ -121,7 +123,7 @@ class Child:
         """One at a time; whatever cuts it short ends the process, whose next answer would be to the old question."""
         with self.lock:
             try:
-                self._go_on()
+                self.go_on()
                 yield
             except BaseException:
                 self.stop()
@@ -144,7 +146,7 @@ class Child:
     def lost(self, how: str = "") -> Lost:
         """Ends the process and says why it is lost: `how`, or how it ended; and what it printed last. Raises
         KeyboardInterrupt where `interrupt` ended it."""
-        self._go_on()
+        self.go_on()
         with contextlib.suppress(subprocess.TimeoutExpired):  # Java may still be saying why
             self.running.wait(1)
         code = self.running.poll()
@@ -167,11 +169,13 @@ class Child:
         if process := self.process:
             process.kill()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Raises KeyboardInterrupt where `interrupt` was called."""
         if self.interrupted:
             raise KeyboardInterrupt
 
     def stop(self) -> None:
+        """Ends it, if there is one that this process started."""
         if self.mine:
             process = self.running
             process.kill()

@@ -26,7 +26,10 @@ def identity() -> dict[str, Any]:
 
 
 def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Result]:
-    """Tokenised captions in; the corpus value is the mean over clips."""
+    """Tokenised captions in; per clip 0 to 10, and the corpus value is the mean over clips.
+
+    compute(["a b", "c d"], [["a b"], ["c d"]])["cider_d"].per_clip      # array([5., 5.]): they have no 3-grams
+    """
     frequency, vectors = _reference_set(tuple(map(tuple, references)))
     size = math.log(float(len(vectors)))
     return {

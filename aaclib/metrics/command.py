@@ -77,6 +77,6 @@ def run(args: argparse.Namespace) -> int:
 def _table(scores: Scores, n_boot: int) -> pd.DataFrame:
     rows = []
     for name, value in scores.corpus.items():
-        found = stats.interval(scores, name, n_boot) if n_boot else None
-        rows.append({"metric": name, "value": value, "low": found and found.low, "high": found and found.high})
+        interval = stats.interval(scores, name, n_boot) if n_boot else None
+        rows.append((name, value, interval and interval.low, interval and interval.high))
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -59,13 +60,25 @@ def content(where: str) -> str:
     if not path.exists():
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(where, "config.json")
-        return Path(found).parent.name if isinstance(found, str) else ""
+        config = try_to_load_from_cache(where, "config.json")
+        return Path(config).parent.name if isinstance(config, str) else ""
     inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     return digest([[p.relative_to(path).as_posix() for p in inside], digests(inside)])
 
 
+def states(tokenizer: Any, model: Any, captions: list[str], batch_size: int, **options: Any) -> Iterator[tuple]:
+    """(last hidden state (b, t, d), attention mask (b, t)) of each batch of captions, on the model's device."""
+    import torch
+
+    with torch.inference_mode():
+        for start in range(0, len(captions), batch_size):
+            part = captions[start : start + batch_size]
+            batch = tokenizer(part, truncation=True, return_tensors="pt", **options).to(model.device)
+            yield model(**batch).last_hidden_state, batch["attention_mask"]
+
+
 def device() -> str:
+    """Where these models run: "cuda" where there is one, else "cpu"."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -32,16 +32,6 @@ def probabilities(captions: list[str], batch_size: int = 32) -> np.ndarray:
 
     tokenizer, encoder, weight, bias = fense_models.echecker(checkpoint, bert)
     plain = [re.sub(r"[^\w\s]", "", caption).lower() for caption in captions]
-    rows = []
-    with torch.inference_mode():
-        for start in range(0, len(plain), batch_size):
-            batch = tokenizer(
-                plain[start : start + batch_size],
-                truncation=True,
-                padding="max_length",
-                max_length=MAX_TOKENS,
-                return_tensors="pt",
-            ).to(encoder.device)
-            first = encoder(**batch).last_hidden_state[:, 0]  # (b, d)
-            rows.append(torch.sigmoid(first @ weight.T + bias).float().cpu().numpy())
-    return np.concatenate(rows)
+    batches = fense_models.states(tokenizer, encoder, plain, batch_size, padding="max_length", max_length=MAX_TOKENS)
+    rows = [torch.sigmoid(hidden[:, 0] @ weight.T + bias) for hidden, _ in batches]  # of the first token: (b, d) each
+    return torch.cat(rows).float().cpu().numpy()

@@ -51,6 +51,7 @@ class InstallError(MetricError):
 
 
 def folder() -> Path:
+    """Where the two jars are kept, installed or not."""
     return cache_dir() / "spice" / f"corenlp-{VERSION}"
 
 

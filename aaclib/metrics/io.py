@@ -7,18 +7,18 @@ that are equal but for outer spaces, case and Unicode form, else by names withou
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from aaclib.columns import CAPTION_COLUMNS, FILE_COLUMNS, namesakes, numbered, usual
 from aaclib.metrics.result import MetricError
 from aaclib.names import name_key, told_apart
-from aaclib.reading import AUDIO, UTF8, Row, namesakes, raising, read_table
+from aaclib.reading import AUDIO, UTF8, Row, raising, read_table
 
-ID_COLUMNS = tuple(
-    """
-    file_name filename fname audio_file clip clip_id audio_id image_id id wav audio file youtube_id ytid audiocap_id
-    """.split()
+ID_COLUMNS = (
+    *("file_name", "filename", "fname", "audio_file", "clip", "clip_id", "audio_id", "image_id", "id"),
+    *FILE_COLUMNS,
+    *("youtube_id", "ytid", "audiocap_id"),
 )
 PREDICTION_COLUMNS = tuple(
     """
@@ -26,8 +26,8 @@ PREDICTION_COLUMNS = tuple(
     generated output caption
     """.split()
 )
-REFERENCE_COLUMNS = ("references", "captions", "mult_references", "reference", "raw_caption", "caption")
-NUMBERED = re.compile(r"(?:raw_)?(?:caption|reference|caption_reference)_?\d+$")
+REFERENCE_COLUMNS = ("references", "captions", "mult_references", "reference", "raw_caption", *CAPTION_COLUMNS)
+NUMBERED = "(?:raw_)?(?:caption|reference|caption_reference)"
 ENCODINGS = (*UTF8, "latin-1")  # other systems' files are taken as they are
 
 
@@ -37,31 +37,36 @@ class FormatError(MetricError, ValueError):
 
 @raising(FormatError)
 def read_predictions(path: str | Path, ids: str = "", caption: str = "") -> dict[str, str]:
-    """One caption a clip from CSV (DCASE: file_name, caption_predicted), JSON (COCO results, {clip: caption}) or JSONL.
+    """One caption per clip from CSV (DCASE: file_name, caption_predicted), JSON (COCO results, {clip: caption}), JSONL.
     ids, caption: the columns to take, where they are not among the usual names. Raises FormatError for a file without
-    such columns, a clip that occurs twice or a caption that is not text."""
+    such columns, a clip that occurs twice or a caption that is not text.
+
+        read_predictions("predictions.csv")      # {'rain.wav': 'rain falls on a roof', ...}
+    """
     path = Path(path)
-    found: dict[str, str] = {}
+    captions: dict[str, str] = {}
     for row in read_table(path, encodings=ENCODINGS):
         name, column = _clip(row, path, ids), _column(row, path, PREDICTION_COLUMNS, caption, "predicted caption")
         values = row.values(column)
         if len(values) != 1 or not isinstance(values[0], str):
             raise FormatError(f"{path}: the caption of '{name}' is {row.cells[column]!r:.80}, not one text.")
-        if name in found:
-            raise FormatError(f"{path}: '{name}' occurs twice; one predicted caption a clip is expected.")
-        found[name] = values[0]
-    return _not_empty(found, path)
+        if name in captions:
+            raise FormatError(f"{path}: '{name}' occurs twice; one predicted caption per clip is expected.")
+        captions[name] = values[0]
+    return _not_empty(captions, path)
 
 
 @raising(FormatError)
 def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[str, list[str]]:
-    """All captions of each clip from CSV (Clotho: caption_1..5; AudioCaps: a row a caption), COCO annotations (JSON),
-    {clip: [captions]} (JSON) or JSONL. Empty captions are left out. Raises FormatError."""
+    """All captions of each clip from CSV (Clotho: caption_1..5; AudioCaps: a row per caption), COCO annotations (JSON),
+    {clip: [captions]} (JSON) or JSONL. Empty captions are left out. Raises FormatError.
+
+        read_references("clotho_captions_evaluation.csv")      # {'rain.wav': ['rain falls', 'it rains'], ...}
+    """
     path = Path(path)
-    found: dict[str, list[str]] = {}
+    captions: dict[str, list[str]] = {}
     for row in read_table(path, encodings=ENCODINGS):
-        columns = [] if caption else [column for column in row.cells if NUMBERED.match(column.lower())]
-        columns.sort(key=lambda column: int(re.findall(r"\d+$", column)[0]))
+        columns = [] if caption else numbered(NUMBERED, row.cells)
         if not columns:
             columns = namesakes(_column(row, path, REFERENCE_COLUMNS, caption, "reference captions"), row.cells)
         name = _clip(row, path, ids)
@@ -69,8 +74,8 @@ def read_references(path: str | Path, ids: str = "", caption: str = "") -> dict[
             if value is not None and not isinstance(value, str):
                 raise FormatError(f"{path}: a reference of '{name}' is {value!r}, not text.")
             if value and value.strip():
-                found.setdefault(name, []).append(value)
-    return _not_empty(found, path)
+                captions.setdefault(name, []).append(value)
+    return _not_empty(captions, path)
 
 
 def match(
@@ -78,7 +83,10 @@ def match(
 ) -> tuple[list[str], list[str], list[list[str]], list[str]]:
     """(clips, candidates, references, notes) in the order of the references.
     Raises FormatError naming clips that have no prediction, or predictions for clips without references; with
-    `partial`, both are left out and noted."""
+    `partial`, both are left out and noted.
+
+        match({"a": "a dog"}, {"a.wav": ["a dog barks"]})      # (['a.wav'], ['a dog'], [['a dog barks']], [])
+    """
     met = {name: name for name in references if name in predictions}
     met |= _only([name for name in references if name not in met], [p for p in predictions if p not in met], name_key)
     if not met:
@@ -111,14 +119,14 @@ def for_clips(predictions: Mapping[str, str], clips: Iterable[str]) -> list[str]
 # ---- inside
 
 
-def _column(row: Row, path: Path, usual: Sequence[str], chosen: str, what: str) -> str:
-    lower, there = {name.strip().lower(): name for name in row.cells}, f"it has {', '.join(row.cells)}"
+def _column(row: Row, path: Path, names: Sequence[str], chosen: str, what: str) -> str:
+    there = f"it has {', '.join(row.cells)}"
     if chosen and chosen not in row.cells:
         raise FormatError(f"{path} has no column '{chosen}'; {there}.")
-    found = [chosen] if chosen else [lower[name] for name in usual if name in lower]
-    if not found:
-        raise FormatError(f"{path}: no column of {what} ({', '.join(usual[:4])}, ...); {there}.")
-    return found[0]
+    columns = [chosen] if chosen else usual(names, row.cells)
+    if not columns:
+        raise FormatError(f"{path}: no column of {what} ({', '.join(names[:4])}, ...); {there}.")
+    return columns[0]
 
 
 def _clip(row: Row, path: Path, chosen: str) -> str:
@@ -131,10 +139,10 @@ def _clip(row: Row, path: Path, chosen: str) -> str:
 
 def _only(names: Iterable[str], others: Iterable[str], key: Callable[[str], str]) -> dict[str, str]:
     """name -> the other name with the same key, where each is the only one that has it."""
-    ours, theirs = ({}, {})
-    for there, found in ((names, ours), (others, theirs)):
-        for name in there:
-            found.setdefault(key(name), []).append(name)
+    ours, theirs = {}, {}
+    for those, by_key in ((names, ours), (others, theirs)):
+        for name in those:
+            by_key.setdefault(key(name), []).append(name)
     return {ours[k][0]: theirs[k][0] for k in ours if len(ours[k]) == len(theirs.get(k, ())) == 1}
 
 
@@ -142,7 +150,7 @@ def _stem(name: str) -> str:
     return AUDIO.sub("", name_key(Path(name).name))
 
 
-def _not_empty(found: dict, path: Path) -> dict:
-    if not found:
+def _not_empty(captions: dict, path: Path) -> dict:
+    if not captions:
         raise FormatError(f"{path} holds no captions.")
-    return found
+    return captions

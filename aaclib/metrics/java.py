@@ -23,6 +23,8 @@ NO_START = re.compile("initialization of VM|Java Virtual Machine|insufficient me
 
 @dataclass(frozen=True)
 class Java:
+    """A Java that runs here: its program, its folder and its version, 17 or newer."""
+
     executable: Path
     home: Path
     version: int
@@ -31,8 +33,8 @@ class Java:
     def libjvm(self) -> Path:
         """The library that JPype loads. Raises Unavailable where this Java has none."""
         for name in ("libjvm.so", "libjvm.dylib", "jvm.dll"):
-            for found in sorted(self.home.rglob(name)):
-                return found
+            for library in sorted(self.home.rglob(name)):
+                return library
         raise Unavailable(f"{self.home} has no libjvm. Set JAVA_HOME to a complete Java {OLDEST} or newer.")
 
 

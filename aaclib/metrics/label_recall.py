@@ -23,8 +23,11 @@ SILENT = frozenset("a an and of in on or the with other others sound sounds nois
 
 def label_recall(captions: Sequence[str], labels: Sequence[Sequence[str]]) -> dict[str, Result]:
     """label_recall: share of a clip's different labels that its caption says; label_hit: 1 where it says any of them.
-    captions: one a clip; labels: as text ('Acoustic guitar'), for each clip. A clip without labels has no value: NaN.
-    Raises ValueError for unequal lengths."""
+    captions: one per clip; labels: as text ('Acoustic guitar'), for each clip. A clip without labels has no value: NaN.
+    Raises ValueError for unequal lengths.
+
+        label_recall(["a dog barks"], [["Dog", "Rain"]])["label_recall"].per_clip      # array([0.5])
+    """
     if len(captions) != len(labels):
         raise ValueError(f"{len(captions)} captions but labels of {len(labels)} clips; as many are needed.")
     recall = np.full(len(captions), np.nan)
@@ -48,6 +51,7 @@ def alternatives(label: str) -> tuple[frozenset[str], ...]:
 
 
 def stems(text: str) -> list[str]:
+    """The stem of each word: 'Two dogs, barking' -> ['two', 'dog', 'bark']."""
     return [_stem(word) for word in letters(text)]
 
 

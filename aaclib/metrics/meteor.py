@@ -26,7 +26,7 @@ SEPARATOR = "|||"
 
 
 def identity() -> dict[str, Any]:
-    """What decides the counts of a clip."""
+    """What decides the counts per clip."""
     return {"meteor": VERSIONS["meteor"], **package()}
 
 

@@ -48,7 +48,11 @@ class Result:
 
 
 def means(per_clip: np.ndarray | Sequence[float], failures: dict[int, str] | None = None) -> Result:
-    """The result of a metric whose corpus value is the mean over clips."""
+    """The result of a metric whose corpus value is the mean over clips. per_clip: (n,) numbers, NaN where `failures`
+    (clip -> reason) says why there is none.
+
+        means([0.2, 0.4]).statistics      # array([[0.2], [0.4]])
+    """
     values = np.asarray(per_clip, dtype=np.float64)
     return Result(values, values[:, None], dict(failures or {}))
 
@@ -58,7 +62,7 @@ class Scores:
     """All metrics of one caption set.
 
     corpus: metric -> corpus value (a fraction; CIDEr-D may exceed 1).
-    per_clip: one row a clip in the order given, one column a metric.
+    per_clip: one row per clip in the order given, one column per metric.
     missing: metric -> why it has no corpus value.
     lost: those of the missing that a crash took; another try may have them.
     statistics: metric -> (n, k) per-clip sufficient statistics, for `aaclib.stats`.
@@ -77,4 +81,5 @@ class Scores:
 
     @property
     def n(self) -> int:
+        """How many clips."""
         return len(self.per_clip)

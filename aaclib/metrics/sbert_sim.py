@@ -37,22 +37,12 @@ def embed(captions: list[str], batch_size: int = 64) -> np.ndarray:
     tokenizer, model = fense_models.sbert(fense_models.location("sbert"))
     import torch
 
-    order = np.argsort([len(c) for c in captions], kind="stable")
-    rows = []
-    with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            batch = tokenizer(
-                [captions[i] for i in order[start : start + batch_size]],
-                padding=True,
-                truncation=True,
-                max_length=MAX_TOKENS,
-                return_tensors="pt",
-            ).to(model.device)
-            hidden = model(**batch).last_hidden_state  # (b, t, d)
-            mask = batch["attention_mask"][..., None].to(hidden.dtype)
-            mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-            rows.append(torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy())
-    z = np.concatenate(rows)
-    out = np.empty_like(z)
-    out[order] = z
-    return out
+    order = np.argsort([len(caption) for caption in captions], kind="stable")
+    by_length, rows = [captions[i] for i in order], []
+    for hidden, attended in fense_models.states(
+        tokenizer, model, by_length, batch_size, padding=True, max_length=MAX_TOKENS
+    ):
+        mask = attended[..., None].to(hidden.dtype)
+        mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+        rows.append(torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy())
+    return np.concatenate(rows)[np.argsort(order)]

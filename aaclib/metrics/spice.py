@@ -11,10 +11,12 @@ import json
 import math
 import os
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from aaclib import cluster as clusters
 from aaclib.cache import Cache, key
 from aaclib.metrics.child import Child, twice
 from aaclib.metrics.install_spice import VERSION, installed
@@ -25,7 +27,7 @@ from aaclib.progress import Progress
 from aaclib.store import VERSIONS, Store
 
 HEAP = "1400m"  # with the JVM's own needs below 2 GB resident
-CHUNK = 64  # captions a request
+CHUNK = 64  # captions per request
 LONG = 60  # words; longer captions travel alone, since they are the ones that fail
 START_S = 180.0
 CAPTION_S = 60.0  # a caption's own time limit; 17-24 ms is usual
@@ -38,16 +40,21 @@ def identity() -> dict[str, Any]:
     return {"spice": VERSIONS["spice"], "corenlp": VERSION, **package()}
 
 
-def compute(candidates: list[str], references: list[list[str]], store: Store | None = None) -> dict[str, Result]:
-    """Tokenised captions in; per-clip F-scores, NaN for a clip with a caption that has no parse.
-    Raises Unavailable where SPICE, JPype or Java is missing, naming the command that installs it; Lost."""
-    rows, failures = _scores(candidates, references, store)
+def compute(
+    candidates: list[str], references: list[list[str]], store: Store | None = None, cluster: str = ""
+) -> dict[str, Result]:
+    """Tokenised captions in; per-clip F-scores, NaN for a clip with a caption that has no parse. `cluster`: as the
+    setting, whose workers parse what the store does not know. Raises Unavailable where SPICE, JPype or Java is missing,
+    naming the command that installs it; Lost."""
+    rows, failures = _scores(candidates, references, store, cluster)
     return {"spice": means([row["All"]["f"] if row else math.nan for row in rows], failures)}
 
 
-def _scores(candidates: list[str], references: list[list[str]], store: Store | None) -> tuple[list, dict]:
+def _scores(
+    candidates: list[str], references: list[list[str]], store: Store | None, cluster: str = ""
+) -> tuple[list, dict]:
     """SPICE's own scores of each clip, None for one with a caption that has no parse; and why, by clip."""
-    tuples, problems = parse([c for refs in (candidates, *references) for c in refs], store)
+    tuples, problems = parse([c for refs in (candidates, *references) for c in refs], store, cluster)
     failures, clips = {}, {}
     for i, (candidate, refs) in enumerate(zip(candidates, references, strict=True)):
         captions = [_plain(caption) for caption in (candidate, *refs)]
@@ -63,24 +70,35 @@ def _scores(candidates: list[str], references: list[list[str]], store: Store | N
     return rows, failures
 
 
-def parse(captions: list[str], store: Store | None = None) -> tuple[dict[str, list], dict[str, str]]:
+def parse(captions: list[str], store: Store | None = None, cluster: str = "") -> tuple[dict[str, list], dict[str, str]]:
     """Distinct captions -> their tuples ([word], [object, attribute] or [subject, object, relation]), and the reasons
     of those that have none. What the store knows is not parsed again; each chunk is kept as soon as it is done."""
     cache, made_by = Cache("spice", store), identity()
     keys = {caption: key(made_by, caption) for caption in dict.fromkeys(map(_plain, captions))}
-    found = cache.get(keys.values())
-    tuples = {c: json.loads(found[k]) for c, k in keys.items() if k in found}
+    blobs = cache.get(keys.values())
+    tuples = {c: json.loads(blobs[k]) for c, k in keys.items() if k in blobs}
     problems: dict[str, str] = {}
     fresh = sorted((c for c in keys if c not in tuples), key=lambda c: len(c.split()))
     progress = Progress("SPICE: captions parsed", len(fresh))
     short = [c for c in fresh if len(c.split()) <= LONG]
-    for chunk in [*_chunks(short, CHUNK), *_chunks(fresh[len(short) :], 1)]:
-        made, failed = _parse_chunk(chunk)
+    chunks = [*_chunks(short, CHUNK), *_chunks(fresh[len(short) :], 1)]
+    for chunk, (made, failed) in zip(chunks, _parsed(chunks, store, cluster), strict=True):
         cache.put({keys[c]: json.dumps(t).encode() for c, t in made.items()})
         tuples |= made
         problems |= failed
         progress.step(len(chunk))
     return tuples, problems
+
+
+def _parsed(chunks: list[list[str]], store: Store | None, cluster: str) -> Iterator[tuple[dict, dict]]:
+    """What `_parse_chunk` says of each chunk, in order."""
+    if not (chunks and store and cluster):
+        yield from map(_parse_chunk, chunks)
+        return
+    with clusters.pool(cluster, 0, store.root) as submit:
+        for future in [submit(_parse_chunk, chunk) for chunk in chunks]:
+            worker().go_on()
+            yield future.result()
 
 
 def _parse_chunk(chunk: list[str]) -> tuple[dict[str, list], dict[str, str]]:

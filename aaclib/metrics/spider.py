@@ -6,5 +6,5 @@ from aaclib.metrics.result import Result, means
 
 
 def combine(cider_d: Result, spice: Result) -> dict[str, Result]:
-    """NaN for a clip that SPICE could not score."""
+    """(n,) per clip, 0 to 5.5; NaN for a clip that SPICE could not score."""
     return {"spider": means((cider_d.per_clip + spice.per_clip) / 2, spice.failures)}

@@ -7,9 +7,9 @@ results  bars with intervals, relative performance, seeds, greedy against beam
 """
 
 from aaclib.plots.results import METRIC_LABELS, bars, decoding, relative, seeds
-from aaclib.plots.style import AUDIO, DOUBLE, GREY, SINGLE, TEXT, drawable, figure, mark, save, show, styled
+from aaclib.plots.style import AUDIO, DOUBLE, GREY, SINGLE, TEXT, drawable, figure, save, show, styled
 from aaclib.plots.training import LiveLoss, losses
-from aaclib.plots.world import player, spectrogram, spectrograms
+from aaclib.plots.world import player, spectrograms
 
 __all__ = [
     "AUDIO",
@@ -24,13 +24,11 @@ __all__ = [
     "drawable",
     "figure",
     "losses",
-    "mark",
     "player",
     "relative",
     "save",
     "seeds",
     "show",
-    "spectrogram",
     "spectrograms",
     "styled",
 ]

@@ -92,7 +92,7 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
 
 
 def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Figure:
-    """Relative performance (strategy / bound, in %) with intervals: one panel a target, a colour a metric.
+    """Relative performance (strategy / bound, in %) with intervals: one panel per target, a colour per metric.
 
     `frames`: target -> the frame of `results.relative` (strategy, metric, value, low, high; fractions).
     """
@@ -204,9 +204,9 @@ def _share_rows(axes: np.ndarray, names: Sequence[str]) -> None:
 def _in_one_order(lists: Iterable[Iterable[str]]) -> list[str]:
     """All names of these lists, each once: those that the first does not have behind their neighbour in the other."""
     names: list[str] = []
-    for found in lists:
+    for names_here in lists:
         place = 0
-        for name in dict.fromkeys(found):
+        for name in dict.fromkeys(names_here):
             if name not in names:
                 names.insert(place, name)
             place = names.index(name) + 1

@@ -83,9 +83,9 @@ class LiveLoss:
 
     def __call__(self, histories: Mapping[tuple[str, int], Mapping[str, Sequence[Mapping[str, Any]]]]) -> None:
         changed = None
-        for group, found in histories.items():
+        for group, so_far in histories.items():
             known = self.histories.setdefault(group, {})
-            for name, history in found.items():
+            for name, history in so_far.items():
                 if len(history) > len(known.get(name, ())):
                     known[name], changed = list(history), group
         if changed and time.monotonic() - self._last >= self.every and screen.looked_at():

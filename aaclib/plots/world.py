@@ -39,7 +39,7 @@ def spectrogram(ax: Axes, wave: np.ndarray, rate: int, floor_db: float = 70.0) -
 
 
 def spectrograms(clips: Sequence[tuple[str, np.ndarray, int]], columns: int = 3) -> Figure:
-    """One small spectrogram a clip. `clips`: (title, wave (samples,), rate in Hz); a title may take two lines."""
+    """One small spectrogram per clip. `clips`: (title, wave (samples,), rate in Hz); a title may take two lines."""
     columns = min(columns, len(clips))
     rows = -(-len(clips) // columns)
     titles = ["\n".join(wrap(drawable(title), 117 // columns, max_lines=2, placeholder=" …")) for title, _, _ in clips]

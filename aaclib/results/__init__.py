@@ -13,7 +13,6 @@ Every value is a fraction (tables show it x100); a run keeps what was computed f
 
 from aaclib.results.comparing import (
     ALPHA,
-    TESTED,
     above_chance,
     bound,
     bounds,
@@ -24,15 +23,13 @@ from aaclib.results.comparing import (
     told,
     why_no_relative,
 )
-from aaclib.results.judging import JUDGED, by_judge, judge, judge_audio, judged, partial_judge, why_no_judgement
+from aaclib.results.judging import by_judge, judge, judge_audio, judged, partial_judge, why_no_judgement
 from aaclib.results.scoring import human, human_captions, names, of_captions, per_clip, retrieval, rows, scores
 from aaclib.results.tidy import RESULTS, all_scores, by_content, judgement, new, results
 
 __all__ = [
     "ALPHA",
-    "JUDGED",
     "RESULTS",
-    "TESTED",
     "above_chance",
     "all_scores",
     "bound",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from aaclib import metrics, stats
 from aaclib.captions import unread
-from aaclib.memo import kept
+from aaclib.memo import remembered
 from aaclib.results import scoring, tidy
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ TESTED = ("a", "b", "metric", "difference", "low", "high", "p", "p_holm", "p_see
 # ---- the bound
 
 
-@kept
+@remembered
 def bound(run: Run, target: str) -> str | None:
     """The row that stands for what paired audio can reach: of the supervised rows the one that describes the
     target's validation clips best. None where the run has no supervised row.
@@ -31,11 +31,11 @@ def bound(run: Run, target: str) -> str | None:
     >>> results.bound(run, "clotho")
     'supervised'
     """
-    found = bounds(run, target)
-    return max(found, key=found.__getitem__) if found else None
+    scores = bounds(run, target)
+    return max(scores, key=scores.__getitem__, default=None)
 
 
-@kept
+@remembered
 def bounds(run: Run, target: str) -> dict[str, float]:
     """Each supervised row and its CIDEr-D (a fraction) on the validation clips, the mean over seeds; NaN where one
     alone stands for itself, or there are no such clips (the row with more to learn from then comes first).
@@ -55,7 +55,7 @@ def _validated(run: Run, target: str, strategy: str, seed: int) -> float:
     return metrics.evaluate(captions, references, ["cider_d"], store=run.store).corpus["cider_d"]
 
 
-@kept
+@remembered
 def relative(run: Run, target: str, decoding: str = "greedy") -> pd.DataFrame | None:
     """Each row divided by the bound: target, strategy, decoding, metric, value, low, high (1 is the bound; the interval
     at 95 %). None where the run has no bound (`why_no_relative` says why).
@@ -65,7 +65,7 @@ def relative(run: Run, target: str, decoding: str = "greedy") -> pd.DataFrame | 
     return None if why_no_relative(run, target, decoding) else _shared(run, target, decoding, stats.relative)
 
 
-@kept
+@remembered
 def above_chance(run: Run, target: str, decoding: str = "greedy") -> pd.DataFrame | None:
     """As `relative`, after what captions on the wrong clips reach is taken from both: (row - shuffled) / (bound -
     shuffled). None where there is no bound, no such row, or the bound does not exceed it.
@@ -88,10 +88,9 @@ def _shared(run: Run, target: str, decoding: str, share: Callable[..., stats.Int
         scores = tidy.all_scores(run, target, row.name, decoding)
         for name in shares:
             if all(name in s.statistics for s in scores):
-                found = share(scores, whole, name, run.config.metrics.bootstrap)
-                about = {"target": target, "strategy": row.name, "decoding": decoding, "metric": name}
-                lines.append({**about, "value": found.value, "low": found.low, "high": found.high})
-    return pd.DataFrame(lines)
+                interval = share(scores, whole, name, run.config.metrics.bootstrap)
+                lines.append((target, row.name, decoding, name, interval.value, interval.low, interval.high))
+    return pd.DataFrame(lines, columns=["target", "strategy", "decoding", "metric", "value", "low", "high"])
 
 
 def why_no_relative(run: Run, target: str, decoding: str = "greedy") -> str:
@@ -99,14 +98,14 @@ def why_no_relative(run: Run, target: str, decoding: str = "greedy") -> str:
 
     >>> print(results.why_no_relative(run, "clotho"))
     """
-    found = bound(run, target)
-    if found is None:
+    best = bound(run, target)
+    if best is None:
         return (
             "There is no fully supervised row in this run: it needs the audio of the training clips. "
             "Add 'supervised' to the target's strategies to have one."
         )
-    if found not in {row.name for row in scoring.rows(run, target, decoding)}:
-        return f"The bound, {found}, is not among the rows of this table: add it to generate.beam_rows."
+    if best not in {row.name for row in scoring.rows(run, target, decoding)}:
+        return f"The bound, {best}, is not among the rows of this table: add it to generate.beam_rows."
     if {s.corpus.get(run.config.metrics.headline) for s in _of_bound(run, target, decoding)} == {0.0}:
         return "The fully supervised row scores 0: its training has failed."
     return "" if _shares(run, target, decoding) else "The fully supervised row has no score in any metric."
@@ -130,7 +129,7 @@ def _shares(run: Run, target: str, decoding: str) -> list[str]:
 # ---- rows against rows
 
 
-@kept
+@remembered
 def comparisons(
     run: Run, target: str, metric: str = "cider_d", decoding: str = "greedy", against: str = "baseline"
 ) -> pd.DataFrame:
@@ -143,7 +142,7 @@ def comparisons(
     return tested(run, target, [(name, against) for name in names], metric, decoding)
 
 
-@kept
+@remembered
 def told(run: Run, target: str, metric: str = "cider_d", decoding: str = "greedy") -> pd.DataFrame:
     """All contrasts that a run's sentences tell, as one family of tests (`tested`): every way to bridge the gap against
     the plain swap, the highest of them and the bound against captions on the wrong clips, it against copying.
@@ -157,9 +156,9 @@ def told(run: Run, target: str, metric: str = "cider_d", decoding: str = "greedy
         if row.group not in ("control", "supervised")
     }
     weak = {
-        name: np.mean([s.corpus[metric] for s in found])
-        for name, found in scores.items()
-        if all(metric in s.corpus for s in found)
+        name: np.mean([s.corpus[metric] for s in by_seed])
+        for name, by_seed in scores.items()
+        if all(metric in s.corpus for s in by_seed)
     }
     pairs = [(name, "baseline") for name in weak if name != "baseline" and "baseline" in weak]
     if competing := {name: value for name, value in weak.items() if rows[name].group != "paired"}:
@@ -179,19 +178,19 @@ def tested(run: Run, target: str, pairs: Sequence[tuple[str, str]], metric: str,
     """
     names = {name for pair in pairs for name in pair}
     scores = {name: tidy.all_scores(run, target, name, decoding, metric) for name in names}
-    there = {name for name, found in scores.items() if all(metric in s.statistics for s in found)}
-    pairs = [pair for pair in pairs if there >= set(pair)]
+    scored = {name for name, by_seed in scores.items() if all(metric in s.statistics for s in by_seed)}
+    pairs = [pair for pair in pairs if scored >= set(pair)]
     level, boot = 1 - ALPHA / max(len(pairs), 1), run.config.metrics.bootstrap
-    found = [stats.compare(scores[a], scores[b], metric, boot, level=level) for a, b in pairs]
-    holm, over_seeds = (stats.holm([getattr(c, p) for c in found]) for p in ("p", "p_seeds"))
+    tests = [stats.compare(scores[a], scores[b], metric, boot, level=level) for a, b in pairs]
+    holm, over_seeds = (stats.holm([getattr(test, p) for test in tests]) for p in ("p", "p_seeds"))
     rows = [
         (a, b, metric, c.difference, c.low, c.high, c.p, p, c.p_seeds, p_seeds, c.seeds)
-        for (a, b), c, p, p_seeds in zip(pairs, found, holm, over_seeds, strict=True)
+        for (a, b), c, p, p_seeds in zip(pairs, tests, holm, over_seeds, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(TESTED))
 
 
-@kept
+@remembered
 def gate(run: Run, target: str) -> tuple[int, tuple[float, float], stats.Comparison | None]:
     """Whether decoders read embeddings better than a look-up does: on the clips that have a reference which stands
     in no training caption (in every seed), how many there are, the headline scores (fractions) of `reconstruction` and
@@ -205,5 +204,5 @@ def gate(run: Run, target: str) -> tuple[int, tuple[float, float], stats.Compari
     if chosen.sum() < 2 or not all(metric in s.statistics for scores in rows for s in scores):
         return int(chosen.sum()), (np.nan, np.nan), None
     rows = [tidy.of_clips(chosen, scores, metric) for scores in rows]
-    written, found = (float(np.mean([stats.corpus(metric, s.statistics[metric]) for s in row])) for row in rows)
-    return int(chosen.sum()), (written, found), stats.compare(*rows, metric, run.config.metrics.bootstrap)
+    written, looked_up = (float(np.mean([stats.corpus(metric, s.statistics[metric]) for s in row])) for row in rows)
+    return int(chosen.sum()), (written, looked_up), stats.compare(*rows, metric, run.config.metrics.bootstrap)

@@ -10,7 +10,7 @@ import numpy as np
 from aaclib import arrays, clap, embeddings, metrics, text
 from aaclib.clap.base import Backend
 from aaclib.datasets import Clip, Split
-from aaclib.memo import kept
+from aaclib.memo import remembered
 from aaclib.metrics import Scores, clap_score, label_recall
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 JUDGED = ("clap_score", "self_r", "label_recall", "label_hit")  # the beginnings of what needs no references
 
 
-@kept
+@remembered
 def judged(run: Run, target: str, strategy: str, seed: int) -> Scores:
     """The scores of one row and seed without references, n clips: clap_score and self_r@k by the judge, label_recall
     and label_hit where the clips have labels. The human row is each clip's first caption.
@@ -32,12 +32,12 @@ def judged(run: Run, target: str, strategy: str, seed: int) -> Scores:
     # an empty caption stays empty here: it finds no clip
     captions = list(map(text.NORMALISE[run.config.data.normalise], captions))
     judging = judge(run, seed)
-    found = clap_score.judge(
+    by_metric = clap_score.judge(
         lambda texts: embeddings.embed_text(judging, texts, run.store), judge_audio(run, target, seed), captions
     )
     if any(clip.labels for clip in clips):
-        found |= label_recall.label_recall(captions, [clip.labels for clip in clips])
-    return metrics.scores_of(found, len(clips))
+        by_metric |= label_recall.label_recall(captions, [clip.labels for clip in clips])
+    return metrics.scores_of(by_metric, len(clips))
 
 
 def judge(run: Run, seed: int) -> Backend:
@@ -64,7 +64,7 @@ def partial_judge(run: Run) -> bool:
     return not run.config.metrics.judge and _judging_seed(run, run.seeds[0]) == run.seeds[0]
 
 
-@kept
+@remembered
 def _other_clap(run: Run, name: str) -> Backend:
     return clap.load(name, run.device)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from aaclib import bridge, metrics, text
 from aaclib import retrieval as retrievals
-from aaclib.memo import kept
+from aaclib.memo import remembered
 from aaclib.metrics import Scores, label_recall
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def rows(run: Run, target: str, decoding: str = "greedy") -> list[bridge.Strateg
 
     >>> [row.name for row in results.rows(run, "clotho", "beam")]
     """
-    found = run.strategies(target)
-    return found if decoding == "greedy" else [row for row in found if row.name in run.config.generate.beam_rows]
+    strategies, beam = run.strategies(target), run.config.generate.beam_rows
+    return strategies if decoding == "greedy" else [row for row in strategies if row.name in beam]
 
 
 def names(run: Run, decoding: str = "greedy") -> list[str]:
@@ -34,7 +34,7 @@ def names(run: Run, decoding: str = "greedy") -> list[str]:
     return [n for n in run.config.metrics.names if decoding == "greedy" or n not in ("spice", "spider")]
 
 
-@kept
+@remembered
 def scores(run: Run, target: str, strategy: str, seed: int, decoding: str = "greedy") -> Scores:
     """The scores of one row and seed against all references of the evaluation clips: of the corpus, and per clip (n
     rows, in the order of `run.clips`). A metric that cannot be computed is in `missing`, with the reason.
@@ -48,10 +48,9 @@ def scores(run: Run, target: str, strategy: str, seed: int, decoding: str = "gre
 def _evaluate(
     run: Run, candidates: Sequence[str], references: Sequence[Sequence[str]], decoding: str = "greedy"
 ) -> Scores:
-    found = metrics.evaluate(
-        list(candidates), [list(r) for r in references], names(run, decoding), store=run.store, strict=False
-    )
-    return found if found.n > 1 else _of_one_clip(found)
+    asked = list(candidates), [list(r) for r in references], names(run, decoding)
+    scored = metrics.evaluate(*asked, store=run.store, strict=False, cluster=run.config.cluster)
+    return scored if scored.n > 1 else _of_one_clip(scored)
 
 
 def of_captions(run: Run, target: str, said: Sequence[str], seed: int) -> Scores:
@@ -71,7 +70,7 @@ def of_captions(run: Run, target: str, said: Sequence[str], seed: int) -> Scores
     return replace(scores, corpus=scores.corpus | heard.corpus, statistics=scores.statistics | heard.statistics)
 
 
-@kept
+@remembered
 def human(run: Run, target: str) -> list[Scores]:
     """Each human caption against the others of its clip: one `Scores` for every place in the list of captions. Of
     all clips with two or more, the first `human_captions`, so that all are scored alike. Raises ValueError where no
@@ -109,8 +108,8 @@ def per_clip(run: Run, target: str, strategy: str, seed: int, decoding: str = "g
             "references": [list(clip.captions) for clip in clips],
         }
     )
-    found = scores(run, target, strategy, seed, decoding)
-    return pd.concat([frame, found.per_clip.reset_index(drop=True)], axis=1)
+    scored = scores(run, target, strategy, seed, decoding).per_clip
+    return pd.concat([frame, scored.reset_index(drop=True)], axis=1)
 
 
 def retrieval(run: Run, target: str, seed: int) -> dict[str, float]:
@@ -123,14 +122,14 @@ def retrieval(run: Run, target: str, seed: int) -> dict[str, float]:
     return retrievals.recall_at_k(audio.z, texts.z, texts.clip)
 
 
-def _of_one_clip(found: Scores) -> Scores:
+def _of_one_clip(scored: Scores) -> Scores:
     """Without the metrics that weigh words by how few clips have them: of one clip they are 0, whatever is said."""
-    weighted = [name for name in ("cider_d", "spider", "spider_fl") if name in found.statistics]
+    weighted = [name for name in ("cider_d", "spider", "spider_fl") if name in scored.statistics]
     why = "it weighs words by how few of the clips have them, and there is one clip"
     return replace(
-        found,
-        corpus={k: v for k, v in found.corpus.items() if k not in weighted},
-        statistics={k: v for k, v in found.statistics.items() if k not in weighted},
-        per_clip=found.per_clip.drop(columns=weighted),
-        missing=found.missing | dict.fromkeys(weighted, why),
+        scored,
+        corpus={k: v for k, v in scored.corpus.items() if k not in weighted},
+        statistics={k: v for k, v in scored.statistics.items() if k not in weighted},
+        per_clip=scored.per_clip.drop(columns=weighted),
+        missing=scored.missing | dict.fromkeys(weighted, why),
     )

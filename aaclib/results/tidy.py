@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from aaclib import bridge, stats
-from aaclib.memo import kept
+from aaclib.memo import remembered
 from aaclib.metrics import Scores
 from aaclib.results import judging, scoring
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aaclib.run import Run
 
 RESULTS = ("target", "strategy", "group", "decoding", "metric", "value", "low", "high", "n", "seeds", "note")
+BY_CONTENT = ("target", "strategy", "group", "metric", "content", "value", "low", "high", "n", "seeds")
 
 
 def all_scores(run: Run, target: str, strategy: str, decoding: str = "greedy", metric: str = "") -> list[Scores]:
@@ -31,11 +32,11 @@ def all_scores(run: Run, target: str, strategy: str, decoding: str = "greedy", m
         return [judging.judged(run, target, strategy, seed) for seed in run.seeds]
     if strategy == "human":
         return scoring.human(run, target)
-    # without a decoder or with the same CLAP in every seed there is still one score a seed: copies count as such
+    # without a decoder or with the same CLAP in every seed there is still one score per seed: copies count as such
     return [scoring.scores(run, target, strategy, seed, decoding) for seed in run.seeds]
 
 
-@kept
+@remembered
 def results(run: Run, target: str, decoding: str = "greedy") -> pd.DataFrame:
     """Tidy: the columns of `RESULTS`; value, low and high as fractions, the interval at 95 %. A metric that a row lacks
     is NaN, and its note says why.
@@ -51,7 +52,7 @@ def results(run: Run, target: str, decoding: str = "greedy") -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(RESULTS))
 
 
-@kept
+@remembered
 def judgement(run: Run, target: str) -> pd.DataFrame:
     """As `results`, for the scores without references, greedy decoding; empty where there is no judge
     (`why_no_judgement` says why).
@@ -64,14 +65,14 @@ def judgement(run: Run, target: str) -> pd.DataFrame:
     for row in run.strategies(target):
         scores = [judging.judged(run, target, row.name, seed) for seed in run.seeds]
         lines += _lines(run, target, row, "greedy", scores, list(scores[0].per_clip))
-    frame = pd.DataFrame(lines)
-    human = frame.strategy == "human"  # here one score a seed, as every row, for each has its own judge
+    frame = pd.DataFrame(lines, columns=list(RESULTS))
+    human = frame.strategy == "human"  # here one score per seed, as every row, for each has its own judge
     return frame.assign(
         note=frame.note.mask(human, "each clip's first caption"), seeds=frame.seeds.mask(human, len(run.seeds))
     )
 
 
-@kept
+@remembered
 def new(run: Run, target: str) -> np.ndarray | None:
     """(n,) bool: whether what sounds in an evaluation clip sounds together in no training clip. None where the data
     set does not know all that sounds in its clips.
@@ -85,7 +86,7 @@ def new(run: Run, target: str) -> np.ndarray | None:
     return np.array([clip.content not in known for clip in clips])
 
 
-@kept
+@remembered
 def by_content(run: Run, target: str, metric: str = "cider_d") -> pd.DataFrame:
     """The results on the clips whose content is new, and on the others: as `results`, with a column `content` ("new",
     "known"); empty where nothing is known of it.
@@ -94,16 +95,15 @@ def by_content(run: Run, target: str, metric: str = "cider_d") -> pd.DataFrame:
     """
     lines, is_new = [], new(run, target)
     if is_new is None:
-        return pd.DataFrame(lines)
+        return pd.DataFrame()
     for row in [row for row in scoring.rows(run, target) if row.name != "human"]:
         scores = all_scores(run, target, row.name, "greedy", metric)
         for content, chosen in (("new", is_new), ("known", ~is_new)):
             if chosen.sum() > 1 and all(metric in s.statistics for s in scores):
-                found = stats.interval(of_clips(chosen, scores, metric), metric, run.config.metrics.bootstrap)
+                interval = stats.interval(of_clips(chosen, scores, metric), metric, run.config.metrics.bootstrap)
                 about = {"target": target, "strategy": row.name, "group": row.group, "metric": metric}
-                numbers = {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
-                lines.append({**about, "content": content, **numbers, "seeds": len(scores)})
-    return pd.DataFrame(lines)
+                lines.append({**about, "content": content, **vars(interval)})
+    return pd.DataFrame(lines, columns=list(BY_CONTENT))
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,7 @@ def _lines(
             gap = {"value": np.nan, "low": np.nan, "high": np.nan, "n": scores[0].n, "seeds": 0}
             lines.append({**about, "metric": name, **gap, "note": lacking[0].missing.get(name, "not computed")})
             continue
-        found = stats.interval(scores, name, run.config.metrics.bootstrap)
-        numbers = {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+        numbers = vars(stats.interval(scores, name, run.config.metrics.bootstrap))
         seeds = 1 if row.name == "human" else len(scores)
         lines.append({**about, "metric": name, **numbers, "seeds": seeds, "note": note})
     return lines

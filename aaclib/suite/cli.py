@@ -10,19 +10,23 @@ import argparse
 import contextlib
 import importlib
 import io
+import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aaclib
 from aaclib.errors import for_the_user, message, no_room
 from aaclib.names import printable
+from aaclib.paths import offline
 
 if TYPE_CHECKING:
-    from aaclib import captioning
+    from aaclib.captioner import Captioner
+    from aaclib.captioning import Kept
 
 WORKERS = ("run", "caption")  # subcommands whose work is cut short where nobody reads what they print
 SYNTHETIC = (
@@ -105,7 +109,8 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--force", action="store_true", help="run the stages again, and make their artefacts again")
     sub.add_argument("--list", dest="listing", action="store_true", help="show profiles, stages and their state")
     sub.add_argument("--dry-run", action="store_true", help="say what would be run, fetched and spent, and do nothing")
-    sub.add_argument("--offline", action="store_true", help="fetch nothing from the network")
+    off = "fetch nothing from the network; AACLIB_OFFLINE=1 says the same"
+    sub.add_argument("--offline", action="store_true", default=offline(), help=off)
     sub.add_argument("--no-spice", action="store_true", help="leave SPICE and SPIDEr out of the tables")
     sub.set_defaults(call=_run)
 
@@ -125,7 +130,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.listing or args.dry_run:
         print(f"Stages of '{run.config.name}' (in {run.folder.path}):", *run.plan(chosen, args.force), sep="\n")
         if args.dry_run:
-            _plan(run.config)
+            record = run.folder.read()
+            due = [stage.key for stage in chosen if args.force or run.reason(stage, record)]
+            _plan(run.config, due, time.time() if args.force else 0.0)
         return 0
     _die_politely()
     try:
@@ -139,11 +146,11 @@ def _run(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _plan(config: Any) -> None:
-    """What the doctor says that a run would fetch and cost."""
+def _plan(config: Any, due: Sequence[str], refresh: float) -> None:
+    """What the doctor says that a run of the stages that are due would fetch and cost."""
     from aaclib.suite import doctor
 
-    print(doctor.plan(config))
+    print(doctor.plan(config, due, refresh))
 
 
 def _die_politely() -> None:
@@ -184,18 +191,17 @@ def _caption(args: argparse.Namespace) -> int:
     if not files:
         print(f"aaclib: no recordings in {', '.join(map(str, args.audio))}", file=sys.stderr)
         return 2
-    from aaclib import captioning
+    from aaclib.captioning import Kept
 
     _die_politely()
-    with captioning.Kept(args.out) if args.out else contextlib.nullcontext() as kept:
+    with Kept(args.out) if args.out else contextlib.nullcontext() as kept:
         try:
             captioner = aaclib.Captioner.from_run(
                 args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device
             )
             if captioner.synthetic:
                 print(f"aaclib: {SYNTHETIC}", file=sys.stderr)
-            made = captioning.caption_files(captioner, files, args.beam, args.batch, kept)
-            return _caption_all(args, made, kept, captioner.synthetic)
+            return _caption_all(args, captioner, files, kept)
         except KeyboardInterrupt:
             if not kept:  # no table, or nothing in it yet
                 raise
@@ -206,31 +212,27 @@ def _caption(args: argparse.Namespace) -> int:
             return 130
 
 
-def _caption_all(
-    args: argparse.Namespace,
-    batches: Iterable[Sequence[captioning.Captioned]],
-    kept: captioning.Kept | None,
-    synthetic: bool,
-) -> int:
-    rows, bad = [], []
-    for found in (found for batch in batches for found in batch):
-        if found.error:
-            bad.append(found)
-        elif args.out:
-            rows.append((printable(found.path), found.caption))
-        else:
-            print(f"{found.path}\t{found.caption}", flush=True)
-    if args.out and kept:
-        from aaclib.escape import csv_text
+def _caption_all(args: argparse.Namespace, captioner: Captioner, files: Sequence[Path], kept: Kept | None) -> int:
+    from aaclib.captioning import caption_files
+    from aaclib.escape import csv_text
 
+    rows, bad = [], []
+    for one in itertools.chain.from_iterable(caption_files(captioner, files, args.beam, args.batch, kept)):
+        if one.error:
+            bad.append(one)
+        elif args.out:
+            rows.append((printable(one.path), one.caption))
+        else:
+            print(f"{one.path}\t{one.caption}", flush=True)
+    if kept:
         table = [("file_name", "caption"), *rows]
-        if synthetic:
+        if captioner.synthetic:
             table = [(*row, "world" if i == 0 else "synthetic") for i, row in enumerate(table)]
         kept.finish(csv_text(table))
         before = f", {kept.reused} of them made before" if kept.reused else ""
         print(f"{len(rows)} captions written to {args.out}{before}")
-    for found in bad:
-        print(f"aaclib: {found.path}: {found.error}", file=sys.stderr)
+    for one in bad:
+        print(f"aaclib: {one.path}: {one.error}", file=sys.stderr)
     if bad:
         print(f"aaclib: {len(bad)} of {len(rows) + len(bad)} recordings could not be captioned", file=sys.stderr)
     return 1 if bad else 0
@@ -241,16 +243,16 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
     FileNotFoundError."""
     from aaclib.datasets.files import audio_files
 
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += audio_files(path)
+            files += audio_files(path)
         elif path.exists():
-            found.append(path)
+            files.append(path)
         else:
             lost = path.is_symlink() and f"a link to {os.readlink(path)}, which is not there"
             raise FileNotFoundError(2, lost or "no such file or folder", str(path))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(files))
 
 
 # -- list -------------------------------------------------------------------------------------------------------------
@@ -276,8 +278,8 @@ def _of_run(record: Path) -> str:
     from aaclib.store import Damaged, read_record
 
     try:
-        found = read_record(record)
-        about = f"{len(found['stages'])} stages, written {found['written'][:16].replace('T', ' ')}"
+        run = read_record(record)
+        about = f"{len(run['stages'])} stages, written {run['written'][:16].replace('T', ' ')}"
     except (OSError, Damaged) as error:
         about = message(error)
     return f"  {record.parent.name:<16} {about}"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from aaclib import provenance, records, roles
+from aaclib import provenance, records, roles, rows
 from aaclib.config import Config
 from aaclib.paths import cache_dir, home_path, raw_dir
 
@@ -15,11 +15,12 @@ def absolute(key: str, value: Any) -> Any:
     """A path given on the command line is meant from where the user stands; notebooks run in the project's root."""
     claps = ("clap.backend", "metrics.judge")
     names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k")
-    kind, colon, path = value.partition(":") if key in claps and isinstance(value, str) else ("", "", value)
-    if key not in (*claps, "decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
+    named = key in claps or key == "cluster" and str(value).startswith("slurm:")
+    kind, colon, path = value.partition(":") if named and isinstance(value, str) else ("", "", value)
+    if not named and key not in ("decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
         return value
-    found = home_path(path)
-    return f"{kind}{colon}{found.resolve()}" if found.exists() else value
+    file = home_path(path)
+    return f"{kind}{colon}{file.resolve()}" if file.exists() else value
 
 
 def inputs(config: Config, root: Path) -> dict[str, str]:
@@ -27,7 +28,8 @@ def inputs(config: Config, root: Path) -> dict[str, str]:
     data = config.data
     paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
     text = data.text_of if roles.TEXT in data.targets else ()
-    used = {name.partition("-")[0].partition(".")[0] for name in (*data.targets, *text, data.pairs, data.pretrain)}
+    pairs = "" if rows.no_pairs(config) else data.pairs
+    used = {name.partition("-")[0].partition(".")[0] for name in (*data.targets, *text, pairs, data.pretrain)}
     known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
     paths |= {name: getattr(data, name) or raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]

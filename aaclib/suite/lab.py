@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
 
 def environment(root: Path) -> dict[str, str]:
     """JupyterLab's, and through it its kernels': they find aaclib, data and runs from wherever a notebook lies."""
-    found = {**os.environ, **notebook.environment(root)}
-    del found[HEADLESS]  # somebody looks on
-    return found
+    values = {**os.environ, **notebook.environment(root)}
+    del values[HEADLESS]  # somebody looks on
+    return values
 
 
 def refresh(source: Path, folder: Path) -> Iterator[str]:

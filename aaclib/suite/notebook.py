@@ -232,22 +232,15 @@ def _end(future: Future, before: set[Any]) -> None:
         try:
             for kernel in set(me.children()) - before - asked:
                 asked.add(kernel)
-                _send(kernel, signal.SIGINT)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    kernel.send_signal(signal.SIGINT)
             if time.monotonic() > patience:
                 for child in set(me.children(recursive=True)) - before:
-                    _send(child, signal.SIGKILL)
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.kill()
             wait([future], timeout=0.1)
         except KeyboardInterrupt:
             patience = 0
-
-
-def _send(process: Any, number: int) -> None:
-    import psutil
-
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return
 
 
 class PeakMemory:
@@ -274,9 +267,7 @@ class PeakMemory:
         while not self._stop.wait(self._interval):
             total = 0
             for child in me.children(recursive=True):
-                try:
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                     memory = child.memory_full_info()
-                except (psutil.NoSuchProcess, psutil.AccessDenied):
-                    continue
-                total += getattr(memory, "pss", memory.rss)
+                    total += getattr(memory, "pss", memory.rss)
             self.peak_mib = max(self.peak_mib, round(total / 2**20, 1))

@@ -52,8 +52,8 @@ class Folder:
 
     def executed(self, place: str) -> dict[str, list]:
         """The `sums` of a notebook that was just executed, under the name that it will have."""
-        [found] = sums(self.path, [f"notebooks/{place}{notebook.PART}"]).values()
-        return {f"notebooks/{place}.ipynb": found}
+        [executed] = sums(self.path, [f"notebooks/{place}{notebook.PART}"]).values()
+        return {f"notebooks/{place}.ipynb": executed}
 
     def files(self) -> dict[str, int]:
         """Figures and tables of the run with their times."""
@@ -68,7 +68,7 @@ class Folder:
     def settle(self, record: Mapping[str, Any]) -> None:
         """Gives executed notebooks their names once the record tells of them, so that at any moment a stage is either
         finished or not begun, and removes those of which it does not tell."""
-        told = {name: found for stage in record["stages"].values() for name, found in stage["files"].items()}
+        told = {name: recorded for stage in record["stages"].values() for name, recorded in stage["files"].items()}
         for part in self.visible("notebooks", f"*{notebook.PART}"):
             place = part.relative_to(self.path / "notebooks").as_posix().removesuffix(notebook.PART)
             if self.executed(place).items() <= told.items():

@@ -56,12 +56,12 @@ def missing(
         pin = exact.get(canonicalize_name(requirement.name))
         versions = SpecifierSet(f"=={pin}") if pin else requirement.specifier
         try:
-            found = metadata.version(requirement.name)
+            installed = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
             problems.append(f"{requirement.name}{versions} (not installed)")
             continue
-        if not versions.contains(found, prereleases=True):
-            problems.append(f"{requirement.name}{versions} (found {found})")
+        if not versions.contains(installed, prereleases=True):
+            problems.append(f"{requirement.name}{versions} (found {installed})")
     return problems
 
 

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from aaclib import bridge, lost, provenance, saving, told
+from aaclib import bridge, cluster, lost, provenance, saving, told
 from aaclib import config as configs
 from aaclib.config import Config
 from aaclib.datasets import absent
@@ -25,7 +25,7 @@ from aaclib.paths import project_root, runs_dir
 from aaclib.progress import duration
 from aaclib.records import gone
 from aaclib.store import digest
-from aaclib.suite import depends, notebook
+from aaclib.suite import costs, depends, notebook
 from aaclib.suite.record import Folder, RunError
 from aaclib.suite.stages import NOTEBOOKS, Notebook, Stage, stages
 from aaclib.sums import changed, sums
@@ -67,6 +67,7 @@ class Runner:
         self.root = project_root()
         self.source = source or self.root / "notebooks"
         self.folder = Folder(runs_dir().absolute() / self.config.name)
+        self.estimated: dict[str, dict[costs.Unit, float]] = {}  # stage -> unit -> seconds, once notebook 00 says so
 
     # -- what is there --------------------------------------------------------------------------------------------
 
@@ -115,7 +116,7 @@ class Runner:
         return [*lines, lost.ADVICE] if lines else []
 
     def plan(self, stages: Sequence[Stage], force: bool = False) -> list[str]:
-        """One line a stage: what a run would do now, and why; then the targets that are left out."""
+        """One line per stage: what a run would do now, and why; then the targets that are left out."""
         record, lines, width = self.folder.read(), [], max((len(stage.key) for stage in stages), default=0)
         for stage in stages:
             why = "forced" if force else self.reason(stage, record)
@@ -124,8 +125,8 @@ class Runner:
 
     def left_out(self) -> list[str]:
         """The targets of the profile that cannot be had here, a line each."""
-        found = {name: absent(name, self.config.data) for name in self.config.data.targets}
-        return [f"  {name}: left out. {why}" for name, why in found.items() if why]
+        reasons = {name: absent(name, self.config.data) for name in self.config.data.targets}
+        return [f"  {name}: left out. {why}" for name, why in reasons.items() if why]
 
     def _notebook(self, stage: Stage) -> Path:
         path = self.source / f"{stage.notebook.name}.ipynb"
@@ -136,7 +137,8 @@ class Runner:
     # -- running --------------------------------------------------------------------------------------------------
 
     def run(self, stages: Sequence[Stage] | None = None, force: bool = False) -> dict[str, Any]:
-        """Runs what has to run and returns the record. Raises NotebookError when a cell fails."""
+        """Runs what has to run and returns the record. Raises NotebookError when a cell fails, and RunError before
+        anything runs where something that it needs is out of reach."""
         stages = self.stages if stages is None else stages
         for stage in stages:
             self._notebook(stage)
@@ -144,9 +146,13 @@ class Runner:
             started, ran = time.time(), []
             record = self.folder.read()
             self.folder.sweep(record)
+            self._look_for_what_is_missing(stages, record, force)
             for line in self.left_out():
                 print(line.strip(), flush=True)
             environment = notebook.environment(self.root, self.offline, started if force else None)
+            todo = any(force or self.reason(stage, record) for stage in stages)
+            if todo and self.config.cluster:  # one for all stages, which would wait for its workers each
+                environment |= {cluster.VARIABLE: cluster.address(self.config.cluster)}
             for stage in stages:
                 why = "forced" if force else self.reason(stage, record)
                 if not why:
@@ -162,11 +168,24 @@ class Runner:
                 for done in ran:  # a later stage may have fetched files that an earlier one depends on
                     record["stages"][done.key]["made_from"] |= inputs
                 self._write(record, started)
-                print(f"{stage}: done in {duration(record['stages'][stage.key]['seconds'])}", flush=True)
+                took = record["stages"][stage.key]["seconds"]
+                costs.learn(self.estimated.get(stage.key, {}), took)
+                print(f"{stage}: done in {duration(took)}", flush=True)
         asked, spent = len(stages), duration(time.time() - started)
         print(f"\n{self.config.name}: {len(ran)} of {asked} stages run in {spent}, {asked - len(ran)} up to date.")
+        if ran:
+            print(*costs.table({stage.key: record["stages"][stage.key] for stage in ran}), sep="\n")
         print(*self.folder.listing(), sep="\n", flush=True)
         return record
+
+    def _look_for_what_is_missing(self, stages: Sequence[Stage], record: Mapping[str, Any], force: bool) -> None:
+        """Raises RunError that lists everything which these stages need and which can be neither found nor fetched. The
+        preflight needs nothing, and what is up to date no more."""
+        from aaclib.suite import doctor  # which takes a second to import
+
+        missing = doctor.listing(self.config)
+        if missing and any(s.notebook.number != "00" and (force or self.reason(s, record)) for s in stages):
+            raise RunError("\n".join(missing))
 
     def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:
         made_from, before, started = self.made_from(stage) | self.inputs(), self.folder.files(), time.time()
@@ -182,6 +201,9 @@ class Runner:
             log=self.folder.log(stage.place),
             console=sys.stderr,
         )
+        for said in told.told("estimated", words):
+            self.estimated = costs.estimated(said)
+        spent = self.estimated.get(stage.key)
         written = [name for name, time_ns in self.folder.files().items() if before.get(name) != time_ns]
         result = {
             "made_from": made_from,
@@ -190,6 +212,7 @@ class Runner:
             "lost": lost.noted(words),
             "started": _clock(started),
             "seconds": round(time.time() - started, 1),
+            **({"estimated": round(sum(spent.values()), 1)} if spent else {}),
             **facts,
         }
         words.unlink(missing_ok=True)

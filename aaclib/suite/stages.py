@@ -48,7 +48,7 @@ NOTEBOOKS = (
     Notebook("13_metrics_and_people", (), "how often each metric prefers what people prefer", RUN),
     Notebook("14_your_recordings", ("04_training",), "captions for recordings without any", RECORDINGS),
 )
-OF_TEXT = ("01", "02", "04")  # executed for the target `text`, which is there for its decoders alone
+OF_TEXT = ("04",)  # executed for the target `text`, which is there for its decoders alone: no audio of it is needed
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def stages(config: Config, notebooks: Sequence[Notebook] = NOTEBOOKS) -> tuple[S
     bare = [name for name in here if name in roles.recordings(config)]
     places = {RUN: [""], TARGETS: [name for name in here if name not in bare], RECORDINGS: bare}
     chosen = [notebook for notebook in notebooks if notebook.number in config.notebooks]
-    found: list[Stage] = []
+    order: list[Stage] = []
     for each, group in itertools.groupby(chosen, key=lambda notebook: notebook.each):
         books = list(group)
         for target in places[each]:
@@ -89,12 +89,12 @@ def stages(config: Config, notebooks: Sequence[Notebook] = NOTEBOOKS) -> tuple[S
                 if target == roles.TEXT and notebook.number not in OF_TEXT:
                     continue
                 of = ("", roles.learned_from(config, target) if target else "")
-                needed = [s for s in found if s.notebook.name in notebook.needs]
+                needed = [s for s in order if s.notebook.name in notebook.needs]
                 needs = tuple(s.key for s in needed if not target or s.target in of)
                 wanted = [book for book in chosen if book.name in notebook.needs]
                 if needs or target or not wanted:  # else it would bring together what nobody makes
-                    found.append(Stage(notebook, target, needs))
-    return tuple(found)
+                    order.append(Stage(notebook, target, needs))
+    return tuple(order)
 
 
 def select(all_: Sequence[Stage], only: Iterable[str] = (), start: str = "", end: str = "") -> tuple[Stage, ...]:
@@ -130,5 +130,5 @@ def _find(all_: Sequence[Stage], text: str) -> tuple[str, str]:
 def _one(names: Iterable[str], text: str) -> str:
     """The one name that is this text, begins with it or holds it; "" where there are none or several."""
     names = set(names)
-    found = {text} & names or {n for n in names if n.startswith(text)} or {n for n in names if text in n}
-    return found.pop() if len(found) == 1 else ""
+    meant = {text} & names or {n for n in names if n.startswith(text)} or {n for n in names if text in n}
+    return meant.pop() if len(meant) == 1 else ""

@@ -1,4 +1,4 @@
-"""From the tidy results of a run to its tables: one a target, rows in groups, footnotes for all that a number needs."""
+"""From tidy results to the tables of a run: one per target, rows in groups, footnotes for all that a number needs."""
 
 from __future__ import annotations
 
@@ -48,20 +48,10 @@ def judged_table(run: Run, target: str) -> Table | None:
         return None
     recall = facts.self_recall(frame.metric.unique())
     title = f"{run.dataset(target).title}, judged without references: x100."
-    table = build(
-        frame,
-        list(frame.metric.unique()),
-        headline=recall or "clap_score",
-        title=title,
-        synthetic=run.synthetic,
-        labels=facts.labels(run),
-    )
-    partial = (
-        "; it is partial, above all to `copy`, which it chose: --set metrics.judge=... names another"
-        if results.partial_judge(run)
-        else ""
-    )
-    notes = [f"The judge is {facts.judge(run)}{partial}."]
+    names, headline = list(frame.metric.unique()), recall or "clap_score"
+    table = build(frame, names, None, None, headline, title, run.synthetic, facts.labels(run))
+    partial = "; it is partial, above all to `copy`, which it chose: --set metrics.judge=... names another"
+    notes = [f"The judge is {facts.judge(run)}{partial if results.partial_judge(run) else ''}."]
     if recall != "self_r@10":
         larger = " with a larger k" if recall else ""
         notes.append(f"The clips are too few for self-R@k{larger}: chance would find more than a third.")
@@ -97,16 +87,9 @@ def build(
     parts: Any = results.groupby(["strategy", "group"], sort=False)
     for (strategy, group), part in parts:
         cells = {r.metric: _cell(r) for r in rows_of(part) if r.metric in metrics}
-        cells |= {column: found[strategy] for column, found in ratios.items() if strategy in found}
-        rows.append(
-            Row(
-                strategy,
-                group,
-                cells,
-                n=int(part.n.max()) if part.n.notna().any() else None,
-                label=labels.get(strategy, ""),
-            )
-        )
+        cells |= {column: ratio[strategy] for column, ratio in ratios.items() if strategy in ratio}
+        n = int(part.n.max()) if part.n.notna().any() else None
+        rows.append(Row(strategy, group, cells, n, label=labels.get(strategy, "")))
     shown = [m for m in metrics if any(_has(r, m) for r in rows)]
     _rank(rows, shown, comparisons or {})
     columns = (*shown, *(column for column in ratios if any(column in r.cells for r in rows)))
@@ -126,7 +109,7 @@ def published_rows(target: str, metrics: Sequence[str], path: Path | None = None
 
 
 def published(path: Path | None = None) -> pd.DataFrame:
-    """data/published.csv: system, target, supervised, training, source and a column a metric, x100. Empty if the file
+    """data/published.csv: system, target, supervised, training, source and a column per metric, x100. Empty if the file
     is not there."""
     path = path or project_root() / "data" / "published.csv"
     if not path.is_file():
@@ -186,31 +169,18 @@ def _rank(rows: Sequence[Row], metrics: Sequence[str], comparisons: Mapping[str,
 
 def _not_established(best: str, tests: pd.DataFrame | None) -> dict[str, str]:
     """Row -> what its difference from the best is not."""
-    found = {}
+    marks = {}
     for _, test in [] if missing_frame(tests) else tests.iterrows():
         if best in (test.a, test.b) and not facts.established(test):
-            found[test.a if test.b == best else test.b] = "†" if facts.over_clips(test) else "°"
-    return found
+            marks[test.a if test.b == best else test.b] = "†" if facts.over_clips(test) else "°"
+    return marks
 
 
 def _notes(
     results: pd.DataFrame, metrics: Sequence[str], shown: Sequence[str], headline: str, marked: set[str]
 ) -> list[str]:
-    usable = results[results.value.notna()]
-    n, count = usable.n.dropna().unique(), int(usable.seeds.max()) if len(usable) else 0
-    size = f"{int(min(n))} to {int(max(n))} clips" if len(n) > 1 else f"{int(n[0])} clips" if len(n) else "no clips"
-    size = "one clip" if size == "1 clips" else size
-    notes = (
-        ["No metric could be computed."]
-        if usable.empty
-        else [
-            f"Scores x100. n = {size}; {count} seed{'' if count == 1 else 's'}; intervals (in the files): 95 %, "
-            f"{'over clips and seeds' if count > 1 else 'bootstrap over clips, for these trainings'}"
-            + (", and rough: two seeds tell little of how much a seed matters." if count == 2 else "."),
-            "Bold: best, underlined: second, both among the rows that learned from text alone; the others "
-            "do not compete.",
-        ]
-    )
+    usable = results.loc[results.value.notna()]
+    notes = ["No metric could be computed."] if usable.empty else _about_scores(usable)
     notes += [f"{mark}: the difference from the best is {words}." for mark, words in MARKS.items() if mark in marked]
     for metric in metrics:
         label, part = METRIC_LABELS.get(metric, metric), results.loc[(results.metric == metric) & results.value.isna()]
@@ -223,6 +193,20 @@ def _notes(
     if shown and headline not in shown:
         notes.append(f"The headline metric, {METRIC_LABELS.get(headline, headline)}, could not be computed.")
     return notes
+
+
+def _about_scores(usable: pd.DataFrame) -> list[str]:
+    """Over what the scores and their intervals are, and what bold means."""
+    n, seeds = usable.n.dropna().unique(), int(usable.seeds.max())
+    size = f"{int(min(n))} to {int(max(n))} clips" if len(n) > 1 else f"{int(n[0])} clips" if len(n) else "no clips"
+    size = "one clip" if size == "1 clips" else size
+    over = "over clips and seeds" if seeds > 1 else "bootstrap over clips, for these trainings"
+    rough = ", and rough: two seeds tell little of how much a seed matters" if seeds == 2 else ""
+    return [
+        f"Scores x100. n = {size}; {seeds} seed{'' if seeds == 1 else 's'}; intervals (in the files): 95 %, "
+        f"{over}{rough}.",
+        "Bold: best, underlined: second, both among the rows that learned from text alone; the others do not compete.",
+    ]
 
 
 def _run_notes(run: Run, target: str, decoding: str) -> list[str]:
@@ -254,14 +238,10 @@ def _run_notes(run: Run, target: str, decoding: str) -> list[str]:
 
 
 def _about_bound(run: Run, target: str, decoding: str) -> list[str]:
-    bound, found = results.bound(run, target), results.bounds(run, target)
-    chosen = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items() if not pd.isna(value))
-    return [
-        f"Rel.: the row's headline score in per cent of the bound's, {bound}"
-        + (f", chosen on the validation clips ({chosen} CIDEr-D)." if chosen else "."),
-        *(
-            []
-            if results.above_chance(run, target, decoding) is None
-            else ["Above chance: the same once what captions on the wrong clips reach is taken from both."]
-        ),
-    ]
+    bounds = results.bounds(run, target).items()
+    chosen = ", ".join(f"{name} {100 * value:.1f}" for name, value in bounds if not pd.isna(value))
+    how = f", chosen on the validation clips ({chosen} CIDEr-D)" if chosen else ""
+    notes = [f"Rel.: the row's headline score in per cent of the bound's, {results.bound(run, target)}{how}."]
+    if results.above_chance(run, target, decoding) is not None:
+        notes.append("Above chance: the same once what captions on the wrong clips reach is taken from both.")
+    return notes

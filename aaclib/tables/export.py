@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,23 +23,19 @@ if TYPE_CHECKING:
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
 
-def write_csv(frame: pd.DataFrame, path: str | Path) -> Path:
-    """A frame as CSV, whole or not at all; floats with nine digits, so that a second run writes the same bytes."""
-    return _write(path, escape.csv_frame(frame, "%.9g"))
-
-
 def save_csv(run: Run, name: str, frame: pd.DataFrame) -> Path | None:
     """Writes `run.tables`/`name`.csv, with a column that says so where it is of a synthetic world; its path, or None
     where that may not be written (aaclib.saving).
 
     >>> tables.save_csv(run, "captions_folder", pd.DataFrame({"clip": ["a.wav"], "caption": ["a dog barks"]}))
     """
-    return saving.write_text(run, f"{name}.csv", escape.csv_frame(_marked(run, frame), "%.9g"))
+    return saving.write_text(run, f"{name}.csv", _csv(run, frame))
 
 
-def _write(path: str | Path, content: str) -> Path:
-    store.write_text(path, content)
-    return Path(path)
+def _csv(run: Run, frame: pd.DataFrame) -> str:
+    """With a column that says so where the numbers or captions were learned from a synthetic world; floats with nine
+    digits, so that a second run writes the same bytes."""
+    return escape.csv_frame(frame.assign(world="synthetic") if run.synthetic else frame, "%.9g")
 
 
 def macros(results: pd.DataFrame, relative: pd.DataFrame | None = None, prefix: str = "aac") -> str:
@@ -70,56 +66,43 @@ def letters(text: str) -> str:
 def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
     """Writes everything below `run.tables` and returns the files: results.csv, relative.csv, above_chance.csv,
     content.csv and judged.csv (tidy, fractions), for each table LaTeX (also with all intervals) and Markdown,
-    numbers.tex, per_clip/ with a CSV a row and seed. Nothing where the finished run has them (aaclib.saving)."""
+    numbers.tex, per_clip/ with a CSV per row and seed. Nothing where the finished run has them (aaclib.saving)."""
     if not saving.may_save(run, "tables"):
         return []
-    folder, written = Path(run.tables), []
+    written: list[Path] = []
+
+    def write(name: str, content: str) -> None:
+        written.append(Path(run.tables) / name)
+        store.write_text(written[-1], content)
+
     scored = decodings(run)
-    numbers = _together(results.results(run, *place) for place in scored)
-    relative = _together(results.relative(run, *place) for place in scored)
-    above = _together(results.above_chance(run, *place) for place in scored)
-    content = _together(results.by_content(run, target) for target, decoding in scored if decoding == "greedy")
-    if numbers is not None:
-        written += [
-            write_csv(_marked(run, numbers), folder / "results.csv"),
-            _write(folder / "numbers.tex", macros(numbers, relative)),
-        ]
     frames = {
-        "relative": relative,
-        "above_chance": above,
-        "content": content,
-        "judged": _together(results.judgement(run, target) for target in run.targets),
+        "results": [results.results(run, *place) for place in scored],
+        "relative": [results.relative(run, *place) for place in scored],
+        "above_chance": [results.above_chance(run, *place) for place in scored],
+        "content": [results.by_content(run, target) for target, decoding in scored if decoding == "greedy"],
+        "judged": [results.judgement(run, target) for target in run.targets],
     }
-    written += [
-        write_csv(_marked(run, frame), folder / f"{name}.csv") for name, frame in frames.items() if frame is not None
-    ]
+    frames = {name: [part for part in parts if not missing_frame(part)] for name, parts in frames.items()}
+    whole = {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items() if parts}
+    for name, frame in whole.items():
+        write(f"{name}.csv", _csv(run, frame))
+    if "results" in whole:
+        write("numbers.tex", macros(whole["results"], whole.get("relative")))
     for table in tables:
         name = table.label.removeprefix("tab:")
-        written += [
-            _write(folder / f"{name}.tex", table.latex()),
-            _write(folder / f"{name}_intervals.tex", table.latex(intervals=True)),
-            _write(folder / f"{name}.md", table._repr_markdown_()),
-        ]
+        write(f"{name}.tex", table.latex())
+        write(f"{name}_intervals.tex", table.latex(intervals=True))
+        write(f"{name}.md", table._repr_markdown_())
     for target, decoding in scored:
         for row in [row for row in results.rows(run, target, decoding) if row.name != "human"]:
             for seed in run.seeds:
                 frame = results.per_clip(run, target, row.name, seed, decoding)
                 # a CSV has no lists: the references of a clip as one JSON text
                 texts = [json.dumps(list(texts), ensure_ascii=False) for texts in frame.references]
-                path = folder / "per_clip" / f"{target}_{row.name}_{decoding}_seed{seed}.csv"
-                written.append(write_csv(_marked(run, frame.assign(references=texts)), path))
+                name = f"per_clip/{target}_{row.name}_{decoding}_seed{seed}.csv"
+                write(name, _csv(run, frame.assign(references=texts)))
     return written
-
-
-def _marked(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
-    """With a column that says so where the numbers or captions were learned from a synthetic world."""
-    return frame.assign(world="synthetic") if run.synthetic else frame
-
-
-def _together(frames: Iterable[pd.DataFrame | None]) -> pd.DataFrame | None:
-    """One frame of those that hold something; None where none does."""
-    found = [frame for frame in frames if not missing_frame(frame)]
-    return pd.concat(found, ignore_index=True) if found else None
 
 
 def decodings(run: Run) -> list[tuple[str, str]]:
@@ -137,8 +120,10 @@ def other_systems(run: Run, target: str, folder: str | Path | None = None) -> li
     for path in files:
         candidates = io.for_clips(io.read_predictions(path), [clip.id for clip in clips])
         scores = metrics.evaluate(candidates, [list(clip.captions) for clip in clips], store=run.store)
-        found = {name: stats.interval(scores, name, run.config.metrics.bootstrap) for name in scores.corpus}
-        cells = {name: Cell(100 * scores.corpus[name], 100 * f.low, 100 * f.high) for name, f in found.items()}
+        cells = {}
+        for name, value in scores.corpus.items():
+            interval = stats.interval(scores, name, run.config.metrics.bootstrap)
+            cells[name] = Cell(100 * value, 100 * interval.low, 100 * interval.high)
         rows.append(Row(path.stem, "external", cells, n=len(clips), source=path.name))
     return rows
 

@@ -21,12 +21,6 @@ SEEDS_FOR_A_CLAIM = 3  # from here on a sentence about a method needs the test o
 COMPARED = "lower-nopunct"  # captions are the same if they are so, whatever a decoder reads and writes
 
 
-def has_references(run: Run, target: str) -> bool:
-    """Whether every evaluation clip of the target has a caption, so that captions can be scored."""
-    clips = run.split(target, "evaluation").clips
-    return bool(clips) and all(clip.captions for clip in clips)
-
-
 def training_captions(run: Run, target: str) -> list[str]:
     """The captions that the target's decoders learn from, as published: its own, or those of the data sets that stand
     in for recordings without text."""

@@ -1,13 +1,15 @@
 """What notebooks 01 to 05 found, in sentences whose wording is chosen by the run's own numbers; nothing is hard-coded.
 
-Each function takes an `aaclib.Run` and returns `Findings`, which a notebook shows as a list. The answers to the
-paper's question are in aaclib.tables.conclusions.
+Each function takes an `aaclib.Run`, yields its sentences and thus returns `Findings`, which a notebook shows as a list.
+The answers to the paper's question are in aaclib.tables.conclusions.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -25,17 +27,11 @@ if TYPE_CHECKING:
 LEVEL = 0.01  # a loss that moves by less is level
 
 
+Asked = ParamSpec("Asked")
+
+
 class Findings(list):
     """Sentences; shown as a Markdown list. **...** in a sentence is bold, every other sign is a sign."""
-
-    @classmethod
-    def of_first_seed(cls, run: Run) -> Findings:
-        """An empty list where the run has one seed; else it says whose findings follow."""
-        first, count = run.seeds[0], len(run.seeds)
-        return cls([f"These are the findings of seed {first}, the first of {count}."] if count > 1 else [])
-
-    def about(self, subject: str, sentence: str) -> None:
-        self.append(f"**{subject}**: {sentence}")
 
     def _repr_markdown_(self) -> str:
         lines = [re.sub(r"(?:&#42;){2}(.+?)(?:&#42;){2}", r"**\1**", markdown(sentence)) for sentence in self]
@@ -45,63 +41,70 @@ class Findings(list):
         return self._repr_markdown_()
 
 
-def data(run: Run, target: str) -> Findings:
+def listed(sentences: Callable[Asked, Iterator[str]]) -> Callable[Asked, Findings]:
+    """The function whose `Findings` are what this one yields."""
+
+    @functools.wraps(sentences)
+    def findings(*asked: Asked.args, **named: Asked.kwargs) -> Findings:
+        return Findings(sentences(*asked, **named))
+
+    return findings
+
+
+def of_first_seed(run: Run) -> Iterator[str]:
+    """Whose findings follow, where the run has several seeds."""
+    if len(run.seeds) > 1:
+        yield f"These are the findings of seed {run.seeds[0]}, the first of {len(run.seeds)}."
+
+
+@listed
+def data(run: Run, target: str) -> Iterator[str]:
     """How much there is, whether the splits are disjoint, how much evaluation text was read in training."""
-    found = Findings()
     train, evaluation = run.split(target, "train"), run.split(target, "evaluation", audio=True)
     clips, missing = len(evaluation.clips), len(evaluation.missing)
     read, per_clip = len(facts.training_captions(run, target)), len(evaluation.captions) / max(clips, 1)
-    found.about(
-        target,
-        f"decoders learn from {read:,} captions and are judged on {clips:,} clips with {per_clip:.1f} captions each.",
+    yield (
+        f"**{target}**: decoders learn from {read:,} captions and are judged on {clips:,} clips with {per_clip:.1f} "
+        "captions each."
     )
     if shared := {c.id for c in train.clips} & {c.id for c in evaluation.clips}:
-        many = len(shared) > 0.01 * clips
-        found.about(
-            target,
-            f"training and evaluation SHARE {len(shared)} of {clips} clip names, for example {min(shared)}"
-            + (
-                ": its scores are worthless until they are parted."
-                if many
-                else "; listen whether it is the same recording."
-            ),
+        advice = "; listen whether it is the same recording."
+        if len(shared) > 0.01 * clips:
+            advice = ": its scores are worthless until they are parted."
+        yield (
+            f"**{target}**: training and evaluation SHARE {len(shared)} of {clips} clip names, for example "
+            f"{min(shared)}{advice}"
         )
     else:
-        found.about(target, "training and evaluation share no clip.")
+        yield f"**{target}**: training and evaluation share no clip."
     overlap = facts.caption_overlap(run, target)
-    words = (
-        "too few for recitation to carry the scores"
-        if overlap < 0.05
-        else "so recitation may carry a part of the scores"
-    )
-    found.about(
-        target,
-        f"{100 * overlap:.1f} % of the evaluation captions occur word for word in the training text, {words}.",
+    much = "so recitation may carry a part of the scores"
+    words = "too few for recitation to carry the scores" if overlap < 0.05 else much
+    yield (
+        f"**{target}**: {100 * overlap:.1f} % of the evaluation captions occur word for word in the training text, "
+        f"{words}."
     )
     if missing:
-        found.about(
-            target,
-            f"{missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing "
-            "here; compare with published numbers only with that in mind.",
+        yield (
+            f"**{target}**: {missing} published clips ({100 * (missing / (missing + clips)):.1f} %) are missing here; "
+            "compare with published numbers only with that in mind."
         )
     if run.synthetic:
-        found.append("All audio is rendered: what is learned here is about the method, not about real recordings.")
-    return found
+        yield "All audio is rendered: what is learned here is about the method, not about real recordings."
 
 
-def embeddings(run: Run, target: str) -> Findings:
+@listed
+def embeddings(run: Run, target: str) -> Iterator[str]:
     """What this CLAP is, and whether the target's captions find their clips."""
-    backend = run.clap(run.seeds[0])
-    found = Findings(
-        [
-            f"The CLAP is **{backend.name}**: {backend.dim} dimensions, {backend.sample_rate / 1000:g} kHz, "
-            f"windows of {backend.window_s:g} s."
-        ]
+    clap = run.clap(run.seeds[0])
+    yield (
+        f"The CLAP is **{clap.name}**: {clap.dim} dimensions, {clap.sample_rate / 1000:g} kHz, windows of "
+        f"{clap.window_s:g} s."
     )
     n = len(run.clips(target, "evaluation", run.seeds[0]))
     if not (ks := retrieval.telling(n)):
-        found.about(target, f"too few clips (n = {n}) for a retrieval check: chance would find them.")
-        return found
+        yield f"**{target}**: too few clips (n = {n}) for a retrieval check: chance would find them."
+        return
     recall = [results.retrieval(run, target, seed)[f"text_to_audio_r@{ks[-1]}"] for seed in run.seeds]
     chance = retrieval.chance(n, 1, ks[-1])["text_to_audio"]
     ratio = np.mean(recall) / chance
@@ -109,67 +112,62 @@ def embeddings(run: Run, target: str) -> Findings:
     weak = "" if ratio > 1.5 else ", so nothing below can be expected to describe the audio"
     spread = f" (by seed: {', '.join(f'{100 * r:.0f}' for r in recall)})" if len(recall) > 1 else ""
     first = {1: "first", 5: "among the first five", 10: "among the first ten"}[ks[-1]]
-    found.about(
-        target,
-        f"a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of "
-        f"cases{spread}; chance would be {100 * chance:.0f} %. That is {words}{weak}.",
+    yield (
+        f"**{target}**: a caption finds its own clip {first} of {n} in {100 * np.mean(recall):.0f} % of cases{spread}; "
+        f"chance would be {100 * chance:.0f} %. That is {words}{weak}."
     )
-    return found
 
 
-def modality_gap(run: Run, target: str) -> Findings:
+@listed
+def modality_gap(run: Run, target: str) -> Iterator[str]:
     """How wide the target's gap is, whether the external pairs measured it well, what sigma means here."""
-    found, seed = Findings.of_first_seed(run), run.seeds[0]
+    yield from of_first_seed(run)
+    seed = run.seeds[0]
     estimate = run.gap(seed)
     z_a, z_t = facts.paired(run, target, "evaluation", seed)
     s = gaps.statistics(z_a, z_t)
     apart = s["separable"]
     words = "linearly separable" if apart > 0.99 else "mostly told apart" if apart > 0.9 else "partly mixed"
-    found.about(
-        target,
-        f"the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along "
-        f"the gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of "
-        "one threshold).",
+    yield (
+        f"**{target}**: the centroids are {s['centroid_distance']:.2f} apart (embeddings have length 1); along the "
+        f"gap's direction the modalities are {words} ({100 * apart:.1f} % on the right side of one threshold)."
     )
     farther = np.mean(np.einsum("ij,ij->i", z_a, z_t) < np.median(z_t @ z_t.T, axis=1))
-    found.about(
-        target,
-        f"matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
-        f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the "
-        "other captions lie closer than the caption's own recording.",
+    yield (
+        f"**{target}**: matched pairs have a mean cosine of {s['matched_cosine']:.2f}, mismatched ones "
+        f"{s['mismatched_cosine']:.2f}. For {100 * farther:.0f} % of the captions, half of the other captions lie "
+        "closer than the caption's own recording."
     )
     if estimate.vector is not None:
         own = gaps.gap_vector(z_a, z_t)
         miss, length = (float(np.linalg.norm(v)) for v in (own - estimate.vector, own))
-        found.about(
-            target,
-            f"its own gap vector differs from that of the {estimate.n} external pairs by "
-            f"{miss:.2f}, {100 * (miss / max(length, 1e-9)):.0f} % of its length: this much "
-            "the shift leaves unrepaired.",
+        yield (
+            f"**{target}**: its own gap vector differs from that of the {estimate.n} external pairs by {miss:.2f}, "
+            f"{100 * (miss / max(length, 1e-9)):.0f} % of its length: this much the shift leaves unrepaired."
         )
     how = f"estimator {estimate.chosen}" if estimate.chosen != "given" else "given by the profile"
     length = estimate.noise_length
     size = "longer than" if length > 1.05 else "shorter than" if length < 0.95 else "as long as"
-    found.append(
+    yield (
         f"σ = {estimate.sigma_value:.3f} ({how}), so d σ² = {length:.2f}: the noise is {size} the embedding, "
         "whose squared length is 1."
     )
     squares = {name: s**2 for name, s in estimate.sigma.items() if s > 1e-6}
     if len(squares) > 1:
-        listed = ", ".join(f"{name} {value:.4f}" for name, value in squares.items())
+        each = ", ".join(f"{name} {value:.4f}" for name, value in squares.items())
         fold = max(squares.values()) / min(squares.values())
-        found.append(f"The estimators differ {fold:.0f}-fold in σ² ({listed}): σ² without its estimator says little.")
-    return found
+        yield f"The estimators differ {fold:.0f}-fold in σ² ({each}): σ² without its estimator says little."
 
 
-def trained(run: Run, target: str) -> Findings:
+@listed
+def trained(run: Run, target: str) -> Iterator[str]:
     """How far reading text brought the decoder, whether any training ended too early, whether the bound did."""
-    found, seed = Findings.of_first_seed(run), run.seeds[0]
-    rows = training.trainings(run, target)
+    yield from of_first_seed(run)
+    seed, rows = run.seeds[0], training.trainings(run, target)
     ends = {name: _end(run.decoder(target, row.name, seed).history) for name, row in rows.items()}
     if "text" in rows and not np.isnan(low := ends["text"][0]):
         size = run.decoder(target, rows["text"].name, seed).model.tokenizer.vocabulary_size
-        found.append(
+        yield (
             f"Untrained, a decoder pays log V = {np.log(size):.2f} nats per token; having read plain text, {low:.2f} "
             f"on captions that it has not read: as if it chose among {np.exp(low):.1f} tokens and not among {size:,}."
         )
@@ -181,15 +179,14 @@ def trained(run: Run, target: str) -> Findings:
         "higher at the end than at their lowest": rose,
         "level at the end": level,
     }
-    found += [f"Validation losses {words}: {', '.join(names)}." for words, names in said.items() if names]
+    yield from (f"Validation losses {words}: {', '.join(names)}." for words, names in said.items() if names)
     if unknown := [name for name, (low, _) in ends.items() if np.isnan(low)]:
-        found.append(f"Without a validation set, so that the last epoch is kept: {', '.join(unknown)}.")
+        yield f"Without a validation set, so that the last epoch is kept: {', '.join(unknown)}."
     bounds = [name for name, row in rows.items() if not row.weakly_supervised and not np.isnan(ends[name][0])]
     if short := [name for name in bounds if ends[name][1] > LEVEL]:
-        found.append(f"The bound may be too low, and relative performance flatter: train {', '.join(short)} longer.")
+        yield f"The bound may be too low, and relative performance flatter: train {', '.join(short)} longer."
     elif bounds:
-        found.append(f"The bound is not one that was stopped too early: {', '.join(bounds)} had done falling.")
-    return found
+        yield f"The bound is not one that was stopped too early: {', '.join(bounds)} had done falling."
 
 
 def _end(history: pd.DataFrame) -> tuple[float, float]:
@@ -204,64 +201,60 @@ def _end(history: pd.DataFrame) -> tuple[float, float]:
     return low, 1 - last / float(curve[-2]) if len(curve) > 1 else 1.0
 
 
-def decoded(run: Run, target: str) -> Findings:
+@listed
+def decoded(run: Run, target: str) -> Iterator[str]:
     """How varied the captions are, whether the best row beats its controls, and what the swap costs."""
-    found, seed, metric = Findings(), run.seeds[0], run.config.metrics.headline
+    seed, metric = run.seeds[0], run.config.metrics.headline
     made = {r.name: run.captions(target, r.name, seed) for r in run.strategies(target) if r.group != "control"}
     share = {name: len(set(captions)) / max(len(captions), 1) for name, captions in made.items()}
     if share:
         most, least = max(share, key=share.__getitem__), min(share, key=share.__getitem__)
-        found.append(
+        yield (
             f"The most varied row is **{most}** ({len(set(made[most]))} different captions for {len(made[most])} "
             f"clips), the least varied **{least}** ({len(set(made[least]))})."
         )
-    told, value = results.told(run, target, metric), _values(run, target, metric)
+    told, frame = results.told(run, target, metric), results.results(run, target)
+    value = 100 * frame[frame.metric == metric].set_index("strategy").value.dropna()
     controls = {"shuffled": "such captions on the wrong clips", "copy": "copying the nearest training caption"}
     weak = [row.name for row in run.strategies(target) if row.group in WEAK]
     for test in facts.rows_of(told.loc[told.b.isin(controls) & told.a.isin(weak)]):
-        found.append(
+        yield (
             f"**{test.a}** ({value[test.a]:.1f}) against {controls[test.b]} ({value[test.b]:.1f}), "
             f"{METRIC_LABELS[metric]}: {facts.verdict(told, test.a, test.b)}."
         )
     if {"reconstruction", "baseline"} <= set(value.index):
-        found.append(
+        yield (
             f"Given the text embedding itself the decoder reaches {value['reconstruction']:.1f}, given the audio "
             f"embedding {value['baseline']:.1f}; what lies between is the price of the swap, and the advantage of "
             "having been given one of the references."
         )
-    return found
 
 
-def gate(run: Run, *targets: str) -> Findings:
+@listed
+def gate(run: Run, *targets: str) -> Iterator[str]:
     """Whether the decoders of these targets, of all by default, are good enough for strategies to be compared: given
     the embedding of a caption that it has not read, does a decoder write a better caption than the nearest training
     caption is? Nothing where the profile leaves out the two rows that tell."""
-    found = Findings()
     for target in targets or run.targets:
         if not {"reconstruction", "look-up"} <= {row.name for row in run.strategies(target)}:
             continue
         n, (written, looked_up), test = results.gate(run, target)
         if test is None:
-            found.about(target, f"of {n} clips with a caption that is not in the training text nothing can be said.")
+            yield f"**{target}**: of {n} clips with a caption that is not in the training text nothing can be said."
             continue
         size = (
             f"{METRIC_LABELS[run.config.metrics.headline]} {100 * written:.1f} against {100 * looked_up:.1f} on "
             f"the {n} clips with such a caption, difference {100 * test.difference:+.1f}, interval "
             f"{100 * test.low:+.1f} to {100 * test.high:+.1f}"
         )
-        better = (
-            "given the embedding of a caption that it has not read, the decoder writes one that describes the clip "
-            f"better than the nearest training caption does ({size})."
-        )
-        worse = (
-            "the decoder is the bottleneck, not the gap: the training caption nearest to a text embedding describes "
-            f"the clip better than what the decoder writes ({size}). The rows are compared under that ceiling: more "
-            "epochs (train.epochs) or a higher learning rate (train.lr) would raise it."
-        )
-        found.about(target, better if test.difference > 0 else worse)
-    return found
-
-
-def _values(run: Run, target: str, metric: str) -> pd.Series:
-    frame = results.results(run, target)
-    return 100 * frame[frame.metric == metric].set_index("strategy").value.dropna()
+        if test.difference > 0:
+            yield (
+                f"**{target}**: given the embedding of a caption that it has not read, the decoder writes one that "
+                f"describes the clip better than the nearest training caption does ({size})."
+            )
+        else:
+            yield (
+                f"**{target}**: the decoder is the bottleneck, not the gap: the training caption nearest to a text "
+                f"embedding describes the clip better than what the decoder writes ({size}). The rows are compared "
+                "under that ceiling: more epochs (train.epochs) or a higher learning rate (train.lr) would raise it."
+            )

@@ -36,13 +36,13 @@ def leaks(run: Run, target: str) -> pd.DataFrame:
     many WavCaps has and how many its authors left out of it, where its JSON files are here."""
     places = [*((name, "train") for name in run.targets), (target, "validation"), (target, "evaluation")]
     sources = {f"{t}.{part}": known for t, part in places if (known := leakage.recordings(run.dataset(t), part))}
-    found = leakage.report([run.split(*place) for place in places], sources, COMPARED)
+    shared = leakage.report([run.split(*place) for place in places], sources, COMPARED)
     judged, wavcaps = f"{target}.evaluation", data_folder(run.config.data, "wavcaps", must_exist=False)
-    found = found[found.second == judged]
+    shared = shared[shared.second == judged]
     if judged in sources:
-        found = pd.concat([found, leakage.clap_training(sources[judged], judged, wavcaps)], ignore_index=True)
-    found = found.astype({"n": "Int64", "share": float, "examples": str})
-    return found.assign(share=100 * found.share).rename(columns={"share": "share (%)"})
+        shared = pd.concat([shared, leakage.clap_training(sources[judged], judged, wavcaps)], ignore_index=True)
+    shared = shared.astype({"n": "Int64", "share": float, "examples": str})
+    return shared.assign(share=100 * shared.share).rename(columns={"share": "share (%)"})
 
 
 def by_seed(run: Run, target: str, metric: str, decoding: str = "greedy") -> pd.DataFrame:

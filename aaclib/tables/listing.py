@@ -13,7 +13,6 @@ from aaclib import results
 from aaclib.escape import NO_MATH
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.tables import facts
-from aaclib.tables.facts import has_references
 
 if TYPE_CHECKING:
     from aaclib.run import Run
@@ -22,29 +21,27 @@ if TYPE_CHECKING:
 def side_by_side(
     run: Run, target: str, index: int, seed: int, strategies: Sequence[str] | None = None, decoding: str = "greedy"
 ) -> pd.DataFrame:
-    """What each row of the table says about one evaluation clip: columns row, caption and, with references, the
-    clip's own score in the headline metric (x100). The references come first."""
+    """What each row of the table says about one evaluation clip: columns row, caption and the clip's own score in the
+    headline metric (x100; NaN where that is missing). The references come first."""
     clip = run.clips(target, "evaluation", seed)[index]
     rows: list[dict[str, Any]] = [{"row": facts.human(run), "caption": caption} for caption in clip.captions]
-    metric, scored = run.config.metrics.headline, has_references(run, target)
+    metric = run.config.metrics.headline
     for row in run.strategies(target):
         if row.name == "human" or (strategies is not None and row.name not in strategies):
             continue
-        entry: dict[str, Any] = {"row": row.name, "caption": run.captions(target, row.name, seed, decoding)[index]}
-        if scored:
-            frame = results.per_clip(run, target, row.name, seed, decoding)
-            entry[METRIC_LABELS[metric]] = 100 * float(frame[metric].iloc[index]) if metric in frame else np.nan
-        rows.append(entry)
+        frame = results.per_clip(run, target, row.name, seed, decoding)
+        score = 100 * float(frame[metric].iloc[index]) if metric in frame else np.nan
+        rows.append({"row": row.name, "caption": frame.candidate.iloc[index], METRIC_LABELS[metric]: score})
     return pd.DataFrame(rows)
 
 
 def examples(run: Run, target: str, seed: int, count: int = 3) -> list[int]:
     """Evaluation clips to look at, chosen by a rule and not by eye: evenly spaced over the clips in order of the
-    baseline's own score (three: a quarter, half and three quarters of the way down), or in their own order without
-    scores."""
+    baseline's own score (three: a quarter, half and three quarters of the way down), or in their own order where that
+    is missing."""
     n, metric = len(run.clips(target, "evaluation", seed)), run.config.metrics.headline
     order, names = np.arange(n), [row.name for row in run.strategies(target)]
-    if has_references(run, target) and names:
+    if names:
         frame = results.per_clip(run, target, "baseline" if "baseline" in names else names[0], seed, "greedy")
         if metric in frame:
             order = np.argsort(-frame[metric].to_numpy(), kind="stable")

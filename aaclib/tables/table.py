@@ -74,7 +74,7 @@ class Table:
         return next(row for row in self.rows if row.name == name)
 
     def cells(self, row: Row) -> list[Cell]:
-        """One a column."""
+        """One per column."""
         return [row.cells.get(column, Cell()) for column in self.columns]
 
     def heading(self, column: str) -> str:

@@ -1,4 +1,4 @@
-"""A made data set and a made CLAP: a whole experiment in seconds, for tests."""
+"""A made data set and a made CLAP: a whole run in seconds, for tests."""
 
 import hashlib
 import json
@@ -8,7 +8,10 @@ import pandas as pd
 import soundfile
 import torch
 
+from aaclib import config
 from aaclib.clap.base import Backend
+from aaclib.run import Run
+from aaclib.store import Store
 
 RATE, DIM = 8000, 24
 THINGS, DOES, PLACES = ["dog", "cat", "bell", "car"], ["sings", "runs", "sleeps"], ["park", "house", "street"]
@@ -71,7 +74,7 @@ def make_pairs(folder, n=12, seed=9):
 
 
 def settings_of(folder) -> dict:
-    """The settings of an experiment on what `make` made."""
+    """The settings of a run on what `make` made."""
     return {
         "data.audio": str(folder / "audio"),
         "data.captions": str(folder / "captions.csv"),
@@ -106,6 +109,11 @@ def settings_of(folder) -> dict:
             ]
         },
     }
+
+
+def run_of(folder, store, **overrides) -> Run:
+    """A run on what `make` made, its artefacts in the folder `store`."""
+    return Run(config.load("quick", {**settings_of(folder), **overrides}), Store(store))
 
 
 def content(path) -> str:

@@ -5,12 +5,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from aaclib import plots
+from aaclib.plots import style
 
 
 def check(fig: Figure, name: str) -> None:
     """Column width, text of 6 to 9 points, nothing outside the page. Raises AssertionError naming the figure."""
     assert fig.get_figwidth() in (plots.SINGLE, plots.DOUBLE), name
-    plots.mark(fig)
+    style.mark(fig)
     with plots.styled():
         fig.draw_without_rendering()
         canvas = FigureCanvasAgg(fig)

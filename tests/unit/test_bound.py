@@ -22,18 +22,18 @@ def world(tmp_path_factory):
     return folder
 
 
-def experiment(folder, **overrides):
+def run_of(folder, **overrides):
     return Run(config.load("quick", {**made.settings_of(folder), **overrides}), Store(folder / "store"))
 
 
 @pytest.fixture(scope="module")
 def done(world):
-    return experiment(world)
+    return run_of(world)
 
 
 def test_the_supervised_decoders_may_have_settings_of_their_own(world, done):
     own = {"epochs": 7, "lr": 0.002, "dropout": 0.3}
-    longer = experiment(world, **{"train.supervised_factor": 3, "train.bound": own})
+    longer = run_of(world, **{"train.supervised_factor": 3, "train.bound": own})
     rows = {name: bridge.strategy(name) for name in ("supervised", "supervised+text", "noise")}
     settings = {name: decoders.settings(longer, "folder", row) for name, row in rows.items()}
     assert settings["supervised"][0].epochs == 3 * done.config.train.epochs
@@ -43,7 +43,7 @@ def test_the_supervised_decoders_may_have_settings_of_their_own(world, done):
         same = decoders.key(longer, "folder", row, 0) == decoders.key(done, "folder", row, 0)
         assert same == (name == "noise")
     with pytest.raises(ConfigError, match="train.bound"):
-        experiment(world, **{"train.bound": {"width": 3}})
+        run_of(world, **{"train.bound": {"width": 3}})
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_the_supervised_decoders_may_have_settings_of_their_own(world, done):
     ],
 )
 def test_rows_that_know_the_targets_own_recordings_do_not_compete(world, monkeypatch, pairs, sigma, own):
-    exp = experiment(world, **{"data.pairs": pairs, "gap.sigma": sigma})
+    run = run_of(world, **{"data.pairs": pairs, "gap.sigma": sigma})
     monkeypatch.setattr(rows_of, "left_out", lambda run, target, name: "")  # without WavCaps there is no gap vector
-    paired = {row.name for row in exp.strategies("folder") if row.group == "paired"}
+    paired = {row.name for row in run.strategies("folder") if row.group == "paired"}
     assert paired == own and {"supervised", "baseline", "projection", "copy"} <= {
-        row.name for row in exp.strategies("folder") if row.group == bridge.strategy(row.name).group
+        row.name for row in run.strategies("folder") if row.group == bridge.strategy(row.name).group
     }
-    note = facts.own_pairs_note(exp, "folder")
+    note = facts.own_pairs_note(run, "folder")
     assert bool(note) == bool(own) and all(name in note for name in own)
 
 
@@ -102,68 +102,68 @@ def test_reconstruction_and_look_up_are_given_a_caption_that_was_not_read(world,
 
 
 def test_the_bound_is_the_row_that_describes_validation_clips_better(world, monkeypatch):
-    exp = experiment(world, **{"data.targets": {"folder": ["supervised", "supervised+text", "baseline"]}})
-    right = [clip.captions[0] for clip in exp.clips("folder", "validation", 0)]
+    run = run_of(world, **{"data.targets": {"folder": ["supervised", "supervised+text", "baseline"]}})
+    right = [clip.captions[0] for clip in run.clips("folder", "validation", 0)]
 
     def said(target, strategy, seed, decoding="greedy", part="evaluation"):
         assert part == "validation", "no evaluation clip has a say in it"
         return right if strategy == better else right[1:] + right[:1]
 
     for better in ("supervised", "supervised+text"):
-        exp = experiment(world, **{"data.targets": {"folder": ["supervised", "supervised+text", "baseline"]}})
-        monkeypatch.setattr(exp, "captions", said)
-        found = results.bounds(exp, "folder")
-        assert results.bound(exp, "folder") == better and found[better] == max(found.values())
-    alone = experiment(world, **{"data.targets": {"folder": ["supervised", "baseline"]}})
+        run = run_of(world, **{"data.targets": {"folder": ["supervised", "supervised+text", "baseline"]}})
+        monkeypatch.setattr(run, "captions", said)
+        found = results.bounds(run, "folder")
+        assert results.bound(run, "folder") == better and found[better] == max(found.values())
+    alone = run_of(world, **{"data.targets": {"folder": ["supervised", "baseline"]}})
     assert results.bound(alone, "folder") == "supervised" and np.isnan(results.bounds(alone, "folder")["supervised"])
-    none = experiment(world, **{"data.targets": {"folder": ["baseline"]}})
+    none = run_of(world, **{"data.targets": {"folder": ["baseline"]}})
     assert results.bound(none, "folder") is None and "no fully supervised row" in results.why_no_relative(
         none, "folder"
     )
-    alone = experiment(
+    alone = run_of(
         world, **{"data.targets": {"folder": ["supervised", "baseline"]}, "generate.beam_rows": ["baseline"]}
     )
     assert "add it to generate.beam_rows" in results.why_no_relative(alone, "folder", "beam")
 
 
 def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monkeypatch):
-    exp = experiment(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
-    assert results.new(exp, "folder") is None and results.by_content(exp, "folder", "rouge_l").empty
-    whole = exp.audio
+    run = run_of(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
+    assert results.new(run, "folder") is None and results.by_content(run, "folder", "rouge_l").empty
+    whole = run.audio
     named = [
         replace(clip, content="bell" if i % 3 else "dog + rain")
         for i, clip in enumerate(whole("folder", "evaluation", 0).clips)
     ]
-    exp = experiment(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
-    monkeypatch.setattr(exp, "clips", lambda target, part, seed: tuple(named))
-    monkeypatch.setattr(exp, "training_clips", lambda target, part: (replace(named[1]),))
-    frame = results.by_content(exp, "folder", "rouge_l").set_index("content")
-    per_clip = results.scores(exp, "folder", "copy", 0).per_clip.rouge_l.to_numpy()
+    run = run_of(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
+    monkeypatch.setattr(run, "clips", lambda target, part, seed: tuple(named))
+    monkeypatch.setattr(run, "training_clips", lambda target, part: (replace(named[1]),))
+    frame = results.by_content(run, "folder", "rouge_l").set_index("content")
+    per_clip = results.scores(run, "folder", "copy", 0).per_clip.rouge_l.to_numpy()
     assert frame.n.to_dict() == {"new": 10, "known": 20}
     assert frame.value["new"] == pytest.approx(per_clip[::3].mean())
     assert frame.value["known"] == pytest.approx(np.delete(per_clip, np.s_[::3]).mean())
 
 
 def test_a_clap_trained_anew_with_each_seed_is_judged_by_the_next_ones(world):
-    exp = experiment(world, seeds=[3, 5, 8])
-    assert results.partial_judge(exp) and judging._judging_seed(exp, 5) == 5  # one CLAP for all seeds
-    tiny = Run(replace(exp.config, clap=replace(exp.config.clap, backend="tiny")), exp.store)
+    run = run_of(world, seeds=[3, 5, 8])
+    assert results.partial_judge(run) and judging._judging_seed(run, 5) == 5  # one CLAP for all seeds
+    tiny = Run(replace(run.config, clap=replace(run.config.clap, backend="tiny")), run.store)
     assert not results.partial_judge(tiny) and [judging._judging_seed(tiny, seed) for seed in (3, 5, 8)] == [5, 8, 3]
-    one = Run(replace(tiny.config, seeds=(3,)), exp.store)
+    one = Run(replace(tiny.config, seeds=(3,)), run.store)
     assert results.partial_judge(one) and judging._judging_seed(one, 3) == 3
 
 
 def test_what_a_synthetic_clap_says_of_real_recordings_is_synthetic(world):
-    exp = experiment(world)
-    assert not exp.synthetic
+    run = run_of(world)
+    assert not run.synthetic
     settings = replace(
-        exp.config,
-        clap=replace(exp.config.clap, backend="tiny"),
-        data=replace(exp.config.data, pretrain="soundscapes-pretrain"),
+        run.config,
+        clap=replace(run.config.clap, backend="tiny"),
+        data=replace(run.config.data, pretrain="soundscapes-pretrain"),
     )
-    assert Run(settings, exp.store).synthetic
+    assert Run(settings, run.store).synthetic
     own = replace(settings, data=replace(settings.data, pretrain="folder"))
-    assert not Run(own, exp.store).synthetic  # a tiny CLAP of real recordings is none
+    assert not Run(own, run.store).synthetic  # a tiny CLAP of real recordings is none
 
 
 def test_the_decoder_of_audio_is_named_by_the_text_of_its_vocabulary(world, tmp_path):
@@ -172,8 +172,8 @@ def test_the_decoder_of_audio_is_named_by_the_text_of_its_vocabulary(world, tmp_
     for text in ("", "a zebra gallops", "a zebra gallops and a quagga neighs"):
         (tmp_path / "more.txt").write_text(f"{text}\n")
         more = {"data.text": str(tmp_path / "more.txt")} if text else {}
-        exp = experiment(world, **more)
-        key = decoders.key(exp, "folder", supervised, 0)
-        ids.append(exp.store.id("decoder", key))
+        run = run_of(world, **more)
+        key = decoders.key(run, "folder", supervised, 0)
+        ids.append(run.store.id("decoder", key))
         assert ("vocabulary" in key) == bool(text)
     assert len(set(ids)) == 3

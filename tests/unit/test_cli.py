@@ -93,7 +93,7 @@ def test_list_and_dry_run_touch_nothing(capsys, tmp_path):
 
 
 def test_dry_run_asks_the_doctor(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_plan", lambda settings: print(f"costs of {settings.name}"))
+    monkeypatch.setattr(cli, "_plan", lambda settings, *due: print(f"costs of {settings.name}"))
     assert cli.main(["run", "--dry-run", "--profile", "smoke", "--only", "03"]) == 0
     said = capsys.readouterr().out
     assert "costs of smoke" in said and "03_modality_gap" in said and "04_training" not in said

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from made_results import VALUES, Made, family, made, made_numbers  # noqa: F401
 
 from aaclib import tables
-from aaclib.tables import conclusions
+from aaclib.tables import build, conclusions
 
 
 def test_conclusions_choose_their_words_by_the_tests(tmp_path):
@@ -32,9 +32,9 @@ def test_conclusions_choose_their_words_by_the_tests(tmp_path):
 
 def test_with_three_seeds_a_sentence_about_methods_needs_the_test_over_seeds(tmp_path):
     def said(**options):
-        exp = Made(tmp_path, **options)
-        exp.scores = lambda target, name, seed, decoding="greedy": SimpleNamespace(corpus={"cider_d": VALUES[name]})
-        return str(conclusions.conclusions(exp))
+        run = Made(tmp_path, **options)
+        run.scores = lambda target, name, seed, decoding="greedy": SimpleNamespace(corpus={"cider_d": VALUES[name]})
+        return str(conclusions.conclusions(run))
 
     lucky, found = said(seeds=(0, 1, 2), p_seeds=0.3), said(seeds=(0, 1, 2), p_seeds=0.02)
     assert "plain swap (30.0 [26.0, 35.0]): none; worse: none. noise, projection, noise+projection differ" in lucky
@@ -49,16 +49,16 @@ def test_targets_agree_where_their_tied_rows_meet(tmp_path):
     both = ("soundscapes-long", "soundscapes-short")
     level = str(conclusions.conclusions(Made(tmp_path, both, p=0.6)))
     assert "On every target baseline, noise, projection, noise+projection cannot be told from the highest row" in level
-    exp = Made(tmp_path, both)
+    run = Made(tmp_path, both)
     other = {**VALUES, "noise": 0.5}
-    exp.results = lambda target, decoding="greedy": made(target, decoding, VALUES if target == both[0] else other)
-    assert "No row is, on every target, the highest" in str(conclusions.conclusions(exp))
+    run.results = lambda target, decoding="greedy": made(target, decoding, VALUES if target == both[0] else other)
+    assert "No row is, on every target, the highest" in str(conclusions.conclusions(run))
 
 
 def test_conclusions_tell_likelier_sentences_from_better_hearing(tmp_path):
-    exp = Made(tmp_path, values={**VALUES, "baseline": 0.30})
-    whole = exp.told
-    exp.told = lambda target, metric="cider_d", decoding="greedy": (
+    run = Made(tmp_path, values={**VALUES, "baseline": 0.30})
+    whole = run.told
+    run.told = lambda target, metric="cider_d", decoding="greedy": (
         whole(target)
         if metric == "cider_d"
         else family(
@@ -66,7 +66,7 @@ def test_conclusions_tell_likelier_sentences_from_better_hearing(tmp_path):
             {("noise", "baseline"): 0.01, ("projection", "baseline"): 0.5, ("noise+projection", "baseline"): 0.01},
         )
     )
-    said = str(conclusions.conclusions(exp))
+    said = str(conclusions.conclusions(run))
     assert (
         "label recall falls with noise (+15.0 and -4.0); label recall rises with noise+projection (+10.0 and +3.0)"
         "; label recall is not known to change with projection (+15.0 and +2.0)"
@@ -83,52 +83,51 @@ def test_conclusions_part_new_content_from_known(tmp_path):
 def test_a_row_above_the_bound_is_named(tmp_path):
     assert "pass the bound" not in str(conclusions.conclusions(Made(tmp_path)))
     said = str(conclusions.conclusions(Made(tmp_path, values={**VALUES, "noise": 0.7, "projection": 0.65})))
-    exp = Made(tmp_path, values={**VALUES, "noise": 0.7})
-    exp.relative = lambda target, decoding="greedy": made(target, decoding, {**VALUES, "noise": 1.07}, missing=False)
-    assert "noise passes the bound" in str(conclusions.conclusions(exp)) and said
+    run = Made(tmp_path, values={**VALUES, "noise": 0.7})
+    run.relative = lambda target, decoding="greedy": made(target, decoding, {**VALUES, "noise": 1.07}, missing=False)
+    assert "noise passes the bound" in str(conclusions.conclusions(run)) and said
 
 
 def test_captions_are_judged_without_references(tmp_path):
-    exp = Made(tmp_path, captions=0, supervised=False)
-    table = tables.judged_table(exp, "soundscapes-long")
+    run = Made(tmp_path, captions=0, supervised=False)
+    table = tables.judged_table(run, "soundscapes-long")
     assert table.heading("self_r@10") == "self-R@10" and table.row("projection").cells["self_r@10"].text == "45.0"
     assert "The judge is the CLAP that the captions were written from; it is partial" in table.notes[-1]
-    said = str(conclusions.judged(exp))
+    said = str(conclusions.judged(run))
     assert "projection has the highest, 45.0" in said and "captions on the wrong clips 5.0" in said
     assert "by the CLAP that the captions were written from" in said and "its opinion of its own choice" in said
     assert "projection is better (+40.0 points" in said
     level = Made(tmp_path, values={**VALUES, "shuffled": 0.44}, p=0.4)
     assert "the difference is not significant" in str(conclusions.judged(level))
-    exp.partial, exp.seeds = False, (0, 1)
-    assert "by another seed's CLAP, trained alike" in str(conclusions.judged(exp))
-    assert "opinion" not in str(conclusions.judged(exp))
+    run.partial, run.seeds = False, (0, 1)
+    assert "by another seed's CLAP, trained alike" in str(conclusions.judged(run))
+    assert "opinion" not in str(conclusions.judged(run))
 
 
 def test_conclusions_say_what_is_not_there(tmp_path):
     text = "\n".join(conclusions.conclusions(Made(tmp_path, supervised=False)))
     assert "no relative performance. There is no fully supervised row" in text
-    assert conclusions.conclusions(Made(tmp_path, captions=0)) == []  # nothing is scored: notebook 14 is for these
     real = "\n".join(conclusions.conclusions(Made(tmp_path, targets=("clotho",))))
     assert "synthetic" not in real
 
 
 def test_with_several_seeds_the_conclusion_says_in_how_many_the_best_row_wins(tmp_path):
-    exp = Made(tmp_path)
-    exp.seeds = (0, 1, 2)
-    best = tables.best_row(exp.results("soundscapes-long"), "cider_d")
+    run = Made(tmp_path)
+    run.seeds = (0, 1, 2)
+    best = build.best_row(run.results("soundscapes-long"), "cider_d")
     values = {best: (0.5, 0.1, 0.6)}
-    exp.scores = lambda target, name, seed, decoding="greedy": SimpleNamespace(
+    run.scores = lambda target, name, seed, decoding="greedy": SimpleNamespace(
         corpus={"cider_d": values.get(name, (0.2, 0.2, 0.2))[seed]}
     )
-    assert "and is the highest in 2 of 3 seeds" in "\n".join(conclusions.conclusions(exp))
+    assert "and is the highest in 2 of 3 seeds" in "\n".join(conclusions.conclusions(run))
 
 
 def test_a_decoder_that_reads_worse_than_a_search_is_the_ceiling_of_its_table(tmp_path):
     def said(difference):
-        exp = Made(tmp_path, values={**VALUES, "reconstruction": 0.5, "look-up": 0.6})
+        run = Made(tmp_path, values={**VALUES, "reconstruction": 0.5, "look-up": 0.6})
         test = None if difference is None else SimpleNamespace(difference=difference)
-        exp.gate = lambda target: (20, (0.5, 0.6), test)
-        return str(conclusions.conclusions(exp))
+        run.gate = lambda target: (20, (0.5, 0.6), test)
+        return str(conclusions.conclusions(run))
 
     assert "the decoder is the bottleneck" in said(-0.1)
     assert "bottleneck" not in said(0.1) and "bottleneck" not in said(None)

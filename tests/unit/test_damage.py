@@ -1,6 +1,6 @@
 """No damage to any kind of file of store and run is used without a word, or ends in an error that is not for users.
 
-The harness `tests/damage.py` does the same to every file of a `smoke` run; here are one experiment on made data, and
+The harness `tests/damage.py` does the same to every file of a `smoke` run; here are one run on made data, and
 what lies in unfinished folders, in seconds.
 """
 

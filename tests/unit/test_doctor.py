@@ -1,5 +1,6 @@
 """The doctor finds what would stop a run, names the fix, and dies of nothing."""
 
+import json
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ from aaclib import config, screen
 from aaclib.metrics import install_spice, java
 from aaclib.metrics.result import Unavailable
 from aaclib.store import Store, write_record
-from aaclib.suite import doctor
+from aaclib.suite import costs, doctor
 from aaclib.suite.doctor import checks, results
 
 
@@ -23,7 +24,20 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(costs, "_measured", lambda units: {one: seconds(one) for one in units})
+    monkeypatch.setattr(costs, "speed", lambda: 1.0)
     return tmp_path
+
+
+SMALL = {"step": 0.02, "generation": 1.0, "window": 0.01, "caption": 0.003, "tiny_clap": 0.005, "log_mel": 0.01}
+
+
+def seconds(one):
+    """A unit of work on two cores, about, so that nothing is measured here; a GPU takes a thirtieth of it."""
+    about = json.loads(one.settings)
+    large = (about["decoder"]["width"] / 128) ** 2 if "decoder" in about else 30 if "clap" in about else 1
+    large = 1 if about.get("clap") == "tiny" else large
+    return SMALL.get(one.kind, 0.01) * large / (30 if about.get("device") == "cuda" else 1)
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +189,7 @@ def test_a_check_that_fails_becomes_a_result(monkeypatch):
 def test_plan(www, tmp_path):
     settings_ = config.load("paper", DEAD | {"device": "cuda"})
     plan = doctor.plan(settings_)
-    lines = list(plan)
-    assert "6 decoders" in str(plan) and "The table of audiocaps is left out" in lines[-2] and "fsd50k" in lines[-1]
+    assert "6 decoders" in str(plan) and "The table of audiocaps is left out" in str(plan) and "fsd50k" in str(plan)
     assert {"to fetch"} == set(plan.downloads.state) and 1.8 < plan.to_fetch_gb < 3.5
     assert 60 < plan.seconds < 4 * 3600 and 2 < plan.gpu_gb < 8
     on_cpu = doctor.plan(config.load("paper", DEAD | {"device": "cpu"}))
@@ -188,15 +201,15 @@ def test_plan(www, tmp_path):
     folder = tmp_path / "mine"
     audiocaps_audio(folder, audiocaps_rows("test", 4), seconds=0.05)
     both = doctor.plan(config.load("paper", DEAD | {"device": "cuda", "data.audiocaps": str(folder)}))
-    assert "12 decoders" in str(both) and "audiocaps is left out" not in str(both)
+    assert str(both).count("6 decoders") == 2 and "audiocaps is left out" not in str(both)
     three = doctor.plan(
         config.load(
             "paper",
             DEAD | {"device": "cuda", "data.audiocaps": str(folder), "data.fsd50k": str(fsd50k(tmp_path / "fsd50k"))},
         )
     )
-    assert "12 decoders" in str(three) and "left out" not in str(three)  # FSD50K is described by Clotho's
-    assert "captions of fsd50k" in str(three)
+    assert str(three).count("6 decoders") == 2 and "left out" not in str(three)  # FSD50K is described by Clotho's
+    assert "14_your_recordings/fsd50k" in str(three)
 
 
 def test_a_tiny_clap_with_too_few_steps_gets_advice_that_suffices():
@@ -204,8 +217,8 @@ def test_a_tiny_clap_with_too_few_steps_gets_advice_that_suffices():
     note = doctor.plan(config.load("quick", few)).notes[-1]
     assert "7 steps on 240 clips" in note
     advice = dict(part.removeprefix("--set ").split("=") for part in note.split(": ")[1].split(" --set "))
-    assert not doctor.plan(config.load("quick", few | {key: int(value) for key, value in advice.items()})).notes
-    assert not doctor.plan(config.load("quick")).notes
+    for overrides in (few | {key: int(value) for key, value in advice.items()}, {}):
+        assert "too few" not in str(doctor.plan(config.load("quick", overrides)))
 
 
 def test_command(capsys):
@@ -247,8 +260,8 @@ def test_a_notebook_says_once_what_it_makes_first_and_how_long_that_takes(tmp_pa
     assert (
         told.count("\n") == 1 and "training of the tiny CLAP" in told and " decoders" in told and "metrics" not in told
     )
-    minutes = int(re.search(r"about (\d+) min", told)[1])
-    assert 1 <= minutes <= 20
+    minutes = int(re.search(r"About (\d+) min", told)[1])
+    assert 1 <= minutes <= 60
     doctor.announce(run, "05_decoding")
     run.store.get("scenes", {"a": 1}, lambda folder: None)
     assert capsys.readouterr().out == ""  # it is there
@@ -259,7 +272,8 @@ def test_it_says_nothing_of_seconds_and_nothing_where_nobody_looks(tmp_path, mon
     doctor.announce(run, "05_decoding")
     run.store.get("scenes", {"a": 1}, lambda folder: None)
     monkeypatch.setattr(screen, "looked_at", lambda: True)
-    run.config = config.load("smoke")
+    small = {"data.sizes.soundscapes-pretrain.train": 64, "clap.epochs": 1, "train.epochs": 1}
+    run.config = config.load("smoke", small)
     doctor.announce(run, "05_decoding", "soundscapes-short")
     run.store.get("captions", {"a": 1}, lambda folder: None)
     assert capsys.readouterr().out == ""

@@ -14,7 +14,7 @@ import soundfile
 from bad_audio import BAD, GOOD, write_bad
 from toy_clap import ToyClap
 
-from aaclib import clap, embeddings
+from aaclib import clap, cluster, embeddings
 from aaclib.audio import AudioError
 from aaclib.clap import files
 from aaclib.clap.base import Backend, BackendError
@@ -282,23 +282,20 @@ def test_a_class_of_ones_own(tmp_path):
 
 @pytest.mark.slow
 def test_two_worker_processes(store, tmp_path, monkeypatch):
-    distributed = pytest.importorskip("distributed", reason="dask is optional (pip install 'aaclib[cluster]')")
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    pytest.importorskip("distributed", reason="dask is optional (pip install 'aaclib[cluster]')")
+    monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
     paths = recordings(tmp_path / "a", 40)
     bad = write_bad(tmp_path / "a", "nan")
-    backend = clap.load("toy_clap:ToyClap", "cpu")
-    with (
-        distributed.LocalCluster(2, processes=True, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        rows = embeddings.extract_audio(
-            backend, [*paths, bad], store, shard=4, batch_size=4, on_error="skip", cluster=client
-        )
+    backend, two = clap.load("toy_clap:ToyClap", "cpu"), {"cluster": "local:2"}
+    try:
+        rows = embeddings.extract_audio(backend, [*paths, bad], store, shard=4, batch_size=4, on_error="skip", **two)
         assert ToyClap.calls == 0  # none of it was done in this process
         other = clap.load("toy_clap:LateToy", "cpu")
         other.recipe = backend.recipe
         with pytest.raises(RuntimeError, match="differs from the one that asked"):
-            embeddings.extract_audio(other, paths, store, shard=20, cluster=client)
+            embeddings.extract_audio(other, paths, store, shard=20, **two)
+    finally:
+        cluster.close("local:2")
     assert list(rows.errors) == [str(bad)]
     alone = embeddings.embed_audio(backend, paths, Store(tmp_path / "alone"), shard=4, batch_size=4)
     assert np.array_equal(rows.rows, alone)

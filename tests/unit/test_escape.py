@@ -100,7 +100,7 @@ def test_a_frame_shows_objects_as_text_and_gaps_as_a_line():
 @pytest.mark.parametrize("text", HOSTILE)
 def test_all_that_shows_itself_as_html_shows_text(text):
     row = Row(text, "external", {"cider_d": Cell(1.0)})
-    stages = pd.DataFrame([(text, 1.0, text)], columns=["stage", "seconds", "what"])
+    stages = pd.DataFrame([(text, "", text, 1.0, text)], columns=["stage", "target", "what", "seconds", "basis"])
     downloads = pd.DataFrame([(text, text, "here", 0.0)], columns=["what", "where", "state", "gb"])
     shown = [
         Table(text, ("cider_d",), (row,), notes=(text,)),

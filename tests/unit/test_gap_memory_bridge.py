@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,54 @@ def test_projection_equals_the_full_softmax(shape, tau):
     clear = length[:, 0] > 1e-3  # two opposite rows can cancel: then the direction is undefined
     assert np.allclose(found[clear], (naive / length)[clear], atol=2e-4)
     assert np.allclose(np.linalg.norm(found[clear], axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("tau", [0.003, 0.01, 0.1, 1.0])
+@pytest.mark.parametrize("block", [7, 16384])
+def test_a_large_projection_equals_its_float64_twin_by_numpy_and_by_torch(tau, block, monkeypatch):
+    """In float32, and where the memory lies: the CPU's tensors take the lines that a GPU's take."""
+    z, mem = rows(20, 64, 0), rows(500, 64, 1)
+    scores = z.astype(np.float64) @ mem.T.astype(np.float64) / tau
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    twin = weights @ mem.astype(np.float64)
+    twin /= np.linalg.norm(twin, axis=1, keepdims=True)
+    exact = memory.project(z, mem, tau, block)
+    monkeypatch.setattr(memory, "EXACT", 0)
+    monkeypatch.setattr(memory, "QUERIES", 8)
+    fast, there = memory.project(z, mem, tau, block), memory.project(z, memory.resident(mem, "cpu"), tau, block)
+    assert fast.dtype == there.dtype == np.float32 and not np.array_equal(fast, exact)
+    for found in (exact, fast, there):
+        assert np.abs(found - twin).max() < 1e-5
+    assert np.array_equal(memory.nearest_index(z, mem, block), memory.nearest_index(z, torch.from_numpy(mem), block))
+    assert np.array_equal(memory.nearest(z, mem, block), memory.nearest(z, memory.resident(mem, "cpu"), block))
+
+
+def test_a_small_projection_has_the_bits_of_float64_products(monkeypatch):
+    """Captions are kept by the digest of what they were written from: it must not move with the way of computing."""
+    z, mem = rows(9, 16, 0), rows(40, 16, 1)
+    top, total = np.full(9, -np.inf), np.zeros((9, 16))
+    for start in (0, 16, 32):
+        some = mem[start : start + 16]
+        scaled = (z @ some.T).astype(np.float64) / 0.01
+        new_top = np.maximum(top, scaled.max(1))
+        total = total * np.exp(top - new_top)[:, None] + np.exp(scaled - new_top[:, None]) @ some.astype(np.float64)
+        top = new_top
+    twin = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+    assert np.array_equal(memory.project(z, mem, 0.01, 16), twin)
+
+
+def test_a_memory_is_copied_to_its_device_once_and_goes_with_its_array():
+    mem = rows(5, 4, 0)
+    there = memory.resident(mem, "cpu")
+    assert there is memory.resident(mem, "cpu") and memory.resident(mem, None) is mem
+    assert bridge.Context(memory=mem, device="cpu").near() is there and bridge.Context(memory=mem).near() is mem
+    before = len(memory._copies)
+    del mem
+    assert len(memory._copies) == before - 1
+    broken = rows(5, 4, 0)
+    broken[3, 1] = np.nan
+    with pytest.raises(ValueError, match="row 3 of the memory is not finite"):
+        memory.project(rows(2, 4, 1), memory.resident(broken, "cpu"))
 
 
 def test_projection_tends_to_nearest_as_tau_falls_and_is_on_the_memory():

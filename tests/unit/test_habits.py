@@ -27,6 +27,7 @@ UNIMPORTED = {
     "torchvision": "laion-clap",
     "setuptools": "laion-clap's dependencies",
     "pytest-timeout": "pytest's setting `timeout`",
+    "pytest-xdist": "run_tests.sh",
     "ruff": ".ci/run",
     "nbstripout": "a hook",
     "pyright": ".ci/run",

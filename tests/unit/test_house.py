@@ -21,8 +21,10 @@ LAYERS = (
     {
         "paths",
         "fitting",
+        "contradictions",
         "roles",
         "reading",
+        "columns",
         "config",
         "sums",
         "told",
@@ -36,6 +38,7 @@ LAYERS = (
         "saving",
         "screen",
         "workers",
+        "cluster",
         "audio",
         "containers",
         "names",
@@ -45,6 +48,8 @@ LAYERS = (
         "provenance",
         "memo",
         "records",
+        "finished",
+        "device",
         "own",
         "reprs",
     },
@@ -70,6 +75,7 @@ LAYERS = (
         "decoders",
         "captions",
         "training",
+        "sweep",
         "results",
         "captioner",
         "captioning",
@@ -298,7 +304,7 @@ def test_environment_yml_has_the_list_of_pyproject():
 def test_constraints_pin_everything_that_pyproject_names_and_nothing_of_one_platform():
     text = (ROOT / "constraints.txt").read_text()
     pins = requirements.pins(ROOT / "constraints.txt")
-    for line in requirements.wanted(extras=["test"]):
+    for line in requirements.wanted(extras=["test", "cluster"]):
         requirement = requirements.Requirement(line)
         name = requirements.canonicalize_name(requirement.name)
         assert name in pins and requirement.specifier.contains(pins[name]), line

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_runner import book
+from small_project import book
 
 from aaclib.provenance import notebook_digest
 from aaclib.suite import cli, lab

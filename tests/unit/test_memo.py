@@ -3,31 +3,31 @@
 import pandas as pd
 import pytest
 
-from aaclib.memo import kept
+from aaclib.memo import remembered
 
 
 class Asked:
     def __init__(self):
         self.calls = []
 
-    @kept
+    @remembered
     def number(self, a, b=2):
         """What it is."""
         self.calls.append((a, b))
         return [a, b]
 
-    @kept
+    @remembered
     def table(self):
         return pd.DataFrame({"x": [1]})
 
-    @kept
+    @remembered
     def fails(self):
         self.calls.append("fails")
         raise ValueError("no")
 
 
 class Heir(Asked):
-    @kept
+    @remembered
     def number(self, a, b=2):
         return [*super().number(a, b), "heir"]
 
@@ -50,8 +50,8 @@ def number(asked, a, b=2):
 
 
 def test_functions_of_an_object_are_kept_with_it_and_two_of_one_name_keep_apart():
-    first = kept(number)
-    second = kept(type(number)(number.__code__, globals(), "number", (3,)))  # of the same name and module
+    first = remembered(number)
+    second = remembered(type(number)(number.__code__, globals(), "number", (3,)))  # of the same name and module
     one, other = Asked(), Asked()
     assert first(one, 1) is first(one, a=1) is first(one, 1, 2) and first(one, 1) is not first(other, 1)
     assert (first(one, 1), second(one, 1), one.number(1)) == (["first", 1, 2], ["first", 1, 3], [1, 2])

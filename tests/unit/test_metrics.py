@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aaclib import cache, metrics
-from aaclib.metrics import cider_d, clap_score, diversity, java, label_recall, ptb, rouge_l, spice
+from aaclib.metrics import cider_d, clap_score, java, label_recall, ptb, rouge_l, spice
 from aaclib.metrics.result import Result, Unavailable
 from aaclib.store import VERSIONS, Store
 
@@ -324,21 +324,6 @@ def test_processes_write_the_cache_together(tmp_path):
 
 
 # ---- without references
-
-
-def test_diversity():
-    found = diversity.diversity(["a dog barks", "a dog barks", "rain"], ["a dog barks", "wind"], tokenize=False)
-    assert found == {
-        "vocabulary": 4,
-        "distinct_1": 4 / 7,
-        "distinct_2": 0.5,
-        "mean_length": 7 / 3,
-        "unique": 2 / 3,
-        "copied": 2 / 3,
-    }
-    assert "copied" not in diversity.diversity(["a"], tokenize=False)
-    with pytest.raises(ValueError, match="no captions"):
-        diversity.diversity([], tokenize=False)
 
 
 class Judge:

@@ -14,6 +14,7 @@ import aaclib
 from aaclib import config, metrics, plots, results, tables
 from aaclib.run import Run
 from aaclib.store import Store
+from aaclib.tables import frames
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 ROWS = ["supervised", "baseline", "noise", "projection", "copy", "shuffled", "human"]
@@ -99,7 +100,7 @@ def test_frames_without_any_metric_have_their_columns_and_say_why(run, decoding)
     assert results.relative(run, "folder", decoding) is None
     assert "no score in any metric" in results.why_no_relative(run, "folder", decoding) or decoding == "beam"
     assert results.comparisons(run, "folder", decoding=decoding, against="baseline").empty
-    assert tables.frames.by_seed(run, "folder", "cider_d", decoding).value.empty and plots.bars(frame)
+    assert frames.by_seed(run, "folder", "cider_d", decoding).value.empty and plots.bars(frame)
     table = tables.main_table(run, "folder", decoding)
     assert table.columns == () and "No metric could be computed" in table.notes[0]
     assert any(WHY in note for note in table.notes) and table.latex() and table._repr_html_()

@@ -11,13 +11,13 @@ import threading
 import time
 
 import pytest
-import test_runner
-from test_runner import STAGES, book, make
+import small_project
+from small_project import STAGES, book, make
 
 from aaclib import paths
 from aaclib.suite import notebook, outputs
 
-home = test_runner.home  # the fixture
+home = small_project.home  # the fixture
 
 
 def test_a_kernel_needs_no_home_and_nobodys_settings(home, tmp_path, monkeypatch):

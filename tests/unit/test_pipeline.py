@@ -1,26 +1,18 @@
 """A whole run on a made data set with a made CLAP."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import made
 import numpy as np
-import psutil
 import pytest
 
-from aaclib import arrays, bridge, config, datasets, decoders, results, rows, train, training
-from aaclib.captioner import Captioner
+from aaclib import bridge, datasets, decoders, results, rows
 from aaclib.config import ConfigError
 from aaclib.datasets import leakage
-from aaclib.decoder import CaptionDecoder
 from aaclib.embeddings import ExtractionError
-from aaclib.run import Run
-from aaclib.store import Store, write_record
 
-ALL = {"baseline", "noise", "shift", "c3", "supervised"}
 WEAK = [
     "baseline",
     "noise",
@@ -33,27 +25,6 @@ WEAK = [
     "shift+projection",
     "copy",
 ]
-
-
-def experiment(folder, store, **overrides):
-    return Run(config.load("quick", {**made.settings_of(folder), **overrides}), Store(store))
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    made.make(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def done(world, tmp_path_factory):
-    """A run whose decoders are trained."""
-    found = experiment(world, tmp_path_factory.mktemp("store"))
-    for row in found.strategies("folder"):
-        if row.group != "control":
-            found.captions("folder", row.name, 0)
-    return found
 
 
 def test_the_bridges_bridge(done):
@@ -108,21 +79,21 @@ def test_captions_are_judged_without_references(done):
 
 
 def test_a_second_clap_may_be_the_judge(world, done):
-    other = experiment(world, done.store.root, **{"metrics.judge": "made:MadeClap"})
+    other = made.run_of(world, done.store.root, **{"metrics.judge": "made:MadeClap"})
     assert results.judge(other, 0) is not other.clap(0) and results.judge(other, 0) is results.judge(other, 1)
-    one, two = (results.judged(exp, "folder", "baseline", 0).per_clip for exp in (other, done))
+    one, two = (results.judged(run, "folder", "baseline", 0).per_clip for run in (other, done))
     np.testing.assert_allclose(one, two)
 
 
 def test_a_supervised_row_that_scores_nothing_gives_no_relative_performance(world, done, monkeypatch):
-    failed = experiment(world, done.store.root)
+    failed = made.run_of(world, done.store.root)
     monkeypatch.setattr(results.tidy, "all_scores", lambda *_: [SimpleNamespace(corpus={"cider_d": 0.0})])
     assert "scores 0" in results.why_no_relative(failed, "folder") and results.relative(failed, "folder") is None
 
 
 def test_a_caption_that_a_metric_cannot_score_costs_its_row_that_metric_and_nothing_else(world, done, monkeypatch):
     """In whichever seed it happens: the row has no value there, and a reason; the others are compared all the same."""
-    broken, whole = experiment(world, done.store.root), results.all_scores
+    broken, whole = made.run_of(world, done.store.root), results.all_scores
 
     def all_scores(run, target, strategy, decoding="greedy", metric=""):
         scores = [*whole(run, target, strategy, decoding), *whole(run, target, strategy, decoding)]  # two seeds
@@ -169,7 +140,7 @@ def test_weakly_supervised_rows_never_saw_audio_of_the_target(world, tmp_path, d
         "data.targets": {"folder": ["supervised", *WEAK]},
         "train.epochs": 3,
     }
-    before = experiment(world, tmp_path / "a", **other)
+    before = made.run_of(world, tmp_path / "a", **other)
     assert {row.name for row in before.strategies("folder")} == {"supervised", *WEAK} and before.gap(0).n == 12
     kept = {row: (before.captions("folder", row, 0)) for row in WEAK}
     weights = {
@@ -182,18 +153,18 @@ def test_weakly_supervised_rows_never_saw_audio_of_the_target(world, tmp_path, d
     for part in ("train", "validation"):
         for clip in datasets.load("folder", done.config.data).split(part).clips:
             (bare / "audio" / clip.id).unlink()
-    after = experiment(bare, tmp_path / "b", **other)
+    after = made.run_of(bare, tmp_path / "b", **other)
     assert {row: after.captions("folder", row, 0) for row in kept} == kept
     for row, digest in weights.items():
         assert made.content(after.decoder("folder", row, 0).artefact / "decoder.safetensors") == digest
     with pytest.raises((datasets.DatasetError, ExtractionError, ValueError)):
         after.captions("folder", "supervised", 0)  # and this one row really needs it
     with pytest.raises((datasets.DatasetError, ExtractionError, ValueError)):  # so does shift by own pairs
-        experiment(bare, tmp_path / "b", **{**other, "data.pairs": "folder.train"}).captions("folder", "shift", 0)
+        made.run_of(bare, tmp_path / "b", **{**other, "data.pairs": "folder.train"}).captions("folder", "shift", 0)
 
 
 def test_same_seed_same_captions_and_another_seed_another_decoder(world, tmp_path, done):
-    again = experiment(world, tmp_path)
+    again = made.run_of(world, tmp_path)
     assert again.captions("folder", "noise", 0) == done.captions("folder", "noise", 0)
     assert made.content(again.decoder("folder", "noise", 0).artefact / "decoder.safetensors") == made.content(
         done.decoder("folder", "noise", 0).artefact / "decoder.safetensors"
@@ -205,117 +176,12 @@ def test_same_seed_same_captions_and_another_seed_another_decoder(world, tmp_pat
 
 
 def test_a_second_run_makes_nothing_again(world, done, monkeypatch):
-    again = experiment(world, done.store.root)
+    again = made.run_of(world, done.store.root)
     monkeypatch.setattr(decoders, "make", lambda *a: pytest.fail("trained again"))
     monkeypatch.setattr("aaclib.generate.generate", lambda *a, **k: pytest.fail("generated again"))
     for row in again.strategies("folder"):
         if row.name != "human":
             again.captions("folder", row.name, 0)
-
-
-def test_decoders_trained_side_by_side_are_the_same(world, tmp_path, done, monkeypatch):
-    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
-    apart, seen = experiment(world, tmp_path), []
-    histories = training.train_all(apart, watch=seen.append)
-    assert set(histories) == {("folder", 0)} and seen[-1] == histories
-    assert set(histories["folder", 0]) == {"supervised", "text", "noise", "shift", "c3"}
-    for name in ("baseline", "noise", "supervised"):
-        assert made.content(apart.decoder("folder", name, 0).artefact / "decoder.safetensors") == made.content(
-            done.decoder("folder", name, 0).artefact / "decoder.safetensors"
-        )
-
-
-def test_workers_end_with_a_parent_that_was_killed(tmp_path):
-    script = tmp_path / "parent.py"
-    script.write_text("""
-import os, pathlib, time
-from aaclib import interrupts, workers
-def train():
-    with interrupts.Saves(pathlib.Path(__file__).with_name("saved").touch, every_s=1000) as whole:
-        for _ in range(4000):                      # for less time than the first save would take to come
-            print("step", flush=True)
-            time.sleep(0.001)
-            whole()
-if __name__ == "__main__":
-    with workers.pool(1) as submit:
-        print(submit(os.getpid).result(), flush=True)
-        submit(train).result()
-""")
-    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
-    worker = psutil.Process(int(parent.stdout.readline()))
-    parent.stdout.readline()
-    parent.kill()
-    parent.communicate()
-    worker.wait(timeout=30)
-    assert (tmp_path / "saved").exists()  # what it was training is kept
-
-
-def test_decoders_that_train_side_by_side_are_saved_when_they_are_stopped(world, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.os, "cpu_count", lambda: 2)
-    found = experiment(world, tmp_path, **{"train.epochs": 5000, "data.targets": {"folder": ["baseline", "noise"]}})
-
-    def stop(histories):
-        if len(histories.get(("folder", 0), {})) == 2:  # both have finished an epoch
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        training.train_all(found, watch=stop)
-    assert len(list((tmp_path / "decoder").glob("*.part/*state*"))) == 2
-
-
-def test_a_worker_that_knows_no_such_training_or_another_one_leaves_it_to_the_process_that_asks(world, tmp_path):
-    """A worker imports aaclib anew: it knows nothing of a half that was changed by hand, without being registered."""
-    found = experiment(world, tmp_path)
-    for row in (bridge.strategy("noise"), bridge.Strategy("echo", "echo", "audio", "training")):
-        training._train_one(found.config, tmp_path, 0, training.Job("folder", row, 0), "id of another half")
-    assert not (tmp_path / "decoder").exists()
-
-
-@pytest.mark.parametrize(
-    ("setting", "asking"),
-    [
-        ({"gap.sigma": "0.3"}, {"noise"}),
-        ({"gap.sigma_without_gap": "0.3"}, {"c3"}),
-        ({"gap.n_pairs": 40}, {"noise", "shift", "c3"}),
-        ({"gap.tau": 0.5}, set()),
-        ({"gap.memory": 10}, set()),
-        ({"threads": 3}, set()),
-        ({"gap.renormalise": False}, ALL),
-        ({"train.lr": 0.02}, ALL),
-        ({"train.threads": 2}, ALL),
-    ],
-)
-def test_which_settings_ask_for_another_decoder(world, done, setting, asking):
-    other = experiment(world, done.store.root, **setting)
-    assert {
-        row.name
-        for row in map(bridge.strategy, sorted(ALL))
-        if decoders.key(other, "folder", row, 0) != decoders.key(done, "folder", row, 0)
-    } == asking
-
-
-def test_nothing_of_an_unfinished_training_stays_in_a_finished_decoder(world, done, tmp_path, monkeypatch):
-    """Killed between the last save of its state and the end, a decoder is finished by the next run."""
-    found, save = experiment(world, tmp_path), CaptionDecoder.save
-
-    def killed(self, folder):
-        save(self, folder)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(train, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(CaptionDecoder, "save", killed)
-    with pytest.raises(KeyboardInterrupt):
-        found.decoder("folder", "noise", 0)
-    assert list((tmp_path / "decoder").glob("*.part/*state*"))
-    monkeypatch.setattr(CaptionDecoder, "save", save)
-    monkeypatch.setattr(train, "_loss", lambda *a: pytest.fail("trained again"))
-    finished = found.decoder("folder", "noise", 0).artefact
-    assert {path.name for path in finished.path.iterdir()} == {
-        path.name for path in done.decoder("folder", "noise", 0).artefact.path.iterdir()
-    }
-    assert made.content(finished / "decoder.safetensors") == made.content(
-        done.decoder("folder", "noise", 0).artefact / "decoder.safetensors"
-    )
 
 
 def test_a_control_row_is_what_it_says(done):
@@ -329,7 +195,7 @@ def test_a_control_row_is_what_it_says(done):
 
 def test_pairs_that_are_evaluation_clips_are_refused_whatever_their_data_set_is_called(world, tmp_path):
     with pytest.raises(ConfigError, match=r"data.pairs.*folder.evaluation.*must not be the evaluation clips"):
-        experiment(world, tmp_path, **{"data.pairs": "folder.evaluation"})
+        made.run_of(world, tmp_path, **{"data.pairs": "folder.evaluation"})
     made.make_pairs(tmp_path / "external")
     table = made.pd.read_csv(world / "captions.csv")
     judged = table[table.split == "evaluation"].iloc[0]
@@ -337,14 +203,14 @@ def test_pairs_that_are_evaluation_clips_are_refused_whatever_their_data_set_is_
     content["data"][3] |= {"id": judged.file_name, "caption": judged.caption_2}
     (tmp_path / "external" / "1003.wav").rename(tmp_path / "external" / f"{judged.file_name}.wav")
     (tmp_path / "external" / "sb_final.json").write_text(json.dumps(content))
-    found = experiment(world, tmp_path / "a", **{"data.pairs": "wavcaps", "data.wavcaps": str(tmp_path / "external")})
+    found = made.run_of(world, tmp_path / "a", **{"data.pairs": "wavcaps", "data.wavcaps": str(tmp_path / "external")})
     with pytest.raises(leakage.LeakError, match=f"1 of the 12 pairs of wavcaps.train .*{judged.file_name}"):
         found.gap(0)
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_pair_and_a_single_one(world, tmp_path, n):
-    found = experiment(world, tmp_path, **{"gap.n_pairs": n, "gap.sigma": "0.1"})
+    found = made.run_of(world, tmp_path, **{"gap.n_pairs": n, "gap.sigma": "0.1"})
     estimate, names = found.gap(0), {row.name for row in found.strategies("folder")}
     assert (estimate.n, estimate.sigma_value) == (n, 0.1) and {"noise", "projection"} <= names
     assert ({"shift", "c3"} <= names) == (estimate.vector is not None) == (n == 1)
@@ -357,107 +223,31 @@ def test_no_pair_and_a_single_one(world, tmp_path, n):
             rows.left_out(found, "folder", "shift") == "no audio-caption pairs to measure the gap on (gap.n_pairs is 0)"
         )
         with pytest.raises(ConfigError, match="'gap.sigma' .rms. is estimated on pairs, and 'gap.n_pairs' is 0"):
-            experiment(world, tmp_path, **{"gap.n_pairs": 0, "gap.sigma": "rms"})
+            made.run_of(world, tmp_path, **{"gap.n_pairs": 0, "gap.sigma": "rms"})
 
 
 def test_without_pairs_there_is_a_given_sigma_and_no_shift(world, tmp_path):
-    found = experiment(world, tmp_path, **{"data.pairs": "", "gap.sigma": "0.114"})
+    found = made.run_of(world, tmp_path, **{"data.pairs": "", "gap.sigma": "0.114"})
     assert found.gap(0).sigma_value == 0.114 and found.gap(0).vector is None
     assert not {"shift", "c3"} & {row.name for row in found.strategies("folder")}
     assert "pairs" in rows.left_out(found, "folder", "shift")
+
+
+def test_pairs_that_no_row_reads_are_not_measured(world, tmp_path):
+    rows_ = {"data.targets": {"folder": ["noise", "projection", "copy"]}}
+    found = made.run_of(world, tmp_path, **{"gap.sigma": "0.114", "data.pairs": "wavcaps", **rows_})
+    assert (found.gap(0).n, found.gap(0).sigma_value, found.gap(0).note) == (0, 0.114, "no row reads them")
+    assert rows.planned(found.config, "folder") == found.config.data.targets["folder"]
+    bare = made.run_of(world, tmp_path, **{"gap.sigma": "0.114", "data.pairs": ""}).config
+    assert set(bare.data.targets["folder"]) - set(rows.planned(bare, "folder")) == {"shift", "c3"}
 
 
 def test_unreadable_files_are_left_out_and_counted_or_raised(tmp_path):
     made.make(tmp_path / "w")
     (tmp_path / "w" / "audio" / "004.wav").write_bytes(b"not audio")
     with pytest.raises(ExtractionError, match=r"004\.wav"):
-        experiment(tmp_path / "w", tmp_path / "a").captions("folder", "copy", 0)
-    skips = experiment(tmp_path / "w", tmp_path / "b", **{"clap.on_error": "skip"})
+        made.run_of(tmp_path / "w", tmp_path / "a").captions("folder", "copy", 0)
+    skips = made.run_of(tmp_path / "w", tmp_path / "b", **{"clap.on_error": "skip"})
     assert len(skips.captions("folder", "copy", 0)) == 29 == len(skips.clips("folder", "evaluation", 0))
     assert any("004.wav" in name for name in skips.audio("folder", "evaluation", 0).errors)
     assert results.scores(skips, "folder", "copy", 0).n == 29
-
-
-def test_captioner_from_a_run(world, done, tmp_path, monkeypatch):
-    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
-    monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
-    write_record(tmp_path / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
-    captioner = Captioner.from_run("mine", strategy="projection")
-    clips = done.clips("folder", "evaluation", 0)
-    assert captioner.caption([clip.audio for clip in clips]) == done.captions("folder", "projection", 0)
-    assert len(captioner.caption([np.random.default_rng(0).standard_normal(4000)], sample_rate=8000, beam=2)) == 1
-    for wrong, message in (
-        ({"run": "other"}, "Finished: mine"),
-        ({"strategy": "copy"}, "control row"),
-        ({"target": "clotho"}, "It has: folder"),
-        ({"strategy": "noise+shift"}, "trained no decoder"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            Captioner.from_run(**{"run": "mine", **wrong})
-    assert json.loads((tmp_path / "mine" / "run.json").read_text())["profile"] == "quick"
-    write_record(
-        tmp_path / "far" / "run.json",
-        {"profile": "quick", "overrides": made.settings_of(world), "machine": {"device": "tpu"}},
-    )
-    with pytest.raises(ConfigError, match="was made on tpu"):
-        Captioner.from_run("far")
-
-
-def test_a_finished_run_captions_other_recordings(world, done, tmp_path, monkeypatch):
-    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
-    write_record(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
-    settings = {**made.settings_of(world), "data.captions": "", "data.pairs": "", "captioner": "mine"}
-    bare = Run(config.load("quick", settings), Store(tmp_path / "store"))
-    clips = bare.clips("folder", "evaluation", 0)
-    assert len(clips) == 150  # without a table every recording is there to be captioned
-    made_here = Captioner.of(bare).caption([clip.audio for clip in clips])
-    made_here = dict(zip([c.id for c in clips], made_here, strict=True))
-    judged = [c.id for c in done.clips("folder", "evaluation", 0)]
-    there = dict(zip(judged, done.captions("folder", "projection", 0), strict=True))
-    assert {name: made_here[name] for name in there} == there
-    z = arrays.recordings(Captioner.of(bare).clap, bare.split("folder", "evaluation", True), bare.config, bare.store).z
-    np.testing.assert_array_equal(z, bare.audio("folder", "evaluation", 0).z)
-    for ask in (bare.captions, bare.decoder):
-        with pytest.raises(ConfigError, match=r"captioner=mine .*aaclib\.Captioner\.of\(run\)"):
-            ask("folder", "projection", 0)  # and no decoder is trained on some other text in silence
-    assert not (tmp_path / "store" / "decoder").exists() and not bare.synthetic
-
-
-def test_the_setting_captioner_names_a_run_and_perhaps_its_target(world, done, tmp_path, monkeypatch):
-    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("AACLIB_CACHE", str(done.store.root))
-    write_record(tmp_path / "runs" / "mine" / "run.json", {"profile": "quick", "overrides": made.settings_of(world)})
-
-    def of(captioner):
-        return Captioner.of(experiment(world, tmp_path / "store", captioner=captioner))
-
-    clips = done.clips("folder", "evaluation", 0)[:3]
-    assert of("mine:folder").caption([c.audio for c in clips]) == done.captions("folder", "projection", 0)[:3]
-    for captioner, message in (
-        ("mine:clotho", "no target 'clotho'. It has: folder"),
-        ("gone", "no finished run 'gone' .*Finished: mine"),
-        ("", "no finished run is named for them: --set captioner=RUN"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            of(captioner)
-    asked = []
-    monkeypatch.setattr(Captioner, "from_run", lambda *arguments: asked.append(arguments))
-    of("mine"), of("mine:folder")
-    assert asked == [("mine", "projection", None, None, "cpu"), ("mine", "projection", "folder", None, "cpu")]
-
-
-def test_text_too_small_for_a_validation_part_keeps_the_last_epoch(world, tmp_path):
-    (tmp_path / "three.txt").write_text("a dog sings\na cat runs\na bell sleeps\n")
-    text = {
-        "data.captions": "",
-        "data.text": str(tmp_path / "three.txt"),
-        "data.pairs": "",
-        "gap.sigma": "0.1",
-        "train.epochs": 2,
-    }
-    small = experiment(world, tmp_path / "store", **text)
-    assert not any(clip.captions for clip in small.training_clips("folder", "validation"))
-    assert len(small.captions("folder", "noise", 0)) == 150
-    assert not {"human", "reconstruction"} & {row.name for row in small.strategies("folder")}
-    assert small.decoder("folder", "noise", 0).history.validation_loss.isna().all()

@@ -4,68 +4,20 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import damage
 import nbformat
-import psutil
 import pytest
+import small_project
+from small_project import NOTEBOOKS, STAGES, book, make, ran
 
 from aaclib import config, lost, paths, provenance, store
-from aaclib.suite import cli, notebook, record, runner, stages
+from aaclib.suite import cli, notebook, runner, stages
 
-PARAMETERS = 'profile = "quick"\noverrides = {}'
-NOTEBOOKS = (
-    stages.Notebook("00_first", (), "first", stages.RUN),
-    stages.Notebook("01_second", ("00_first",), "second", stages.RUN),
-    stages.Notebook("02_aside", (), "aside", stages.RUN),
-)
-EACH = (  # the same with two for each target, and one that brings the targets together
-    *NOTEBOOKS[:1],
-    stages.Notebook("01_second", (), "second"),
-    stages.Notebook("02_aside", ("01_second",), "aside"),
-    stages.Notebook("06_last", ("02_aside",), "last", stages.RUN),
-)
-STAGES = stages.stages(config.load("smoke"), NOTEBOOKS)
-
-
-def book(folder: Path, name: str, *cells: str) -> None:
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title")])
-    made.cells += [nbformat.v4.new_code_cell(source) for source in (PARAMETERS, *cells)]
-    made.cells[1].metadata["tags"] = ["parameters"]
-    made.metadata["kernelspec"] = {"name": "no-such-kernel", "display_name": "another", "language": "python"}
-    folder.mkdir(parents=True, exist_ok=True)
-    nbformat.write(made, folder / f"{name}.ipynb")
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A project of three tiny notebooks that count how often they ran."""
-    for name in ("HOME", "RUNS", "RAW", "CACHE"):
-        monkeypatch.setenv(f"AACLIB_{name}", str(tmp_path / name.lower()))
-    monkeypatch.setattr(provenance, "machine", lambda: {"device": "cpu"})
-    monkeypatch.setattr(provenance, "package_digest", lambda leave_out=(): "code")
-    write = (
-        "import os, pathlib\nout = pathlib.Path(os.environ['AACLIB_RUNS'], profile, '{}')\n"
-        "out.mkdir(parents=True, exist_ok=True)\n(out / '{}').write_text('made')"
-    )
-    for stage in (*STAGES, stages.Stage(EACH[-1])):
-        book(tmp_path / "home" / "notebooks", stage.notebook.name, write.format("tables", f"{stage.key}.csv"))
-    return tmp_path / "home"
-
-
-def make(**options) -> runner.Runner:
-    return runner.Runner(
-        "smoke", options.pop("overrides", ()), notebooks=options.pop("notebooks", NOTEBOOKS), **options
-    )
-
-
-def ran(capsys) -> list[str]:
-    return [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if ": done in" in line]
+home = small_project.home  # the fixture
 
 
 def test_a_run_leaves_notebooks_a_record_and_says_where(home, capsys):
@@ -82,6 +34,17 @@ def test_a_run_leaves_notebooks_a_record_and_says_where(home, capsys):
     assert record["stages"]["01_second"]["peak_memory_mib"] >= 0
     assert record["config"]["train"]["epochs"] == 2 and record["overrides"] == {"train.epochs": 2}
     assert record["versions"]["torch"] and record["seeds"] == list(config.load("smoke").seeds)
+
+
+def test_a_run_shows_the_estimate_of_its_first_notebook_beside_what_it_took(home, capsys):
+    units = {"00_first": [["notebook/00", "{}", 1, 2.0]], "01_second": [["notebook/01", "{}", 1, 3.0]]}
+    says = f"from aaclib import told\ntold.tell('estimated', {json.dumps(json.dumps(units))})"
+    book(home / "notebooks", "00_first", says)
+    record = make().run()
+    assert [found.get("estimated") for found in record["stages"].values()] == [2.0, 3.0, None]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert lines[0] == ["stage", "estimated", "took"] and lines[2][:3] == ["01_second", "3", "s"]
+    assert lines[3][:2] == ["02_aside", "-"]  # of which nothing was said
 
 
 def test_a_second_run_does_nothing_and_changes_reach_what_depends_on_them(home, capsys):
@@ -148,6 +111,11 @@ def test_digests_see_code_not_comments_nor_outputs(tmp_path):
     assert provenance.code_digest([code]) == before
     code.write_text("x = 2\n")
     assert provenance.code_digest([code]) != before
+    table = tmp_path / "a.yaml"
+    table.write_text("x: 1\n")
+    before = provenance.code_digest([code, table])
+    table.write_text("x: 2\n")
+    assert provenance.code_digest([code, table]) != before
     book(tmp_path, "n", "x = 1")
     before = provenance.notebook_digest(tmp_path / "n.ipynb")
     node = nbformat.read(tmp_path / "n.ipynb", as_version=4)
@@ -257,164 +225,6 @@ def test_a_damaged_record_and_a_missing_notebook_are_named(home, capsys):
         make().run()
 
 
-RUN = """
-import sys
-from pathlib import Path
-from aaclib import provenance
-from aaclib.suite import cli, runner, stages
-provenance.package_digest = lambda leave_out=(): "code"
-runner.Runner.__init__.__kwdefaults__["notebooks"] = (
-    stages.Notebook("00_first", (), "first", "run"), stages.Notebook("01_second", ("00_first",), "second", "run"),
-)
-sys.exit(cli.main(["run", "--profile", "smoke"]))
-"""
-
-
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGTERM,
-        *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGINT, signal.SIGKILL)),
-    ],
-)
-def test_a_kill_in_the_middle_leaves_no_half_notebook_and_no_kernel(home, number, capsys):
-    started = home / "started"
-    book(
-        home / "notebooks",
-        "01_second",
-        f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))\ntime.sleep(60)",
-    )
-    process = subprocess.Popen([sys.executable, "-c", RUN], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    wait_for(lambda: started.exists() and started.read_text(), 60)
-    process.send_signal(number)
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == (-9 if number == signal.SIGKILL else 130), said
-    kernel = int(started.read_text())
-    wait_for(lambda: not psutil.pid_exists(kernel) or psutil.Process(kernel).status() == psutil.STATUS_ZOMBIE, 20)
-    notebooks = paths.runs_dir() / "smoke" / "notebooks"
-    assert (notebooks / "00_first.ipynb").exists() and not (notebooks / "01_second.ipynb").exists()
-    book(home / "notebooks", "01_second", "2")
-    make().run(STAGES[:2])
-    assert ran(capsys) == ["01_second"]
-    assert not list(notebooks.glob("*.part.ipynb"))
-
-
-class Kill(BaseException):
-    """What a test does to the runner at a moment of its choice."""
-
-
-@pytest.fixture
-def quickly(monkeypatch):
-    """Notebooks that are executed at once: each writes a figure and its own name. The list of what was done."""
-    did = []
-
-    def execute(source, target, parameters, **_):
-        of = parameters.get("target", "")
-        did.append(f"{source.stem}/{of}" if of else source.stem)
-        figure = paths.runs_dir() / "smoke" / "figures" / of / f"{source.stem}.pdf"
-        for folder in (figure.parent, target.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        figure.write_text("a figure")
-        target.with_suffix(notebook.PART).write_text(f"{source.stem}, time {len(did)}")
-        return {"peak_memory_mib": 1.0}
-
-    monkeypatch.setattr(notebook, "execute", execute)
-    monkeypatch.setattr(provenance, "machine", lambda: did.append("machine") or {})
-    return did
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("notebooks", [NOTEBOOKS, EACH], ids=["run", "targets"])
-def test_a_kill_at_any_moment_leaves_a_stage_finished_or_not_begun(home, quickly, monkeypatch, after, notebooks):
-    folder, replace = paths.runs_dir() / "smoke", os.replace
-    places = {stage.place: stage.key for stage in make(notebooks=notebooks).stages}
-    for moment in range(1, 99):
-        shutil.rmtree(folder, ignore_errors=True)
-        moments = iter(range(1, 99))
-
-        def killed(*names, moments=moments, moment=moment):
-            now = next(moments) == moment
-            if not now or after:
-                replace(*names)
-            if now:
-                raise Kill
-
-        monkeypatch.setattr(os, "replace", killed)
-        try:
-            make(notebooks=notebooks).run()
-        except Kill:
-            pass
-        else:
-            break
-        finally:
-            monkeypatch.setattr(os, "replace", replace)
-        path = folder / "run.json"
-        recorded = set(json.loads(path.read_text())["stages"]) if path.exists() else set()
-        assert {places[place] for place in executed(folder) if not place.endswith(".part")} <= recorded
-        quickly.clear()
-        make(notebooks=notebooks).run()
-        assert set(quickly) - {"machine"} == {*places.values()} - recorded
-        assert executed(folder) == {*places}
-    assert moment > len(places)
-
-
-def executed(folder: Path) -> set[str]:
-    """ "soundscapes-long/01_second" and its kind."""
-    files = (folder / "notebooks").rglob("*.ipynb")
-    return {path.relative_to(folder / "notebooks").as_posix().removesuffix(".ipynb") for path in files}
-
-
-def test_nothing_slow_stands_between_a_finished_stage_and_its_record(home, quickly, monkeypatch):
-    write = record.write_record
-    monkeypatch.setattr(record, "write_record", lambda *args: quickly.append("record") or write(*args))
-    make().run(STAGES[:1])
-    assert quickly[:3] == ["machine", "00_first", "record"]
-    quickly.clear()
-    make().run(STAGES[:1])
-    assert not quickly  # and nothing is asked where nothing runs
-
-
-def test_left_overs_of_a_kill_are_not_counted_and_go_at_the_next_start(home, quickly, capsys):
-    make().run(STAGES[:1])
-    folder = paths.runs_dir() / "smoke"
-    left = [
-        folder / name
-        for name in (
-            "figures/.a.pdf.abcd_123.pdf",
-            "tables/per_clip/.b+c.csv.zzzzzzz0.csv",
-            ".run.json.01234567.json",
-            "notebooks/01_second.part.ipynb",
-            "notebooks/.kernel/connection.json",
-        )
-    ]
-    own = [
-        folder / name
-        for name in (
-            "figures/.mine.pdf",
-            "figures/.a.settings.pdf",
-            "notebooks/00_first.failed.ipynb",
-            "notebooks/.ipynb_checkpoints/00_first-checkpoint.ipynb",
-        )
-    ]
-    for path in (*left, *own):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
-    capsys.readouterr()
-    run = make()
-    assert list(run.folder.files()) == ["figures/00_first.pdf"]
-    print(*run.folder.listing(), sep="\n")
-    said = capsys.readouterr().out
-    assert "(1 *.pdf)" in said and "(1 *.ipynb)" in said and "(none yet)" in said
-    run.run(STAGES[:1])
-    assert not any(path.exists() for path in left) and all(path.exists() for path in own)
-
-
-def test_names_of_temporary_files_are_known_by_what_gives_them(tmp_path):
-    for name in ("a.png", "a b.c.csv", "run.json", ".hidden.tex"):
-        with store.replacing(tmp_path / name) as temporary:
-            assert store.temporary(temporary) and not store.temporary(tmp_path / name)
-
-
 @pytest.mark.parametrize("name", ["", "smoke", "smoke/.lock"])
 def test_a_folder_that_cannot_be_written_is_named(home, name):
     wrong = paths.runs_dir() / name
@@ -435,15 +245,3 @@ def test_a_name_that_begins_with_a_tilde_is_a_name(home, tmp_path, monkeypatch):
 def test_two_runs_of_one_profile_do_not_mix(home):
     with make().folder.alone(), pytest.raises(runner.RunError, match="Another run of 'smoke'"):
         make().run()
-
-
-def wait_for(condition, seconds: float) -> None:
-    end = time.time() + seconds
-    while not condition():
-        assert time.time() < end, "waited too long"
-        time.sleep(0.1)
-
-
-def test_nothing_is_left_running():
-    mine = psutil.Process(os.getpid()).children(recursive=True)
-    assert not [child for child in mine if "ipykernel_launcher" in " ".join(child.cmdline())]

@@ -155,7 +155,7 @@ def test_captions_are_true(world):
                 if re.search(rf"\b(?:{pattern})", words):
                     assert value in {getattr(e, attribute) for e in one.events}, (one, caption)
             for room in ("hall", "outdoors"):
-                if any(re.search(rf"\b{text}\b", words) for text in SAID["room", room][0]):
+                if any(re.search(rf"\b{text}\b", words) for text in SAID["room", room]["adverbs"]):
                     assert one.room == room, (one, caption)
             if re.search(r"\b(then|before|followed by|afterwards|finally)\b", words):
                 assert one.layout == "sequence", (one, caption)
@@ -179,7 +179,7 @@ MARKS = {
 
 
 def test_order_words_tell_the_order():
-    seen, rooms = 0, "|".join(text for room in ("hall", "outdoors") for text in SAID["room", room][0])
+    seen, rooms = 0, "|".join(text for room in ("hall", "outdoors") for text in SAID["room", room]["adverbs"])
     for index in range(1200):
         one = scene("long", "train", index)
         kinds = [e.kind for e in one.events]

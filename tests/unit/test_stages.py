@@ -3,14 +3,15 @@
 import json
 
 import pytest
-import test_runner
-from test_runner import EACH, book, executed, make, ran
+import small_project
+from small_project import EACH, book, executed, make, ran
 
 from aaclib import config, paths, roles
 from aaclib.suite import notebook, stages
 
-home, quickly = test_runner.home, test_runner.quickly  # fixtures
+home, quickly = small_project.home, small_project.quickly  # fixtures
 LONG, SHORT = "soundscapes-long", "soundscapes-short"
+CAPTIONED = {"data.audio": "clips", "data.captions": "table.csv"}
 
 
 def keys(profile, **overrides):
@@ -43,7 +44,7 @@ def test_recordings_without_captions_have_14_after_what_their_decoder_needs(tmp_
     assert keys("folder", **audio, **{"data.captions": "x.csv"})[-2:] == ["05/folder", "06"]
     assert keys("folder", **audio, captioner="quick") == ["00", "14/folder"]
     assert keys("folder", **audio, **{"data.text": "x.txt"}) == ["00", "14/folder"]  # a decoder of its own text
-    assert keys("folder", **audio) == ["00", "01/text", "02/text", "04/text", "14/folder"]
+    assert keys("folder", **audio) == ["00", "04/text", "14/folder"]
     assert stages.stages(config.load("folder", audio))[-1].needs == ("04_training/text",)
     paper = stages.stages(config.load("paper", {"data.fsd50k": str(tmp_path), "data.audiocaps": str(tmp_path)}))
     assert [s.key for s in paper][-7:-5] == ["01_data/audiocaps", "02_embeddings/audiocaps"]
@@ -57,6 +58,8 @@ def test_the_text_that_others_are_described_from_is_a_target_only_where_there_is
     assert settings.data.targets["text"] == settings.data.targets["folder"]
     assert roles.learned_from(settings, "folder") == roles.learned_from(settings, "text") == "text"
     assert config.load("folder", {"data.audio": "clips", "data.targets": dict(settings.data.targets)}) == settings
+    assert settings.train.epochs == settings.data.text_epochs == 10 < config.load("folder", CAPTIONED).train.epochs
+    assert config.load("folder", {"data.audio": "clips", "train.epochs": 3}).train.epochs == 3
     both = config.load("paper", {"data.targets": {"fsd50k": ["noise"], "audiocaps": ["noise"]}})
     assert list(both.data.targets) == ["fsd50k", "audiocaps"] and roles.learned_from(both, "fsd50k") == "audiocaps"
 
@@ -170,7 +173,7 @@ def test_a_failing_cell_is_named_with_its_target(home):
 
 
 def test_targets_that_are_not_here_are_named(home, quickly, capsys):
-    run = test_runner.runner.Runner("paper", notebooks=EACH)
+    run = small_project.runner.Runner("paper", notebooks=EACH)
     assert [line.split(":")[0].strip() for line in run.left_out()] == ["audiocaps", "fsd50k"]
     run.run(run.stages[:1])
     said = capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Artefacts are whole or not there, whatever happens while they are made."""
 
 import errno
+import json
 import multiprocessing
 import os
 import shutil
@@ -264,9 +265,26 @@ def test_a_record_is_read_as_it_was_written_or_not_at_all(tmp_path_factory, valu
     assert repr(store.read_record(path)) == repr(dict(sorted(value.items())))
     for how in damage.HOW[:3]:
         store.write_record(path, value)
-        damage.damage(path, how)
+        before, left = path.read_bytes(), damage.damage(path, how)
+        if _json(left) == _json(before):  # another digit of the same number: 4e-324 is read as 5e-324
+            continue
         with pytest.raises(store.Damaged, match="run.json is damaged .* Delete it"):
             store.read_record(path)
+
+
+def _json(content: bytes) -> str:
+    """The value that these bytes have as JSON, NaN equal to itself; the bytes where they have none."""
+    try:
+        return repr(json.loads(content))
+    except ValueError:
+        return repr(content)
+
+
+def test_a_changed_digit_that_leaves_the_number_is_no_other_record(tmp_path):
+    store.write_record(tmp_path / "run.json", {"x": 5e-324})
+    content = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text(content.replace("5e-324", "4e-324"))
+    assert store.read_record(tmp_path / "run.json") == {"x": 5e-324}
 
 
 def test_replacing_keeps_the_old_file_when_the_new_one_fails(tmp_path):

@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 from made_results import VALUES, Made, against_best, made, made_numbers  # noqa: F401
 
-from aaclib import config, tables
+from aaclib import config, escape, tables
 from aaclib.datasets import Clip, Split
 from aaclib.gap import given
 from aaclib.metrics.io import FormatError
 from aaclib.store import Store
-from aaclib.tables import facts, findings
+from aaclib.tables import build, export, facts, findings
 from aaclib.tables.table import Cell, Row, Table
 
 
 def test_the_table_shows_fractions_times_100_in_the_papers_groups():
-    table = tables.build(made(), ("cider_d", "meteor", "spice"))
+    table = build.build(made(), ("cider_d", "meteor", "spice"))
     assert table.columns == ("cider_d", "meteor")
     assert table.row("noise").cells["cider_d"].text == "45.0"
     assert table.row("noise").cells["cider_d"].interval == "[41.0, 50.0]"
@@ -30,7 +30,7 @@ def test_the_table_shows_fractions_times_100_in_the_papers_groups():
 
 
 def test_best_and_second_are_sought_among_the_weakly_supervised_rows_alone():
-    cells = {row.name: row.cells["cider_d"] for row in tables.build(made(), ("cider_d",)).rows}
+    cells = {row.name: row.cells["cider_d"] for row in build.build(made(), ("cider_d",)).rows}
     assert cells["supervised"].rank == 0 and cells["shuffled"].rank == 0
     # 45.0 and 45.01 show the same number, so they share the first place and the next one is third
     assert cells["noise"].rank == 1 and cells["projection"].rank == 1 and cells["noise+projection"].rank == 0
@@ -38,10 +38,10 @@ def test_best_and_second_are_sought_among_the_weakly_supervised_rows_alone():
 
 def test_only_differences_that_are_not_significant_are_marked():
     frame = against_best("projection", {"noise": 0.7, "noise+projection": 0.04, "baseline": 0.001, "supervised": 0.9})
-    table = tables.build(made(), ("cider_d",), comparisons={"cider_d": frame})
+    table = build.build(made(), ("cider_d",), comparisons={"cider_d": frame})
     assert {row.name for row in table.rows if row.cells["cider_d"].mark} == {"noise"}
     assert any(note.startswith("°") for note in table.notes) and not any(note.startswith("†") for note in table.notes)
-    assert not any(note.startswith("°") for note in tables.build(made(), ("cider_d",)).notes)
+    assert not any(note.startswith("°") for note in build.build(made(), ("cider_d",)).notes)
 
 
 def test_a_difference_over_clips_alone_is_marked_where_seeds_could_tell():
@@ -49,7 +49,7 @@ def test_a_difference_over_clips_alone_is_marked_where_seeds_could_tell():
 
     def marks(**over_seeds):
         frame = against_best("projection", {"noise": 0.7, "baseline": 0.001}, **over_seeds)
-        table = tables.build(made(), ("cider_d",), comparisons={"cider_d": frame})
+        table = build.build(made(), ("cider_d",), comparisons={"cider_d": frame})
         return {row.name: row.cells["cider_d"].mark for row in table.rows if row.cells["cider_d"].mark}, table
 
     assert marks(seeds=5, p_seeds=0.2)[0] == {"noise": "°", "baseline": "†"}
@@ -61,18 +61,18 @@ def test_a_difference_over_clips_alone_is_marked_where_seeds_could_tell():
 
 
 def test_a_missing_metric_is_absent_and_the_footnote_says_why():
-    table = tables.build(made(), ("cider_d", "spice"))
+    table = build.build(made(), ("cider_d", "spice"))
     assert "spice" not in table.columns
     assert any("SPICE is absent: SPICE is not installed" in note for note in table.notes)
     frame = made()
     frame.loc[(frame.metric == "spice") & (frame.strategy != "noise"), ["value", "note"]] = [0.1, ""]
-    partly = tables.build(frame, ("cider_d", "spice"))
+    partly = build.build(frame, ("cider_d", "spice"))
     assert partly.row("noise").cells["spice"].text == "-"
     assert any(note.startswith("SPICE is absent for noise") for note in partly.notes)
 
 
 def test_every_table_says_n_seeds_interval_and_scale():
-    note = tables.build(made(), ("cider_d",)).notes[0]
+    note = build.build(made(), ("cider_d",)).notes[0]
     assert all(part in note for part in ("x100", "60 clips", "1 seed", "95 %", "bootstrap"))
 
 
@@ -96,9 +96,9 @@ def test_the_main_table_tells_sigma_rows_left_out_and_the_cut_of_the_split(tmp_p
 
 
 def test_with_several_claps_the_table_says_how_far_their_sigmas_lie_apart(tmp_path):
-    exp = Made(tmp_path)
-    exp.seeds, exp.gap = (0, 1), lambda seed: given(("0.114", "0.12")[seed], 128, "no pairs")
-    notes = " ".join(tables.main_table(exp, "soundscapes-long").notes)
+    run = Made(tmp_path)
+    run.seeds, run.gap = (0, 1), lambda seed: given(("0.114", "0.12")[seed], 128, "no pairs")
+    notes = " ".join(tables.main_table(run, "soundscapes-long").notes)
     assert "seed 0's; over the seeds it runs from 0.114 to 0.120" in notes
 
 
@@ -123,26 +123,26 @@ def test_latex_is_booktabs_with_even_rows_and_nothing_unescaped(tmp_path):
 
 
 def test_escape_leaves_no_special_character_alone():
-    assert tables.escape("a_b & 5 % {x} ^ ~ \\ $ #") == (
+    assert escape.latex("a_b & 5 % {x} ^ ~ \\ $ #") == (
         r"a\_b \& 5 \% \{x\} \textasciicircum{} \textasciitilde{} \textbackslash{} \$ \#"
     )
 
 
 def test_macros_are_unique_letters_only_and_give_the_tables_numbers():
     both = pd.concat([made(), made(decoding="beam"), made("soundscapes-short")])
-    text = tables.macros(both, made(missing=False))
+    text = export.macros(both, made(missing=False))
     names = re.findall(r"\\newcommand\{\\(\w+)\}", text)
     assert len(names) == len(set(names)) and all(name.isalpha() for name in names)
     assert r"\newcommand{\aacSoundscapesLongNoiseCiderD}{45.0}" in text
     assert r"\newcommand{\aacSoundscapesLongNoiseBeamCiderDHigh}{50.0}" in text
     assert r"\newcommand{\aacSoundscapesLongNoiseCiderDRelative}{45.0}" in text and "spice" not in text.lower()
-    assert tables.letters("bleu_4") == "BleuFour" and tables.letters("noise+shift") == "NoiseShift"
+    assert export.letters("bleu_4") == "BleuFour" and export.letters("noise+shift") == "NoiseShift"
 
 
 def test_export_writes_everything_and_twice_the_same_bytes(tmp_path):
-    exp = Made(tmp_path)
-    files = tables.export_run(exp, [tables.main_table(exp, "soundscapes-long")])
-    names = {str(file.relative_to(exp.tables)) for file in files}
+    run = Made(tmp_path)
+    files = tables.export_run(run, [tables.main_table(run, "soundscapes-long")])
+    names = {str(file.relative_to(run.tables)) for file in files}
     assert {
         "results.csv",
         "numbers.tex",
@@ -153,27 +153,27 @@ def test_export_writes_everything_and_twice_the_same_bytes(tmp_path):
     } <= names
     assert sum(name.startswith("per_clip/") for name in names) == len(VALUES)
     before = {file: file.read_bytes() for file in files}
-    tables.export_run(exp, [tables.main_table(exp, "soundscapes-long")])
+    tables.export_run(run, [tables.main_table(run, "soundscapes-long")])
     assert {file: file.read_bytes() for file in files} == before
-    back = pd.read_csv(exp.tables / "results.csv")
+    back = pd.read_csv(run.tables / "results.csv")
     assert back[(back.strategy == "noise") & (back.metric == "cider_d")].value.item() == pytest.approx(0.45)
-    audit = pd.read_csv(exp.tables / "per_clip" / "soundscapes-long_noise_greedy_seed0.csv")
+    audit = pd.read_csv(run.tables / "per_clip" / "soundscapes-long_noise_greedy_seed0.csv")
     assert json.loads(audit.references[0]) == ["a dog barks", 'rain, "falls"']
 
 
 def test_predictions_of_other_systems_become_rows_scored_like_ours(tmp_path):
-    exp = Made(tmp_path)
-    exp.store = Store(tmp_path / "store")
-    exp.config = replace(exp.config, metrics=replace(exp.config.metrics, names=("rouge_l",), bootstrap=20))
+    run = Made(tmp_path)
+    run.store = Store(tmp_path / "store")
+    run.config = replace(run.config, metrics=replace(run.config.metrics, names=("rouge_l",), bootstrap=20))
     lines = "".join(f"evaluation{i},a dog barks\n" for i in (2, 0, 3, 1))
     (tmp_path / "system x.csv").write_text("file_name,caption_predicted\n" + lines)
     (tmp_path / "notes.txt").write_text("not a prediction")
-    (row,) = tables.other_systems(exp, "soundscapes-long", tmp_path)
+    (row,) = tables.other_systems(run, "soundscapes-long", tmp_path)
     assert (row.name, row.group, row.n) == ("system x", "external", 4)
     assert row.cells["rouge_l"].text == "100.0"
     (tmp_path / "broken.csv").write_text("file_name,caption_predicted\nevaluation0,a dog\n")
     with pytest.raises(FormatError, match="evaluation1"):
-        tables.other_systems(exp, "soundscapes-long", tmp_path)
+        tables.other_systems(run, "soundscapes-long", tmp_path)
 
 
 def test_no_folder_of_predictions_means_no_rows(tmp_path):
@@ -187,49 +187,50 @@ def test_published_rows_stand_beside_ours_as_they_were_published(tmp_path):
         "CNext-trans,clotho,true,46.43,13.31,a paper\n"
         "SLAM,audiocaps,true,84.1,,another\n"
     )
-    rows = tables.published_rows("clotho", ("cider_d", "spice"), path)
+    rows = build.published_rows("clotho", ("cider_d", "spice"), path)
     found = [(r.name, r.group, r.cells["cider_d"].text, r.source) for r in rows]
     assert found == [("CNext-trans", "published", "46.4", "a paper")]
-    assert set(tables.published_rows("audiocaps", ("cider_d", "spice"), path)[0].cells) == {"cider_d"}
-    assert tables.published_rows("soundscapes-long", ("cider_d",), path) == []
+    assert set(build.published_rows("audiocaps", ("cider_d", "spice"), path)[0].cells) == {"cider_d"}
+    assert build.published_rows("soundscapes-long", ("cider_d",), path) == []
 
 
 def test_data_findings_count_the_overlap_and_find_shared_clips(tmp_path):
-    exp = Made(tmp_path)
-    assert tables.caption_overlap(exp, "soundscapes-long") == 0.5
-    text = "\n".join(findings.data(exp, "soundscapes-long"))
+    run = Made(tmp_path)
+    assert tables.caption_overlap(run, "soundscapes-long") == 0.5
+    text = "\n".join(findings.data(run, "soundscapes-long"))
     assert "50.0 % of the evaluation captions" in text and "recitation may carry a part of the scores" in text
     assert "share no clip" in text
-    exp.split = lambda target, part, audio=False: Split(target, part, (Clip("same", ("a", "b")),))
+    run.split = lambda target, part, audio=False: Split(target, part, (Clip("same", ("a", "b")),))
     assert "SHARE 1 of 1 clip names, for example same: its scores are worthless" in "\n".join(
-        findings.data(exp, "soundscapes-long")
+        findings.data(run, "soundscapes-long")
     )
     many = tuple(Clip(f"{i}", ("a", "b")) for i in range(200))
-    exp.split = lambda target, part, audio=False: Split(target, part, many if part == "evaluation" else many[:1])
-    assert "SHARE 1 of 200 clip names, for example 0; listen" in "\n".join(findings.data(exp, "soundscapes-long"))
+    run.split = lambda target, part, audio=False: Split(target, part, many if part == "evaluation" else many[:1])
+    assert "SHARE 1 of 200 clip names, for example 0; listen" in "\n".join(findings.data(run, "soundscapes-long"))
 
 
 def test_a_comparison_is_found_whichever_way_round_it_was_made():
     frame = against_best("baseline", {"noise": 0.01})
-    there, back = tables.pair(frame, "noise", "baseline"), tables.pair(frame, "baseline", "noise")
+    there, back = facts.pair(frame, "noise", "baseline"), facts.pair(frame, "baseline", "noise")
     assert back["difference"] == -there["difference"] and back["low"] == -there["high"]
-    assert tables.pair(frame, "noise", "shift") is None
-    assert tables.verdict(frame, "baseline", "noise").startswith("noise is better")
-    assert "not tested" in tables.verdict(frame, "noise", "shift")
+    assert facts.pair(frame, "noise", "shift") is None
+    assert facts.verdict(frame, "baseline", "noise").startswith("noise is better")
+    assert "not tested" in facts.verdict(frame, "noise", "shift")
 
 
 def test_examples_are_chosen_by_rule_from_good_to_bad(tmp_path):
-    exp = Made(tmp_path)
-    chosen = tables.examples(exp, "soundscapes-long", 0, count=2)
+    run = Made(tmp_path)
+    chosen = tables.examples(run, "soundscapes-long", 0, count=2)
     assert chosen == [3, 2]  # scores 0.1 0.4 0.2 0.3: of the order 1 3 2 0, without both ends
-    assert tables.examples(Made(tmp_path, captions=0), "soundscapes-long", 0, count=3) == [0, 1, 2]
+    scored = run.per_clip
+    run.per_clip = lambda *about: scored(*about).drop(columns="cider_d")
+    assert tables.examples(run, "soundscapes-long", 0, count=3) == [0, 1, 2]
 
 
 def test_side_by_side_shows_references_first_and_every_row(tmp_path):
     frame = tables.side_by_side(Made(tmp_path), "soundscapes-long", 1, 0)
     assert frame.row.tolist() == ["reference", "reference", *VALUES]
     assert frame.set_index("row").loc["noise", "CIDEr-D"] == pytest.approx(40.0)
-    assert list(tables.side_by_side(Made(tmp_path, captions=0), "soundscapes-long", 1, 0)) == ["row", "caption"]
     real = tables.side_by_side(Made(tmp_path, targets=("clotho",)), "clotho", 1, 0)
     assert real.row.tolist()[:2] == ["human", "human"]
 
@@ -247,6 +248,6 @@ def test_frames_put_together_are_shown_whole():
 
 @pytest.mark.parametrize(("pretrain", "said"), [("folder", True), ("soundscapes-pretrain", False)])
 def test_a_clap_trained_on_the_targets_own_recordings_is_called_so(pretrain, said):
-    exp = SimpleNamespace(config=config.load("quick", {"data.pretrain": pretrain}))
-    assert facts.in_domain(exp, "folder") is said
+    run = SimpleNamespace(config=config.load("quick", {"data.pretrain": pretrain}))
+    assert facts.in_domain(run, "folder") is said
     assert "no row here is weakly supervised" in facts.IN_DOMAIN

@@ -13,15 +13,15 @@ from aaclib.tables import conclusions, findings
 
 @pytest.mark.parametrize(("n", "shown"), [(7, ["clap_score", "self_r@1"]), (2, ["clap_score"])])
 def test_among_few_clips_the_largest_k_that_tells_something_is_the_headline(tmp_path, n, shown):
-    exp = Made(tmp_path, captions=0, supervised=False)
-    frame = results("soundscapes-long", "greedy", exp.values, missing=False)
+    run = Made(tmp_path, captions=0, supervised=False)
+    frame = results("soundscapes-long", "greedy", run.values, missing=False)
     names = dict(zip(("meteor", "cider_d"), shown, strict=False))
     frame = frame[frame.metric.isin(names)].replace({"metric": names}).assign(n=n)
-    exp.judgement = lambda target: frame
-    table = tables.judged_table(exp, "soundscapes-long")
+    run.judgement = lambda target: frame
+    table = tables.judged_table(run, "soundscapes-long")
     assert set(table.columns) == set(shown) and table.headline == shown[-1]
     assert ("too few for self-R@k with a larger k" in table.notes[-1]) == ("self_r@1" in shown)
-    said = "self-R@1 by the CLAP that the captions were written from (n = 7)" in str(conclusions.judged(exp))
+    said = "self-R@1 by the CLAP that the captions were written from (n = 7)" in str(conclusions.judged(run))
     assert said == ("self_r@1" in shown)
 
 
@@ -35,8 +35,8 @@ def test_among_few_clips_the_largest_k_that_tells_something_is_the_headline(tmp_
     ],
 )
 def test_a_retrieval_check_of_few_clips_uses_the_largest_k_that_there_is(tmp_path, n, said):
-    exp = Made(tmp_path)
-    exp.clap = lambda seed: SimpleNamespace(name="made", dim=8, sample_rate=8000, window_s=1.0)
-    exp.clips = lambda target, part, seed: tuple(Clip(f"{i}", ("a", "b")) for i in range(n))
-    exp.retrieval = lambda target, seed: {f"text_to_audio_r@{k}": 0.5 for k in retrieval.telling(n)}
-    assert said in str(findings.embeddings(exp, "soundscapes-long"))
+    run = Made(tmp_path)
+    run.clap = lambda seed: SimpleNamespace(name="made", dim=8, sample_rate=8000, window_s=1.0)
+    run.clips = lambda target, part, seed: tuple(Clip(f"{i}", ("a", "b")) for i in range(n))
+    run.retrieval = lambda target, seed: {f"text_to_audio_r@{k}": 0.5 for k in retrieval.telling(n)}
+    assert said in str(findings.embeddings(run, "soundscapes-long"))

@@ -93,7 +93,7 @@ def world(tmp_path_factory):
     return folder
 
 
-def experiment(world, store, **overrides):
+def run_of(world, store, **overrides):
     few = {"train.epochs": 1, "data.targets": {"folder": ["baseline", "noise", "shift"]}}
     return Run(config.load("quick", {**made.settings_of(world), **few, **overrides}), Store(store))
 
@@ -104,19 +104,19 @@ def test_the_setting_bounds_what_runs_at_once_and_names_nothing(world, tmp_path,
     monkeypatch.setattr(training, "_side_by_side", lambda *a: seen.append(a[3]))
     for threads, side_by_side in ((0, [3]), (1, []), (2, [2]), (9, [3])):
         seen.clear()
-        found = experiment(world, tmp_path / str(threads), threads=threads)
-        training.train_all(found)
-        assert seen == side_by_side and found.config.at_once(6) == min(threads or 6, 6)
+        run = run_of(world, tmp_path / str(threads), threads=threads)
+        training.train_all(run)
+        assert seen == side_by_side and run.config.at_once(6) == min(threads or 6, 6)
         assert torch.get_num_threads() == before  # embeddings and captions are computed as ever
         trained[threads] = {
             path.name: made.content(path / "decoder.safetensors")
-            for path in (found.store.root / "decoder").iterdir()
+            for path in (run.store.root / "decoder").iterdir()
             if path.is_dir()
         }
     assert len(trained[0]) == 3 and all(ids == trained[0] for ids in trained.values())
     monkeypatch.setattr(training.os, "cpu_count", lambda: 4)
     seen.clear()
-    training.train_all(experiment(world, tmp_path / "two", threads=0, **{"train.threads": 2}))
+    training.train_all(run_of(world, tmp_path / "two", threads=0, **{"train.threads": 2}))
     assert seen == [2]  # four cores hold two trainings of two threads
 
 

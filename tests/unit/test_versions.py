@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from aaclib import provenance, store
 
@@ -53,12 +54,16 @@ MAKERS = {
 
 
 def trees(maker: str) -> list:
-    """The syntax trees without docstrings of a file, of all files of a folder, or of one function."""
+    """The syntax trees without docstrings of a file, of all files of a folder (of a table its content), or of one
+    function."""
     path, _, function = maker.partition("::")
-    found = PACKAGE / path
-    if found.is_dir():
-        return [tree for file in sorted(found.rglob("*.py")) for tree in trees(file.relative_to(PACKAGE).as_posix())]
-    source = found.read_text(encoding="utf-8")
+    place = PACKAGE / path
+    if place.is_dir():
+        files = [file for file in sorted(place.rglob("*")) if file.suffix in (".py", ".yaml")]
+        return [tree for file in files for tree in trees(file.relative_to(PACKAGE).as_posix())]
+    source = place.read_text(encoding="utf-8")
+    if place.suffix == ".yaml":
+        return [[maker, yaml.safe_load(source)]]
     if function:
         node = ast.parse(source)
         for name in function.split("."):
@@ -120,6 +125,11 @@ def test_a_change_with_and_without_a_new_version():
 def test_one_function_of_a_file_can_be_watched():
     (tree,) = trees("store.py::Store.get")
     assert tree[0] == "store.py::Store.get" and "FunctionDef" in str(tree[1]) and "ClassDef" not in str(tree[1])
+
+
+def test_the_tables_of_the_synthetic_worlds_are_watched():
+    watched = {maker for maker, _ in trees("datasets/soundscapes")}
+    assert {f"datasets/soundscapes/{name}.yaml" for name in ("words", "phrases", "worlds")} <= watched
 
 
 def record(same: bool) -> int:

@@ -22,7 +22,7 @@ from aaclib.store import Store, read_json, write_json
 
 class Soundscapes(Named):
     """One world as a data set. `sizes`: split -> number of clips, `data.sizes` or else the world's own; `workers`:
-    processes that render, 0 = one a core."""
+    processes that render, 0 = one per core."""
 
     synthetic = True
 
@@ -60,14 +60,11 @@ class Soundscapes(Named):
         the grammar takes a millisecond a clip."""
 
         def build(folder: Path) -> None:
-            drawn = (self.scene(split, i) for i in range(n))
-            write_json(
-                folder / "clips.json",
-                [
-                    {"id": one.id, "captions": captions(one), "labels": [event.kind for event in one.events]}
-                    for one in drawn
-                ],
-            )
+            clips = []
+            for drawn in (self.scene(split, i) for i in range(n)):
+                labels = [event.kind for event in drawn.events]
+                clips.append({"id": drawn.id, "captions": captions(drawn), "labels": labels})
+            write_json(folder / "clips.json", clips)
 
         key = {"world": asdict(self.world) | {"sizes": None}, "split": split, "clips": n, "seed": DATA_SEED}
         return read_json(self.store.get("scene-captions", key, build) / "clips.json")

@@ -16,9 +16,8 @@ from random import Random
 import numpy as np
 
 from aaclib import seeds
-from aaclib.datasets.soundscapes import joints
 from aaclib.datasets.soundscapes.english import finish, gerund, is_plural, join, plural, third, with_adjective
-from aaclib.datasets.soundscapes.lexicon import MANY, NUMBER, ONLY, PAUSES, SAID, SEVERAL, TIMES, WORDS
+from aaclib.datasets.soundscapes.lexicon import JOINTS, MANY, NUMBER, ONLY, PAUSES, PLURAL, SAID, SEVERAL, TIMES, WORDS
 from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, weighted
 from aaclib.datasets.soundscapes.sounds import CLASSES
 from aaclib.datasets.soundscapes.worlds import World, get
@@ -48,8 +47,8 @@ class Writer:
 
     def mentioned(self, event: Event) -> list[tuple[str, str]]:
         """The attributes that this writer mentions, in an order of his own."""
-        found = [(a, getattr(event, a)) for a in ("level", "distance", "speed", "pitch") if getattr(event, a)]
-        said = [pair for pair in found if self.chance(self.detail)]
+        attributes = [(a, getattr(event, a)) for a in ("level", "distance", "speed", "pitch") if getattr(event, a)]
+        said = [pair for pair in attributes if self.chance(self.detail)]
         if event.count and self.chance(self.detail * (0.75 if CLASSES[event.kind].counts == (1,) else 1.0)):
             said.append(("count", str(event.count)))
         if event.span and event.role == "main" and self.chance(0.4 * self.detail):
@@ -67,7 +66,7 @@ class Writer:
             elif attribute == "speed" and event.count and self.chance(0.5):
                 out.append(self.pick(PAUSES[value]))
             else:
-                out.append(self.pick(SAID[attribute, value][0]))
+                out.append(self.pick(SAID[attribute, value]["adverbs"]))
         out = out[:3]
         if len(out) > 1 and all(word.endswith("ly") and " " not in word for word in out[:2]):
             out[:2] = [f"{out[0]} and {out[1]}"]
@@ -76,7 +75,7 @@ class Writer:
     def split_said(self, said: list[tuple[str, str]], share: float) -> tuple[str, list[tuple[str, str]]]:
         """One attribute as an adjective, where one can be; the others remain."""
         for i, (attribute, value) in enumerate(said):
-            adjectives = SAID.get((attribute, value), ((), ()))[1]
+            adjectives = SAID.get((attribute, value), {}).get("adjectives")
             if adjectives and self.chance(share):
                 return self.pick(adjectives), said[:i] + said[i + 1 :]
         return "", said
@@ -170,7 +169,7 @@ class Writer:
             events.pop()
         place = ""
         if scene.room and self.chance(self.style.room):
-            place = self.pick(SAID["room", scene.room][0])
+            place = self.pick(SAID["room", scene.room]["adverbs"])
         front = bool(place) and self.chance(0.3)
         tail = "" if front else place
         mains = [e for e in events if e.role == "main"]
@@ -188,22 +187,25 @@ class Writer:
                 return join(self.noun(events[0])[0], tail)
             return self.clause(events[0], tail)
         if len(events) == 3:
-            return join(self.fill(self.pick(joints.THREE), **dict(zip("abc", events, strict=True))), tail)
+            return join(self.fill(self.pick(JOINTS["three"]), **dict(zip("abc", events, strict=True))), tail)
         a, b = events
         if layout == "overlap" and self.chance(0.5):
             a, b = b, a
         nouns = self.chance(0.3 + 0.5 * self.style.nouns)
-        after, along = (joints.BEFORE_NOUN, joints.WITH_NOUN) if nouns else (joints.BEFORE, joints.WITH)
+        after, along = (JOINTS["before_noun"], JOINTS["with_noun"]) if nouns else (JOINTS["before"], JOINTS["with"])
         return join(self.fill(self.pick(after if layout == "sequence" else along), a=a, b=b), tail)
 
     def behind(self, mains: list[Event], event: Event, layout: str, tail: str) -> str:
         """The main events, and one behind them."""
         if len(mains) > 1:
-            joint, text = self.pick(joints.LATE_BEHIND), self.joined(mains, layout, "")
+            joint, text = self.pick(JOINTS["late_behind"]), self.joined(mains, layout, "")
         elif self.chance(self.style.nouns):
-            joint, text = self.pick(joints.BARE_BEHIND), self.noun(mains[0])[0]
+            joint, text = self.pick(JOINTS["bare_behind"]), self.noun(mains[0])[0]
         else:
-            joint, text = self.pick(joints.BEHIND if self.chance(0.3) else joints.BEHIND_NOUN), self.clause(mains[0])
+            joint, text = (
+                self.pick(JOINTS["behind"] if self.chance(0.3) else JOINTS["behind_noun"]),
+                self.clause(mains[0]),
+            )
         return join(self.fill(joint, a=text, b=event), tail)
 
     def fill(self, joint: str, **parts: Event | str) -> str:
@@ -215,7 +217,7 @@ class Writer:
             if f"{{n{key}}}" in joint and not isinstance(part, str):
                 texts[f"n{key}"], many = self.noun(part)
                 if many and joint.startswith(f"{{n{key}}}"):
-                    joint = re.sub(r"\b(is followed|gives|comes|mixes)\b", lambda m: joints.MANY[m[1]], joint)
+                    joint = re.sub(rf"\b({'|'.join(PLURAL)})\b", lambda m: PLURAL[m[1]], joint)
         return joint.format(**texts)
 
 
@@ -225,25 +227,25 @@ def captions(scene: Scene, number: int | None = None) -> tuple[str, ...]:
     rng = Random(seeds.derive(DATA_SEED, "soundscapes", "captions", scene.world, scene.split, scene.index))
     number = world.captions[scene.split] if number is None else number
     wanted = rng.randint(1, 3) if number == 0 else number
-    found: dict[str, str] = {}
-    while len(found) < wanted:
+    sentences: dict[str, str] = {}
+    while len(sentences) < wanted:
         text = _fitting(scene, world, rng)
-        found.setdefault(bare(text), text)
-    return tuple(found.values())
+        sentences.setdefault(bare(text), text)
+    return tuple(sentences.values())
 
 
 def _fitting(scene: Scene, world: World, rng: Random, tries: int = 6) -> str:
     """A caption of as many words as the world's writers are asked for (Clotho's: 8 to 20). Who wrote too much says less
     the next time, who wrote too little says more; after some tries the one that came nearest has to do."""
-    (least, most), lean, found = world.style.words, 1.0, []
+    (least, most), lean, drafts = world.style.words, 1.0, []
     for _ in range(tries):
         text = Writer(world, rng, lean).caption(scene)
         words = text.count(" ") + 1
         if least <= words <= most:
             return text
-        found.append((max(least - words, words - most), text))
+        drafts.append((max(least - words, words - most), text))
         lean = lean * 0.6 if words > most else min(2.0, lean * 1.6)
-    return min(found)[1]
+    return min(drafts)[1]
 
 
 def bare(caption: str) -> str:
@@ -254,7 +256,7 @@ def bare(caption: str) -> str:
 @cache
 def _back(adjective: str) -> tuple[str, str]:
     """The attribute that an adjective stands for."""
-    return next(key for key, (_, adjectives) in SAID.items() if adjective in adjectives)
+    return next(key for key, said in SAID.items() if adjective in said.get("adjectives", ()))
 
 
 @lru_cache(maxsize=8192)

@@ -82,10 +82,9 @@ def _microphone(x: np.ndarray, scene: Scene, world: World, rng: np.random.Genera
 
 
 def render_split(world: str, split: str, n: int, store: Store, most: int = 0) -> list[Path]:
-    """The files of the first `n` clips of a split, rendered by at most so many processes (0 = one a core) where they
+    """The files of the first `n` clips of a split, rendered by at most so many processes (0 = one per core) where they
     are not there yet."""
-    shards = range(-(-n // SHARD))
-    todo = [i for i in shards if store.find("scenes", _key(world, split, i)) is None]
+    shards, todo = range(-(-n // SHARD)), unrendered(world, split, n, store)
     count = min(most or os.cpu_count() or 1, len(todo))
     progress = Progress(f"rendering soundscapes-{world}, {split}", len(todo) * SHARD, "clips")
     if count > 1:
@@ -97,6 +96,11 @@ def render_split(world: str, split: str, n: int, store: Store, most: int = 0) ->
                 progress.step(SHARD)
     made = [_shard(world, split, i, store.root, store.refresh) for i in shards]
     return [made[i // SHARD] / f"{i:05d}.flac" for i in range(n)]
+
+
+def unrendered(world: str, split: str, n: int, store: Store) -> list[int]:
+    """The shards of the first `n` clips of a split that are not in the store."""
+    return [i for i in range(-(-n // SHARD)) if store.find("scenes", _key(world, split, i)) is None]
 
 
 def _key(world: str, split: str, shard: int) -> dict:

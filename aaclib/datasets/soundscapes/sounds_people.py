@@ -3,24 +3,8 @@
 import numpy as np  # noqa: I001 - one line a name would be a page of names
 
 from aaclib.datasets.soundscapes.sounds import flow, unit
-from aaclib.datasets.soundscapes.synth import (
-    RATE,
-    band,
-    curve,
-    decay,
-    formants,
-    grains,
-    high,
-    hump,
-    low,
-    place,
-    rolloff,
-    samples,
-    sine,
-    tone,
-    wander,
-    white,
-)
+from aaclib.datasets.soundscapes.synth import RATE, curve, decay, grains, hump, place, rolloff, samples
+from aaclib.datasets.soundscapes.synth import band, formants, high, low, sine, tone, wander, white
 
 VOWELS = (((730, 5, 1.0), (1150, 6, 0.7)), ((300, 4, 1.0), (2300, 5, 0.6)), ((450, 4, 1.0), (850, 6, 0.7)))  # a i o
 BUZZ = rolloff(26, 0.8)

@@ -3,26 +3,8 @@
 import numpy as np  # noqa: I001 - one line a name would be a page of names
 
 from aaclib.datasets.soundscapes.sounds import flow, unit
-from aaclib.datasets.soundscapes.synth import (
-    RATE,
-    band,
-    curve,
-    decay,
-    formants,
-    grains,
-    high,
-    hump,
-    low,
-    phase,
-    place,
-    pulses,
-    rolloff,
-    samples,
-    sine,
-    tone,
-    wander,
-    white,
-)
+from aaclib.datasets.soundscapes.synth import RATE, curve, decay, grains, hump, place, pulses, rolloff, samples
+from aaclib.datasets.soundscapes.synth import band, formants, high, low, phase, sine, tone, wander, white
 
 # ---- machines ------------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 
+from aaclib.paths import offline
 from aaclib.suite.doctor.announce import announce
 from aaclib.suite.doctor.checks import check
+from aaclib.suite.doctor.missing import listing
 from aaclib.suite.doctor.needs import needs
 from aaclib.suite.doctor.plan import Plan, plan
 from aaclib.suite.doctor.results import Check, Checks
@@ -19,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="quick", help="a name (see aaclib list) or a YAML file; default: quick")
     many = {"action": "append", "default": [], "metavar": "KEY=VALUE"}
     parser.add_argument("--set", dest="overrides", help="change one setting, as for aaclib run; many times", **many)
-    parser.add_argument("--offline", action="store_true", help="as for aaclib run: nothing may be fetched")
+    off = "as for aaclib run: nothing may be fetched"
+    parser.add_argument("--offline", action="store_true", default=offline(), help=off)
     parser.add_argument("--plan", action="store_true", help="also say what a run would fetch and cost")
 
 
@@ -36,4 +39,4 @@ def run(args: argparse.Namespace) -> int:
     return 1 if checks.errors else 0
 
 
-__all__ = ["Check", "Checks", "Plan", "add_arguments", "announce", "check", "needs", "plan", "run"]
+__all__ = ["Check", "Checks", "Plan", "add_arguments", "announce", "check", "listing", "needs", "plan", "run"]

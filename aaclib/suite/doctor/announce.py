@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aaclib import screen
 from aaclib.config import Config
 from aaclib.progress import duration
 from aaclib.suite.doctor.plan import plan
+from aaclib.suite.stages import stages as every
 
 if TYPE_CHECKING:
     from aaclib.run import Run
@@ -45,15 +45,14 @@ def announce(run: Run, notebook: str, target: str | None = None) -> None:
 
 def needed(config: Config, first: str, last: str, target: str | None = None) -> str:
     """The line: what the stages from `first` to `last` make, and the doctor's estimate of the time; "" for little."""
-    if target:
-        data = replace(config.data, targets={target: config.data.targets[target]})
-        config = replace(config, data=data)
-    stages = plan(config).stages
-    stages = stages[(stages.stage >= first) & (stages.stage <= last) & (stages.seconds >= 1)]
+    keys = [stage.key for stage in every(config) if first <= stage.notebook.name <= last]
+    due = [key for key in keys if not target or key.endswith(f"/{target}")]
+    stages = plan(config, due).stages
+    stages = stages[(stages.what != "") & (stages.seconds >= 1)]
     seconds = float(stages.seconds.sum())
     if seconds < LONG_S:
         return ""
     return (
-        f"Not in the store yet, so it is made first: {'; '.join(stages.what)}. At most about {duration(seconds)}, once "
-        "(estimated for two cores). Interrupt it when you like: what is finished is kept."
+        f"Not in the store yet, so it is made first: {'; '.join(dict.fromkeys(stages.what))}. "
+        f"About {duration(seconds)}, once. Interrupt it when you like: what is finished is kept."
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 
-from aaclib import bridge, records, roles
+from aaclib import bridge, records, roles, rows
 from aaclib.config import Config, ConfigError
-from aaclib.datasets import SMALL, Need, absent, brace
+from aaclib.datasets import SMALL, SPLITS, Need, absent, brace
 from aaclib.datasets import needs as needs_of_data
 from aaclib.paths import home_path, raw_dir
 
@@ -39,11 +40,12 @@ def reads(config: Config) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     found, data = [], config.data
     learned_from = ("train", "validation") if config.train.keep == "best" else ("train",)
     for target in (name for name in data.targets if not absent(name, data)):
-        texts = learned_from if roles.learned_from(config, target) == target else ()
-        heard = ("evaluation", *texts) if supervised(config, target) else ("evaluation",)
-        for i, name in enumerate(data.text_of if target == roles.TEXT else [target]):
-            found.append((name, texts, heard if i == 0 else ()))
-    if data.pairs and config.gap.n_pairs and not config.captioner:  # whose gap was measured in the run that it names
+        if target == roles.TEXT:  # which is read alone, the evaluation part of its first data set as well
+            found += [(name, SPLITS[: 3 if i == 0 else 2], ()) for i, name in enumerate(data.text_of)]
+            continue
+        heard = ("evaluation", *learned_from) if supervised(config, target) else ("evaluation",)
+        found.append((target, SPLITS if roles.learned_from(config, target) == target else (), heard))
+    if not rows.no_pairs(config):
         name, split = data.pairs_split
         found.append((name, (split,), (split,)))
     return found
@@ -63,8 +65,8 @@ def _clap(config: Config) -> list[Need]:
         path = next((p for p in (home_path(name), raw_dir() / "clap" / f"{name}.pt") if p.is_file()), None)
         here = path is not None or cached("lukewys/laion_clap", f"{name}.pt")
         url = "" if name.endswith(".pt") or "/" in name else _hub_url("lukewys/laion_clap", f"{name}.pt")
-        fix = f"a network; or put {name}.pt at {raw_dir() / 'clap'}"
-        weights = Need("LAION-CLAP checkpoint", str(path or name), here, LAION_BYTES, 0, url, fix)
+        fix, place = f"a network; or put {name}.pt at {raw_dir() / 'clap'}", str(raw_dir() / "clap" / f"{name}.pt")
+        weights = Need("LAION-CLAP checkpoint", str(path or name), here, LAION_BYTES, 0, url, fix, place)
         return [weights, _hub("RoBERTa's tokenizer", "roberta-base", [TOKENIZER], SMALL, "")]
     if kind == "wavcaps":
         path = home_path(name)
@@ -83,13 +85,20 @@ def _clap(config: Config) -> list[Need]:
 
 def _hub(what: str, name: str, files: list[tuple[str, ...]], size: int, setting: str) -> Need:
     """Something that transformers reads: `files`: of each group one has to be there, in the folder or the cache."""
+    from huggingface_hub import constants
+
     folder = home_path(name)
     local = folder.is_dir() or name.startswith((".", "/", "~"))
     here = all(any((folder / file).is_file() if local else cached(name, file) for file in group) for group in files)
     if local:
         return Need(what, str(folder), here, fix=f"the folder must hold {', '.join(group[0] for group in files)}")
     offline = f"; without network, copy its files to a folder and --set {setting}" if setting else ""
-    return Need(what, name, here, size, 0, _hub_url(name, "config.json"), f"hf download {name}{offline}")
+    url, fix, by_hand = _hub_url(name, "config.json"), f"hf download {name}{offline}", ["hf", "download", name]
+    if not setting:  # it is looked for in the hub's own cache alone, which is copied whole
+        return Need(what, name, here, size, 0, url, fix, constants.HF_HUB_CACHE, shlex.join(by_hand))
+    place = str(raw_dir() / "hub" / name.rpartition("/")[2])
+    by_hand, then = shlex.join([*by_hand, "--local-dir", place]), f"--set {setting.replace('DIR', place)}"
+    return Need(what, name, here, size, 0, url, fix, place, by_hand, then)
 
 
 def _hub_url(name: str, file: str) -> str:

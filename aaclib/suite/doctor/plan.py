@@ -1,41 +1,34 @@
-"""What a run would fetch, keep and cost: an estimate by counting operations, not a measurement.
-
-Rates were measured on two cores of a current server CPU; the GPU's are a round number for a card of 2020 or later and
-were not measured. Read the times as 'minutes or hours', not as a promise.
-"""
+"""What a run would fetch, keep and cost: the work that is left (aaclib.suite.doctor.work), each unit of it at what it
+costs on this machine (aaclib.suite.costs)."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from aaclib import bridge, roles
 from aaclib.config import Clap, Config
-from aaclib.datasets import SPLITS, DatasetError, absent, load
-from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
-from aaclib.datasets.clotho import CLIPS as CLOTHO
-from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
+from aaclib.datasets import absent
 from aaclib.progress import duration
-from aaclib.suite.doctor.needs import NEED_SPICE, needs, supervised
+from aaclib.rows import no_pairs, planned
+from aaclib.suite.costs import BUSY, MEASURED, SCALED, Cost, Unit, costs
+from aaclib.suite.doctor.needs import needs
+from aaclib.suite.doctor.work import BERT_TOKENS, FAST_CLAP, Work, count, placed
+from aaclib.told import tell
 
-FLOPS = {"cpu": 7.0e10, "cuda": 1.0e13, "mps": 1.0e12}  # sustained, in small models
-STEP_S = {"cpu": 0.0, "cuda": 0.012, "mps": 0.03}  # a training step at least
-WINDOW_S = {"cpu": 0.36, "cuda": 0.02, "mps": 0.05}  # one ten-second window through HTSAT or Cnn14, decoded
-TOKENS, BERT_TOKENS = 15, 30522  # of a caption, about; of BERT's vocabulary
-TINY_CLAP_S = 0.0046  # an epoch of the tiny CLAP, a clip, two threads
+PAIRS = "--set data.pairs=wavcaps has them (580 MB)."
 FEWEST_STEPS = 100  # of the tiny CLAP's training; smoke takes 147
-SCENE_S = 0.015  # to render a synthetic scene, two processes
-METRICS_S, SPICE_REFERENCES_S, SPICE_ROW_S = 6.0, 0.035, 0.02  # a row; a reference caption; a clip of a row
-MEASURED_ON = "estimated by counting operations; GPU rates are round numbers, not measured"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
-    """`stages`: stage, what, seconds. `downloads`: what, where, state, GB. Prints itself line by line."""
+    """`stages`: stage, target, what, seconds, basis; a line for each piece of work, that of a notebook itself included.
+    `downloads`: what, where, state, GB. Prints itself line by line."""
 
     title: str
     device: str
@@ -52,13 +45,27 @@ class Plan:
     def to_fetch_gb(self) -> float:
         return float(self.downloads[self.downloads.state == "to fetch"].gb.sum())
 
+    def of_stages(self) -> dict[str, tuple[float, str]]:
+        """stage -> seconds, and what takes them."""
+        groups = self.stages.groupby("stage", sort=False)
+        return {
+            str(stage): (float(part.seconds.sum()), ", ".join(dict.fromkeys(filter(None, part.what))))
+            for stage, part in groups
+        }
+
     def __iter__(self) -> Iterator[str]:
-        yield f"{self.title}: on {self.device}, about {duration(self.seconds)} ({MEASURED_ON})."
-        row: Any
-        for row in self.stages.itertuples():
-            yield f"  {row.stage:<18} {duration(row.seconds):>12}   {row.what}"
+        yield f"{self.title}: on {self.device}, about {duration(self.seconds)}, downloads apart."
+        found = self.of_stages()
+        width = max(map(len, found), default=0)
+        for stage, (seconds, what) in found.items():
+            yield f"  {stage:<{width}} {duration(seconds):>12}   {what}"
+        shares = self.stages.groupby("basis").seconds.sum().sort_values(ascending=False)
+        if self.seconds:
+            parts = [f"{basis} {duration(float(seconds))}" for basis, seconds in shares.items()]
+            yield f"Of these: {', '.join(parts)}."
         if len(self.downloads):
             yield f"Needed from outside, {self.to_fetch_gb:.1f} GB to fetch:"
+        row: Any
         for row in self.downloads.itertuples():
             size = f"{row.gb * 1000:.0f} MB" if row.state == "to fetch" and row.gb else ""
             yield f"  {row.state:<9} {size:>8}  {row.what} ({row.where})"
@@ -68,61 +75,90 @@ class Plan:
     def __str__(self) -> str:
         return "\n".join(self)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
-def plan(config: Config) -> Plan:
-    """The plan of a profile on this machine. Fetches nothing and loads no model."""
+def plan(
+    config: Config,
+    due: Sequence[str] | None = None,
+    refresh: float = 0.0,
+    known: Mapping[Unit, Cost] | None = None,
+) -> Plan:
+    """The plan of a profile on this machine. Fetches nothing; unit costs that this machine does not know yet are
+    measured, which takes seconds, once.
+
+    `due`: the stages that are executed, by their keys; None = all. `refresh`: what was made before this time is made
+    again. `known`: unit costs to reckon with, instead of this machine's.
+
+    >>> plan(config.load("quick")).seconds
+    """
     from aaclib.clap.base import pick_device  # which needs PyTorch
 
-    device = pick_device(config.device).type
-    left_out = {t: why for t in config.data.targets if (why := absent(t, config.data))}
-    targets = {t: names for t, names in config.data.targets.items() if t not in left_out}
-    notes = [f"The table of {target} is left out: {why}" for target, why in left_out.items()]
-    counts = {t: {s: _count(config, t, s) for s in SPLITS} for t in targets}
-    # rows of one training share a decoder; recordings without captions are described by another target's
-    decoders = {
-        t: {row.training for row in map(bridge.strategy, names) if row.written}
-        for t, names in targets.items()
-        if roles.learned_from(config, t) == t
-    }
-    described = roles.recordings(config)
-    notes += [
-        f"{target}: the captions are not here yet, so its times are missing."
-        for target, trainings in decoders.items()
-        if trainings and not counts[target]["train"][1]
-    ]
-    seeds = len(config.seeds)
-    rows = [
-        ("01_data", _data(config, counts), "data sets, audio of the synthetic world"),
-        ("02_embeddings", seeds * _embeddings(config, counts, device), "CLAP embeddings"),
-        (
-            "04_training",
-            seeds * sum(_training(config, found, counts[t], device) for t, found in decoders.items()),
-            f"{seeds * sum(map(len, decoders.values()))} decoders",
-        ),
-    ]
-    costs = {t: seeds * _decoding(config, names, counts[t], device) for t, names in targets.items()}
-    if scored := [t for t in targets if t not in (*described, roles.TEXT)]:
-        rows.append(("05_decoding", sum(costs[t] for t in scored), "captions"))
-        rows.append(("06_tables", sum(_tables(config, targets[t], counts[t]) for t in scored), "metrics"))
-    rows += [("14_your_recordings", costs[t], f"captions of {t}") for t in targets if t in described]
-    if config.clap.backend == "tiny":
-        clips = _count(config, config.data.pretrain, "train")[0]
-        seen, notes = config.clap.epochs * clips, [*notes, *_too_short(config.clap, clips)]
-        rows.insert(1, ("02_embeddings", seeds * seen * TINY_CLAP_S, "training of the tiny CLAP"))
+    pieces = placed(config, due, refresh)
+    found = known if known is not None else costs(work.unit for _, work in pieces)
+    device, frame = pick_device(config.device).type, _frame(pieces, found)
+    units: dict[str, dict[Unit, float]] = {}
+    for stage, work in pieces:
+        spent = units.setdefault(stage, {})
+        spent[work.unit] = spent.get(work.unit, 0.0) + work.count * found[work.unit].seconds
+    tell("estimated", estimate(units))
     downloads = [
         (n.what, n.where, "here" if n.here else "to fetch" if n.url else "MISSING", n.size / 1e9) for n in needs(config)
     ]
     return Plan(
         config.title or config.name,
         device,
-        pd.DataFrame(rows, columns=["stage", "seconds", "what"]),
+        frame,
         pd.DataFrame(downloads, columns=["what", "where", "state", "gb"]),
         _gpu_gb(config),
-        tuple(notes),
+        tuple(_notes(config, found)),
     )
+
+
+def _frame(pieces: Sequence[tuple[str, Work]], found: Mapping[Unit, Cost]) -> pd.DataFrame:
+    """A line for each kind of work of a stage, in the order of the stages' own work."""
+    lines: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for stage, work in pieces:
+        cost = found[work.unit]
+        line = lines.setdefault((stage, work.what, cost.basis), {"n": 0, "seconds": 0.0})
+        line["n"] += work.n
+        line["seconds"] += work.count * cost.seconds
+    rows = [
+        (stage, stage.partition("/")[2], f"{line['n']:,} {what}" if what and line["n"] > 1 else what)
+        + (line["seconds"], basis)
+        for (stage, what, basis), line in lines.items()
+    ]
+    return pd.DataFrame(rows, columns=["stage", "target", "what", "seconds", "basis"])
+
+
+def _notes(config: Config, found: Mapping[Unit, Cost]) -> Iterator[str]:
+    targets = config.data.targets
+    left_out = {t: why for t in targets if (why := absent(t, config.data))}
+    yield from (f"The table of {target} is left out: {why}" for target, why in left_out.items())
+    here = [target for target in targets if target not in left_out]
+    if needing := {name for target in here for name in targets[target] if name not in planned(config, target)}:
+        yield f"Left out without pairs ({no_pairs(config)}): {', '.join(sorted(needing))}. {PAIRS}"
+    for target in (t for t in targets if t not in left_out and roles.learned_from(config, t) == t):
+        written = any(bridge.strategy(name).written for name in targets[target])
+        if written and not count(config, target, "train")[1]:
+            yield f"{target}: the captions are not here yet, so its times are missing."
+    clap = config.clap.backend
+    if clap.partition(":")[0] not in (*FAST_CLAP, "embeddings"):
+        yield f"How long the CLAP {clap} takes is known once it has run: its times are missing."
+    if any(one.basis == MEASURED and one.busy > BUSY for one in found.values()):
+        yield "Measured while others took the processor: where they end, it takes less, and the next plan says so."
+    if any(one.basis == SCALED for one in found.values()):
+        yield "Notebooks' own cells and Java's metrics are not measured beforehand: the first run says what they take."
+    if clap == "tiny" and config.data.pretrain:
+        yield from _too_short(config.clap, count(config, config.data.pretrain, "train")[0])
+
+
+def estimate(units: Mapping[str, Mapping[Unit, float]]) -> str:
+    """The estimate as the runner reads it (`costs.estimated`)."""
+    return json.dumps({stage: [[*one, seconds] for one, seconds in each.items()] for stage, each in units.items()})
 
 
 def _too_short(clap: Clap, clips: int) -> list[str]:
@@ -137,87 +173,10 @@ def _too_short(clap: Clap, clips: int) -> list[str]:
     ]
 
 
-def _count(config: Config, dataset: str, split: str) -> tuple[int, int]:
-    """(clips, captions) of a split, without fetching anything; (0, 0) where that cannot be known."""
-    published = {
-        "clotho": (CLOTHO, 5),
-        "audiocaps": (AUDIOCAPS, 1 if split == "train" else 5),
-        "wavcaps": ({"train": WAVCAPS, "validation": 0, "evaluation": 0}, 1),
-    }
-    if dataset == roles.TEXT:
-        parts = config.data.text_of[:1] if split == "evaluation" else config.data.text_of
-        counts = [_count(config, part, split) for part in parts]
-        return sum(clips for clips, _ in counts), sum(captions for _, captions in counts)
-    size = config.data.sizes.get(f"{dataset}.{split}")
-    if dataset in published:
-        clips, each = published[dataset]
-        n = min(clips[split], size or clips[split])
-        return n, n * each
-    if dataset.startswith("soundscapes"):  # known without writing a caption, which takes seconds
-        world: Any = load(dataset, config.data)
-        return world.count(split)
-    try:
-        clips = load(dataset, replace(config.data, download=False)).split(split).clips[:size]
-    except DatasetError:
-        return 0, 0
-    captions = sum(len(clip.captions) for clip in clips)
-    return len(clips), captions
-
-
-def _data(config: Config, counts: dict) -> float:
-    scenes = sum(clips for t in counts if t.startswith("soundscapes") for clips, _ in counts[t].values())
-    if config.data.pretrain.startswith("soundscapes"):
-        scenes += _count(config, config.data.pretrain, "train")[0]
-    return 10 + scenes * SCENE_S
-
-
-def _embeddings(config: Config, counts: dict, device: str) -> float:
-    if config.clap.backend == "tiny":
-        return 0.003 * sum(sum(sum(pair) for pair in c.values()) for c in counts.values())
-    windows = {"clotho": 3, "audiocaps": 1}  # of ten seconds, a clip
-    clips = (
-        sum(
-            windows.get(t, 1) * (c["evaluation"][0] + (c["train"][0] if supervised(config, t) else 0))
-            for t, c in counts.items()
-        )
-        + config.gap.n_pairs
-    )
-    captions = sum(sum(pair[1] for pair in c.values()) for c in counts.values())
-    text_flop = 2 * 86e6 * TOKENS * captions  # a twelve-layer text tower
-    return 10 + clips * WINDOW_S[device] + text_flop / (3 * FLOPS[device])
-
-
-def _parameters(config: Config) -> float:
-    return 12 * config.decoder.layers * config.decoder.width**2 + _vocabulary(config) * config.decoder.width
-
-
-def _vocabulary(config: Config) -> int:
-    return config.decoder.vocabulary if config.decoder.tokenizer == "words" else BERT_TOKENS
-
-
-def _training(config: Config, trainings: set[str], count: dict, device: str) -> float:
-    passes = sum((1 + (name == bridge.BOUND)) * bridge.settings_of(config, name)[0].epochs for name in trainings)
-    captions = count["train"][1] * passes
-    flop = 6 * _parameters(config) * TOKENS * captions
-    steps = captions / config.train.batch_size
-    return max(flop / FLOPS[device], steps * STEP_S[device])
-
-
-def _decoding(config: Config, names: tuple[str, ...], count: dict, device: str) -> float:
-    rows = {row.name for row in map(bridge.strategy, names) if row.written}
-    beams = config.generate.beam * len(rows & set(config.generate.beam_rows))
-    flop = 2 * _parameters(config) * config.generate.max_tokens * count["evaluation"][0]
-    return (len(rows) + beams) * (1 + flop / FLOPS[device])
-
-
-def _tables(config: Config, names: tuple[str, ...], count: dict) -> float:
-    rows = len(names) * len(config.seeds)
-    size = count["evaluation"][0] / 1000
-    spice = count["evaluation"][1] * SPICE_REFERENCES_S + 1000 * size * SPICE_ROW_S * rows
-    return 15 + METRICS_S * rows * size + (spice if NEED_SPICE & set(config.metrics.names) else 0)
-
-
 def _gpu_gb(config: Config) -> float:
     """Weights and batches of CLAP (0.6 GB and some), or weights, Adam and logits of a decoder: the larger one."""
-    logits = 3 * 4 * config.train.batch_size * (config.decoder.max_tokens + 1) * _vocabulary(config)
-    return 1 + max(2.5e9 if config.clap.backend != "tiny" else 0.5e9, 16 * _parameters(config) + logits) / 1e9
+    how = config.decoder
+    vocabulary = how.vocabulary if how.tokenizer == "words" else BERT_TOKENS
+    parameters = 12 * how.layers * how.width**2 + vocabulary * how.width
+    logits = 3 * 4 * config.train.batch_size * (how.max_tokens + 1) * vocabulary
+    return 1 + max(2.5e9 if config.clap.backend != "tiny" else 0.5e9, 16 * parameters + logits) / 1e9
