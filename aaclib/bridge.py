@@ -15,6 +15,9 @@ with '+': any training part goes with any inference part.
     supervised           z_a                               z_a                       (the same recipe on paired audio)
     supervised+text      z_t - mean_t and z_a - own_a      z_a - own_a               (paired audio: the upper bound)
 
+What came after the paper (ReAlign, maps learned from pairs, shared axes, blends) has entries of its own in
+aaclib.parts; a map to text may stand before nearest or projection ("ridge+projection").
+
 Noise stands for the distance between a caption and its recording. Where the gap is taken away besides (noise+shift,
 c3), less is left to stand for: such rows draw it with a sigma of their own, `sigma_without_gap`.
 
