@@ -25,6 +25,7 @@ if [ -n "$spice" ]; then prepare_spice; fi
 cd "$root"
 export HF_HUB_OFFLINE="${HF_HUB_OFFLINE:-1}"      # tests bring their own models; without this some would wait for a hub
 # Two files of tests side by side, in the order of their folders: the notebooks, which take longest, come first.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"    # or each would take every core, and wait for the other one's threads
 at_once=(--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
 if [ -n "$fast" ]; then
   exec "$PYTHON" -m pytest "${at_once[@]}" tests/unit -m "not slow" ${rest[@]+"${rest[@]}"}

@@ -32,15 +32,9 @@ def test_the_table_has_ratios_and_keeps_what_was_not_measured(bench, tmp_path):
     assert exponent([1, 2, 4], [3, 12, 48]) == pytest.approx(2)
 
 
-@pytest.mark.parametrize("name", ["generation", "start"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["generation", "start"])  # the others take minutes at any size
 def test_a_benchmark_runs(bench, name, capsys):
     bench.main(["--only", name, "--tiny"])
     said = capsys.readouterr().out.splitlines()
     assert len(said) >= 4 and all(line.startswith(f"| {name} | ") for line in said[2:])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["metrics", "extraction"])
-def test_a_slow_benchmark_runs(bench, name, capsys):
-    bench.main(["--only", name, "--tiny"])
-    assert f"| {name} | " in capsys.readouterr().out
