@@ -5,121 +5,111 @@ Each function takes the frames that its notebook made and returns `Findings`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.results import ALPHA
-from aaclib.tables.findings import Findings
+from aaclib.tables.findings import listed
 
 
-def bridges(curve: pd.DataFrame, without: Mapping[str, float], table: pd.DataFrame) -> Findings:
+@listed
+def sensitivity(curves: Mapping[str, pd.DataFrame], spread: pd.DataFrame) -> Iterator[str]:
+    """Where each curve is highest, and over which range it cannot be told from there. `curves`: name -> x, metric,
+    value, low, high (fractions). `spread`: "std" of the scores (fractions) over draws of pairs, by metric and pairs."""
+    for name, frame in curves.items():
+        for metric, part in frame.groupby("metric", sort=False):
+            best, worst = part.loc[part.value.idxmax()], part.loc[part.value.idxmin()]
+            level = part[part.high >= best.value]
+            yield (
+                f"**{name}, {_label(metric)}**: highest at {best.x:g} ({100 * best.value:.1f}), lowest at {worst.x:g} "
+                f"({100 * worst.value:.1f}); intervals reach the highest from {level.x.min():g} to {level.x.max():g}."
+            )
+    for metric, part in spread.groupby(level="metric", sort=False):
+        by_size = part.droplevel("metric")["std"].mul(100)
+        told = ", ".join(f"{value:.1f} ({size} pairs)" for size, value in by_size.items())
+        yield f"**pairs, {_label(metric)}**: over draws of pairs it varies by a standard deviation of {told} points."
+
+
+@listed
+def across(kept: pd.DataFrame, measures: Sequence[str]) -> Iterator[str]:
+    """What is left of each row's scores with another domain's text. `kept`: evaluation, row, text, memory, and for each
+    measure "<measure> kept (%)"."""
+    if kept.empty:
+        yield "This run has one target, so nothing can be crossed."
+        return
+    for (judged, own_memory), part in kept.groupby(["evaluation", kept.memory == kept.evaluation]):
+        shares = [f"{_label(m)} {part[f'{m} kept (%)'].mean():.0f} %" for m in measures]
+        rows = ", ".join(dict.fromkeys(part.row))
+        of = "the domain's own memory" if own_memory else "nothing of the domain"
+        yield f"**{judged}**: read in another domain, with {of}, rows keep on average {', '.join(shares)} ({rows})."
+
+
+@listed
+def bridges(curve: pd.DataFrame, without: Mapping[str, float], table: pd.DataFrame) -> Iterator[str]:
     """From how many pairs on a learned bridge pays, and which rows differ from the plain swap.
 
     `curve`: bridge, decoder, pairs and the headline metric, a line per draw of pairs. `without`: that metric of rows
     which need no pairs. `table`: row, metric and difference (x100), p (Holm), a line per row."""
-    found, metric = Findings(), curve.columns[3]
+    metric = curve.columns[3]
     for (decoder, name), part in curve.groupby(["decoder", "bridge"]):
-        lowest, sentence = part.groupby("pairs")[metric].min(), []
+        lowest, above = part.groupby("pairs")[metric].min(), []
         for row, value in without.items():
-            above = [size for size in lowest.index if (lowest.loc[size:] > value).all()]
-            sentence.append(f"{row} from {above[0]} pairs on" if above else f"{row} with no number of pairs tried")
-        found.about(f"{name}, {decoder} decoder", f"in every draw above {', '.join(sentence)}.")
+            enough = [size for size in lowest.index if (lowest.loc[size:] > value).all()]
+            above.append(f"{row} from {enough[0]} pairs on" if enough else f"{row} with no number of pairs tried")
+        yield f"**{name}, {decoder} decoder**: in every draw above {', '.join(above)}."
     told = table[table.p < ALPHA]
     for word, rows in (("better", told[told.difference > 0]), ("worse", told[told.difference < 0])):
         names = ", ".join(rows.sort_values("difference").row[::-1]) or "none"
-        found.append(f"{word} than the plain swap over these clips, with these decoders: {names}.")
+        yield f"{word} than the plain swap over these clips, with these decoders: {names}."
     best = table.loc[table[metric].idxmax()]
-    found.append(f"The highest {METRIC_LABELS.get(metric, metric)} has {best.row}, {best[metric]:.1f}.")
-    return found
+    yield f"The highest {_label(metric)} has {best.row}, {best[metric]:.1f}."
 
 
-def across(kept: pd.DataFrame, measures: Sequence[str]) -> Findings:
-    """What is left of each row's scores with another domain's text. `kept`: evaluation, row, text, memory, and for each
-    measure "<measure> kept (%)"."""
-    found = Findings()
-    if kept.empty:
-        return Findings(["This run has one target, so nothing can be crossed."])
-    for (judged, memory_is), part in kept.groupby(["evaluation", kept.memory == kept.evaluation]):
-        shares = [f"{METRIC_LABELS.get(m, m)} {part[f'{m} kept (%)'].mean():.0f} %" for m in measures]
-        rows = ", ".join(dict.fromkeys(part.row))
-        of = "the domain's own memory" if memory_is else "nothing of the domain"
-        found.about(judged, f"read in another domain, with {of}, rows keep on average {', '.join(shares)} ({rows}).")
-    return found
-
-
-def people(judged: pd.DataFrame, noticed: pd.DataFrame) -> Findings:
-    """How often metrics prefer what people prefer, and which notice what is made up. Both frames: set, kind, metric,
-    agreement, low, high (fractions), clips, pairs."""
-    found = Findings()
-    for (name, kind), part in judged.groupby(["set", "kind"], sort=False):
-        best, worst = part.loc[part.agreement.idxmax()], part.loc[part.agreement.idxmin()]
-        guess = [_label(row.metric) for row in part.itertuples() if row.low <= 0.5]
-        found.about(
-            f"{name}, {kind}",
-            f"{_label(best.metric)} agrees with people most often, in {_percent(best)} of {best.pairs} pairs; "
-            f"{_label(worst.metric)} least, in {_percent(worst)}. No better than a coin: {', '.join(guess) or 'none'}.",
-        )
-    for name, part in noticed.groupby("set", sort=False):
-        ordered = part.sort_values("agreement", ascending=False)
-        shares = ", ".join(f"{_label(row.metric)} {_percent(row)}" for row in ordered.itertuples())
-        found.about(f"{name}, a thing that is not heard", f"the true caption scores higher by {shares}.")
-    return found
-
-
-def _label(metric: str) -> str:
-    return METRIC_LABELS.get(metric, metric)
-
-
-def _percent(row: Any) -> str:
-    return f"{100 * row.agreement:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}]"
-
-
-def errors(counted: pd.DataFrame, heard: pd.DataFrame, in_order: pd.DataFrame) -> Findings:
+@listed
+def errors(counted: pd.DataFrame, heard: pd.DataFrame, in_order: pd.DataFrame) -> Iterator[str]:
     """What rows miss, make up and turn round. `counted`: row, named per clip, missed, made up, all right (%); `heard`:
     what, value, sounds, and a share (%) per row; `in_order`: row, clips, in order (%)."""
-    found = Findings()
     for row, named, missed, made_up, whole in counted.itertuples(index=False):
-        found.about(
-            row,
-            f"names {named:.1f} sounds per clip, misses {missed:.0f} % of what is there, and {made_up:.0f} % of what "
-            f"it names is made up; {whole:.0f} % of its captions name all and nothing else.",
+        yield (
+            f"**{row}**: names {named:.1f} sounds per clip, misses {missed:.0f} % of what is there, and "
+            f"{made_up:.0f} % of what it names is made up; {whole:.0f} % of its captions name all and nothing else."
         )
     rows = [row for row in counted.row if row in heard and row not in ("human", "shuffled")]
     for what, part in heard.groupby("what", sort=False):
         shares = part.set_index("value")[rows].mean(axis=1)
         if len(shares) > 1:
             high, low = shares.idxmax(), shares.idxmin()
-            found.about(
-                f"by {what}", f"most is named of {high} ({shares[high]:.0f} %), least of {low} ({shares[low]:.0f} %)."
-            )
+            most, least = f"{high} ({shares[high]:.0f} %)", f"{low} ({shares[low]:.0f} %)"
+            yield f"**by {what}**: most is named of {most}, least of {least}."
     judged = in_order[in_order.iloc[:, 1] > 0]
     told = ", ".join(f"{row} {share:.0f} % of {n}" for row, n, share in judged.itertuples(index=False))
-    found.append(f"In the right order, of the captions that can be judged: {told or 'none'}.")
-    return found
+    yield f"In the right order, of the captions that can be judged: {told or 'none'}."
 
 
-def sensitivity(curves: Mapping[str, pd.DataFrame], spread: pd.DataFrame) -> Findings:
-    """Where each curve is highest, and over which range it cannot be told from there. `curves`: name -> x, metric,
-    value, low, high (fractions). `spread`: "std" of the scores (fractions) over draws of pairs, by metric and pairs."""
-    found = Findings()
-    for name, frame in curves.items():
-        for metric, part in frame.groupby("metric", sort=False):
-            best = part.loc[part.value.idxmax()]
-            level = part[part.high >= best.value]
-            found.about(
-                f"{name}, {_label(str(metric))}",
-                f"highest at {best.x:g} ({100 * best.value:.1f}), lowest at {part.loc[part.value.idxmin()].x:g} "
-                f"({100 * part.value.min():.1f}); intervals reach it from {level.x.min():g} to {level.x.max():g}.",
-            )
-    for metric, part in spread.groupby(level="metric", sort=False):
-        by_size = part.droplevel("metric")["std"].mul(100)
-        found.about(
-            f"pairs, {_label(str(metric))}",
-            "over draws of pairs it varies by a standard deviation of "
-            + ", ".join(f"{value:.1f} ({size} pairs)" for size, value in by_size.items())
-            + " points.",
+@listed
+def people(judged: pd.DataFrame, noticed: pd.DataFrame) -> Iterator[str]:
+    """How often metrics prefer what people prefer, and which notice what is made up. Both frames: set, kind, metric,
+    agreement, low, high (fractions), clips, pairs."""
+    for (name, kind), part in judged.groupby(["set", "kind"], sort=False):
+        best, worst = part.loc[part.agreement.idxmax()], part.loc[part.agreement.idxmin()]
+        guess = [_label(row.metric) for row in part.itertuples() if row.low <= 0.5]
+        yield (
+            f"**{name}, {kind}**: {_label(best.metric)} agrees with people most often, in {_percent(best)} of "
+            f"{best.pairs} pairs; {_label(worst.metric)} least, in {_percent(worst)}. No better than a coin: "
+            f"{', '.join(guess) or 'none'}."
         )
-    return found
+    for name, part in noticed.groupby("set", sort=False):
+        ordered = part.sort_values("agreement", ascending=False)
+        shares = ", ".join(f"{_label(row.metric)} {_percent(row)}" for row in ordered.itertuples())
+        yield f"**{name}, a thing that is not heard**: the true caption scores higher by {shares}."
+
+
+def _label(metric: Any) -> str:
+    return METRIC_LABELS.get(metric, metric)
+
+
+def _percent(row: Any) -> str:
+    return f"{100 * row.agreement:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}]"
