@@ -5,6 +5,8 @@ What is fitted is fitted on the run's external pairs or on the target's text, ne
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from aaclib import maps
@@ -97,7 +99,8 @@ def to_blend(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
     from sklearn.cluster import KMeans
 
     memory = context.need("memory")
-    clusters = KMeans(min(CLUSTERS, len(memory)), n_init=1, random_state=0).fit(memory)
+    kinds: Any = KMeans  # whose types are wrong
+    clusters = kinds(min(CLUSTERS, len(memory)), n_init=1, random_state=0).fit(memory)
     used = np.unique(clusters.labels_)  # captions of one embedding leave some empty
     nearest = used[memories.nearest_index(z, unit(clusters.cluster_centers_[used]))]
     blended = np.array(z, dtype=np.float32)

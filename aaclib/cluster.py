@@ -18,9 +18,11 @@ import functools
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -118,7 +120,8 @@ def _client(spec: str) -> Client:
     """The connection of this process, made when first asked for and kept."""
     if spec not in _clients:
         try:
-            import dask_jobqueue  # noqa: F401  # pyright: ignore[reportMissingImports]
+            with _own_interrupts():
+                import dask_jobqueue  # noqa: F401  # pyright: ignore[reportMissingImports]
             import distributed  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ClusterError(f"cluster={spec} needs Dask (fix: pip install 'aaclib[cluster]').") from error
@@ -150,8 +153,20 @@ def _started(spec: str) -> Any:
     return LocalCluster(int(rest), silence_logs=logging.CRITICAL, **one)
 
 
+@contextlib.contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """dask_jobqueue makes an interrupt end the process, from its import on: what it did before is put back."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+
+
 def _slurm(file: Path) -> Any:
-    from dask_jobqueue.slurm import SLURMCluster  # pyright: ignore[reportMissingImports]
+    with _own_interrupts():
+        from dask_jobqueue.slurm import SLURMCluster  # pyright: ignore[reportMissingImports]
 
     if not shutil.which("sbatch"):
         raise ClusterError(f"cluster=slurm:{file}: there is no sbatch here (fix: run this where SLURM takes jobs).")

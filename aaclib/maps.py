@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def ridge(x: np.ndarray, y: np.ndarray, strengths: np.ndarray = STRENGTHS) -> Li
 
     x, y = _pairs(x, y)
     mean_x, mean_y = x.mean(0), y.mean(0)
-    fit = RidgeCV(alphas=strengths, fit_intercept=False).fit(x - mean_x, y - mean_y)
+    fit: Any = RidgeCV(alphas=strengths, fit_intercept=False).fit(x - mean_x, y - mean_y)
     return Linear(mean_x, np.atleast_2d(fit.coef_).T, mean_y)
 
 

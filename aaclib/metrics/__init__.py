@@ -6,17 +6,15 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from io import BytesIO
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from aaclib import aggregates, lost, own
 from aaclib.cache import Cache, key
 from aaclib.metrics import ptb
 from aaclib.metrics.registered import Registered, register
-from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable
+from aaclib.metrics.result import InputError, Lost, MetricError, Result, Scores, Unavailable, packed, unpacked
 from aaclib.store import VERSIONS, Store
 
 __all__ = [
@@ -163,7 +161,7 @@ class _Run:
         keys = {module: self._try([module], lambda module=module: self._key(module)) for module in modules}
         blobs = self.cache.get(filter(None, keys.values()))
         for blob in blobs.values():
-            self.results |= _unpack(blob)
+            self.results |= unpacked(blob)
         todo = [module for module, its in keys.items() if its and its not in blobs]
         for module in todo:
             if why := self.before.get(_made(module)[0]):
@@ -203,7 +201,7 @@ class _Run:
         made = self._try([module], lambda: _module(module).compute(*captions, **kept)) or {}
         self.results |= made
         if made and not any(result.failures for result in made.values()):
-            self.cache.put({self._key(module): _pack(made)})  # by now a model of the hub is here, and known
+            self.cache.put({self._key(module): packed(made)})  # by now a model of the hub is here, and known
 
     def _try(self, modules: list[str], action: Callable[[], Any]) -> Any:
         """What `action` returns; None where it fails, and these modules and their metrics with it."""
@@ -294,16 +292,3 @@ def _made(module: str) -> tuple[str, ...]:
 def _raw(module: str) -> bool:
     """Whether it takes captions as written, not tokens."""
     return module in RAW or module in own.METRICS and Registered(module).raw
-
-
-def _pack(results: dict[str, Result]) -> bytes:
-    buffer = BytesIO()
-    arrays = {f"{name}.{part}": getattr(r, part) for name, r in results.items() for part in ("per_clip", "statistics")}
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def _unpack(blob: bytes) -> dict[str, Result]:
-    with np.load(BytesIO(blob), allow_pickle=False) as arrays:
-        names = dict.fromkeys(name.split(".")[0] for name in arrays.files)
-        return {name: Result(arrays[f"{name}.per_clip"], arrays[f"{name}.statistics"]) for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -55,6 +56,21 @@ def means(per_clip: np.ndarray | Sequence[float], failures: dict[int, str] | Non
     """
     values = np.asarray(per_clip, dtype=np.float64)
     return Result(values, values[:, None], dict(failures or {}))
+
+
+def packed(results: dict[str, Result]) -> bytes:
+    """Results by metric as bytes, for a cache; `failures` are left out."""
+    buffer = BytesIO()
+    arrays = {f"{name}.{part}": getattr(r, part) for name, r in results.items() for part in ("per_clip", "statistics")}
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def unpacked(blob: bytes) -> dict[str, Result]:
+    """What was `packed`."""
+    with np.load(BytesIO(blob), allow_pickle=False) as arrays:
+        names = dict.fromkeys(name.split(".")[0] for name in arrays.files)
+        return {name: Result(arrays[f"{name}.per_clip"], arrays[f"{name}.statistics"]) for name in names}
 
 
 @dataclass

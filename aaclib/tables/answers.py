@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from aaclib.plots.results import METRIC_LABELS
 from aaclib.results import ALPHA
 from aaclib.tables.findings import listed
 
+Frame = Any  # a pandas DataFrame, of whose groups and rows its types know too little
+
 
 @listed
-def sensitivity(curves: Mapping[str, pd.DataFrame], spread: pd.DataFrame) -> Iterator[str]:
+def sensitivity(curves: Mapping[str, Frame], spread: Frame) -> Iterator[str]:
     """Where each curve is highest, and over which range it cannot be told from there. `curves`: name -> x, metric,
     value, low, high (fractions). `spread`: "std" of the scores (fractions) over draws of pairs, by metric and pairs."""
     for name, frame in curves.items():
@@ -34,7 +34,7 @@ def sensitivity(curves: Mapping[str, pd.DataFrame], spread: pd.DataFrame) -> Ite
 
 
 @listed
-def across(kept: pd.DataFrame, measures: Sequence[str]) -> Iterator[str]:
+def across(kept: Frame, measures: Sequence[str]) -> Iterator[str]:
     """What is left of each row's scores with another domain's text. `kept`: evaluation, row, text, memory, and for each
     measure "<measure> kept (%)"."""
     if kept.empty:
@@ -48,7 +48,7 @@ def across(kept: pd.DataFrame, measures: Sequence[str]) -> Iterator[str]:
 
 
 @listed
-def bridges(curve: pd.DataFrame, without: Mapping[str, float], table: pd.DataFrame) -> Iterator[str]:
+def bridges(curve: Frame, without: Mapping[str, float], table: Frame) -> Iterator[str]:
     """From how many pairs on a learned bridge pays, and which rows differ from the plain swap.
 
     `curve`: bridge, decoder, pairs and the headline metric, a line per draw of pairs. `without`: that metric of rows
@@ -69,7 +69,7 @@ def bridges(curve: pd.DataFrame, without: Mapping[str, float], table: pd.DataFra
 
 
 @listed
-def errors(counted: pd.DataFrame, heard: pd.DataFrame, in_order: pd.DataFrame) -> Iterator[str]:
+def errors(counted: Frame, heard: Frame, in_order: Frame) -> Iterator[str]:
     """What rows miss, make up and turn round. `counted`: row, named per clip, missed, made up, all right (%); `heard`:
     what, value, sounds, and a share (%) per row; `in_order`: row, clips, in order (%)."""
     for row, named, missed, made_up, whole in counted.itertuples(index=False):
@@ -90,7 +90,7 @@ def errors(counted: pd.DataFrame, heard: pd.DataFrame, in_order: pd.DataFrame) -
 
 
 @listed
-def people(judged: pd.DataFrame, noticed: pd.DataFrame) -> Iterator[str]:
+def people(judged: Frame, noticed: Frame) -> Iterator[str]:
     """How often metrics prefer what people prefer, and which notice what is made up. Both frames: set, kind, metric,
     agreement, low, high (fractions), clips, pairs."""
     for (name, kind), part in judged.groupby(["set", "kind"], sort=False):

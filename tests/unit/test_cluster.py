@@ -130,6 +130,7 @@ def test_a_store_that_a_worker_does_not_share_is_named(tmp_path, monkeypatch):
 def test_a_worker_that_is_another_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "_seen", set())
     monkeypatch.setattr(cluster.os, "chdir", lambda folder: None)
+    monkeypatch.setattr(cluster.progress, "silence", lambda: None)
     with cluster._probe(tmp_path) as probe:
         asked = cluster.Asked(probe, {"torch": "0.1"}, 1, str(tmp_path), {}, ())
         with pytest.raises(cluster.ClusterError, match="another version of torch"):

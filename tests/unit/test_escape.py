@@ -179,8 +179,7 @@ def test_markdown_shows_the_text(text, before):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_findings_and_tables_in_markdown(text):
-    found = Findings([f"The CLAP is **{text}**: 1.", text])
-    found.about(text, f"for example {text}.")
+    found = Findings([f"The CLAP is **{text}**: 1.", text, f"**{text}**: for example {text}."])
     page = published(found._repr_markdown_())
     assert page.tags <= {"ul", "li", "strong", "span", "p"}
     if "**" not in text:

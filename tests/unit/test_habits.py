@@ -35,6 +35,7 @@ UNIMPORTED = {
 }
 # imported without being declared: -> why it is there
 UNDECLARED = {
+    "distributed": "dask's own extra of that name",
     "pip": "stands in for packaging in a bare environment",
     "pycocotools": "pycocoevalcap's, in a test",
     "typing-extensions": "torch's, for type checkers alone",

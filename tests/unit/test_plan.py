@@ -84,7 +84,10 @@ def test_vocabulary_threads_and_supervised_rows_change_what_a_step_is(folders):
     n, settings, _ = step()
     assert n == 2 and settings["decoder"]["vocabulary"] == 100 * -(-work.WORLD_WORDS // 100) + 4
     assert step(decoder__vocabulary=50)[1]["decoder"]["vocabulary"] == 50
-    assert step(decoder__tokenizer="bert-base-uncased")[1]["decoder"]["vocabulary"] == work.BERT_TOKENS
+    assert (
+        step(decoder__tokenizer="bert-base-uncased", decoder__tokens="all")[1]["decoder"]["vocabulary"]
+        == work.BERT_TOKENS
+    )
     assert step(threads=1)[2] == 1
     rows = {"soundscapes-short": ["baseline", "supervised", "supervised+text"]}
     pieces = work.placed(config.load("smoke", {**SMALL, "data.targets": rows}))

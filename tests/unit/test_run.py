@@ -42,7 +42,7 @@ def test_arrays_print_as_names_and_shapes(run):
     assert repr(context).startswith("Context(sigma=0.") and f"gap=({d},) float32" in repr(context)
     assert "own_audio_mean" not in repr(context) and f"vector=({d},) float32" in repr(estimate)
     assert all("\n" not in repr(thing) and len(repr(thing)) < 400 for thing in (texts, audio, pairs, context, estimate))
-    assert repr(bridge.Context()) == "Context(sigma=0, sigma_without_gap=0, tau=0.01, renormalise=True)"
+    assert repr(bridge.Context()) == "Context(sigma=0, sigma_without_gap=0, tau=0.01, renormalise=True, axes=100)"
     assert (
         brief("x", none=None, empty=[], one=["a"], many=(1, 2))
         == "str(none=None, empty=[], one=1 ['a'], many=2 [1, ...])"

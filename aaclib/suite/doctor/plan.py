@@ -18,7 +18,8 @@ from aaclib.progress import duration
 from aaclib.rows import no_pairs, planned
 from aaclib.suite.costs import BUSY, MEASURED, SCALED, Cost, Unit, costs
 from aaclib.suite.doctor.needs import needs
-from aaclib.suite.doctor.work import BERT_TOKENS, FAST_CLAP, Work, count, placed
+from aaclib.suite.doctor.sizes import count
+from aaclib.suite.doctor.work import BERT_TOKENS, FAST_CLAP, Work, placed
 from aaclib.told import tell
 
 PAIRS = "--set data.pairs=wavcaps has them (580 MB)."

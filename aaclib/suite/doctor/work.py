@@ -9,22 +9,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from aaclib import bridge, roles
 from aaclib.config import Config
-from aaclib.datasets import DatasetError, load
-from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
-from aaclib.datasets.clotho import CLIPS as CLOTHO
-from aaclib.datasets.text import TENTH
-from aaclib.datasets.wavcaps import CLIPS as WAVCAPS
 from aaclib.memo import remembered
-from aaclib.metrics.install_spice import installed
-from aaclib.metrics.result import Unavailable
 from aaclib.rows import no_pairs, planned
 from aaclib.suite.costs import Unit, unit
 from aaclib.suite.doctor.needs import NEED_SPICE, supervised
+from aaclib.suite.doctor.sizes import count, dim, spice_runs
 from aaclib.suite.doctor.there import Looking
 from aaclib.suite.stages import Stage, stages
 from aaclib.text import normalise
@@ -277,7 +271,7 @@ class Counting:
     def metrics(self, target: str) -> Iterator[Work]:
         clips, captions = count(self.config, target, "evaluation")
         references, names = max(round(captions / max(clips, 1)), 1), self.config.metrics.names
-        chosen, beams, spice = self.rows(target), set(self.config.generate.beam_rows), _spice(self.config)
+        chosen, beams, spice = self.rows(target), set(self.config.generate.beam_rows), spice_runs(self.config)
         cheap = [name for name in names if name not in NEED_SPICE]
         all_ = [("greedy", row) for row in chosen] + [("beam", row) for row in chosen if row.name in beams]
         asked = [
@@ -303,48 +297,3 @@ class Counting:
             ]
             parsed = len(greedy) * clips * SPOKEN + (captions if len(todo) == len(all_) * len(self.run.seeds) else 0)
             yield Work("05", target, "captions parsed for SPICE", round(parsed), unit("spice"), parsed)
-
-
-def _spice(config: Config) -> bool:
-    """Whether SPICE is asked for and can run."""
-    if not NEED_SPICE & set(config.metrics.names):
-        return False
-    try:
-        installed()
-    except Unavailable:
-        return False
-    return True
-
-
-def dim(config: Config) -> int:
-    """Of the CLAP's embeddings, as its kind has them."""
-    return {"tiny": config.clap.width, "wavcaps": 1024}.get(config.clap.backend.partition(":")[0], 512)
-
-
-def count(config: Config, dataset: str, split: str) -> tuple[int, int]:
-    """(clips, captions) of a split, without fetching anything; (0, 0) where that cannot be known."""
-    published = {
-        "clotho": (CLOTHO, 5),
-        "audiocaps": (AUDIOCAPS, 1 if split == "train" else 5),
-        "wavcaps": ({"train": WAVCAPS, "validation": 0, "evaluation": 0}, 1),
-    }
-    if dataset == roles.TEXT:
-        parts = config.data.text_of[:1] if split == "evaluation" else config.data.text_of
-        counts = [count(config, part, split) for part in parts]
-        clips, captions = sum(clips for clips, _ in counts), sum(captions for _, captions in counts)
-        wanted = round(config.data.text_size * (1.0 if split == "train" else TENTH)) or captions
-        kept = min(1.0, wanted / max(captions, 1))
-        return round(clips * kept), round(captions * kept)
-    size = config.data.sizes.get(f"{dataset}.{split}")
-    if dataset in published:
-        clips, each = published[dataset]
-        n = min(clips[split], size or clips[split])
-        return n, n * each
-    if dataset.startswith("soundscapes"):  # known without writing a caption, which takes seconds
-        world: Any = load(dataset, config.data)
-        return world.count(split)
-    try:
-        clips = load(dataset, replace(config.data, download=False)).split(split).clips[:size]
-    except DatasetError:
-        return 0, 0
-    return len(clips), sum(len(clip.captions) for clip in clips)
