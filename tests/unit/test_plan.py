@@ -10,7 +10,7 @@ from aaclib import config, train, training
 from aaclib.run import Run
 from aaclib.suite import costs, doctor, measure
 from aaclib.suite.costs import MEASURED, SCALED, Cost, Unit, unit
-from aaclib.suite.doctor import work
+from aaclib.suite.doctor import sizes, work
 
 SMALL = {
     "data.targets": {"soundscapes-short": ["baseline", "noise", "projection", "copy"]},
@@ -100,7 +100,7 @@ def test_metrics_without_spice_cost_no_parses(folders, monkeypatch):
         return sum(piece.count for _, piece in pieces if piece.unit.kind == "spice")
 
     assert parses(["cider_d", "spice"]) == 0  # it is not installed here
-    monkeypatch.setattr(work, "installed", lambda: ())
+    monkeypatch.setattr(sizes, "installed", lambda: ())
     assert parses(["cider_d", "spice"]) > 100 and parses(["cider_d"]) == 0
 
 
