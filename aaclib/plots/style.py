@@ -115,13 +115,13 @@ def mark(fig: Figure) -> None:
     )
 
 
-def show(fig: Figure, run: Run, name: str, alt: str = "") -> Any:
+def show(fig: Figure, run: Run, name: str, alt: str = "", real: bool = False) -> Any:
     """Saves the figure as `run.figures/name`, unless the finished run has it (aaclib.saving), and returns the picture
     for display in a notebook, so that what a reader sees there is what the paper gets. `alt`: what it shows, in words;
-    by default the words that stand in it."""
+    by default the words that stand in it. `real`: what is drawn has nothing to do with the run's synthetic world."""
     with tempfile.TemporaryDirectory() as elsewhere:
         folder = run.figures if saving.may_save(run, "figures", name) else elsewhere
-        return picture(fig, save(fig, Path(folder) / name, synthetic=run.synthetic).read_bytes(), alt)
+        return picture(fig, save(fig, Path(folder) / name, synthetic=run.synthetic and not real).read_bytes(), alt)
 
 
 def picture(fig: Figure, png: bytes, alt: str = "") -> Any:

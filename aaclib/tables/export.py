@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
 
-def save_csv(run: Run, name: str, frame: pd.DataFrame) -> Path | None:
-    """Writes `run.tables`/`name`.csv, with a column that says so where it is of a synthetic world; its path, or None
-    where that may not be written (aaclib.saving).
+def save_csv(run: Run, name: str, frame: pd.DataFrame, real: bool = False) -> Path | None:
+    """Writes `run.tables`/`name`.csv, with a column that says so where it is of a synthetic world, which `real` numbers
+    of such a run are not; its path, or None where that may not be written (aaclib.saving).
 
     >>> tables.save_csv(run, "captions_folder", pd.DataFrame({"clip": ["a.wav"], "caption": ["a dog barks"]}))
     """
-    return saving.write_text(run, f"{name}.csv", _csv(run, frame))
+    return saving.write_text(run, f"{name}.csv", _csv(run, frame, real))
 
 
-def _csv(run: Run, frame: pd.DataFrame) -> str:
+def _csv(run: Run, frame: pd.DataFrame, real: bool = False) -> str:
     """With a column that says so where the numbers or captions were learned from a synthetic world; floats with nine
     digits, so that a second run writes the same bytes."""
-    return escape.csv_frame(frame.assign(world="synthetic") if run.synthetic else frame, "%.9g")
+    return escape.csv_frame(frame.assign(world="synthetic") if run.synthetic and not real else frame, "%.9g")
 
 
 def macros(results: pd.DataFrame, relative: pd.DataFrame | None = None, prefix: str = "aac") -> str:

@@ -193,6 +193,7 @@ def test_the_notebooks_beyond_the_paper_run_from_the_same_store(run, tmp_path):
     rows = pd.read_csv(folder / "tables" / "bridges_soundscapes-short.csv")
     assert {"plshead", "ridge+projection", "santa"} <= set(rows.row) and rows.p.notna().sum() == len(rows) - 1
     people = pd.read_csv(folder / "tables" / "people.csv")
+    assert "world" not in people and "world" in crossed  # judgements of real recordings, scores of synthetic ones
     assert people.agreement.between(0, 1).all() and (people.low <= people.high).all()
 
 

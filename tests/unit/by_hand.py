@@ -42,7 +42,7 @@ def execute(
     figures: dict[str, Figure] = {}
     names: dict[str, Any] = {}
     monkeypatch.setattr(aaclib.Run, "load", classmethod(load))
-    monkeypatch.setattr(plots, "show", lambda fig, run, name: figures.update({name: fig}))
+    monkeypatch.setattr(plots, "show", lambda fig, run, name, **_: figures.update({name: fig}))
     for source in sources(name):
         for old, new in changes:
             source = source.replace(old, new)
