@@ -1,8 +1,8 @@
 """BRACE (arXiv 2512.10403): which of two captions people prefer, for recordings of Clotho and AudioCaps. Text alone.
 
 Two parts per set. `main`: two captions of one clip, by people or machines, and the one that people preferred. `hallu`:
-a true caption and the same with a thing in it that is not heard. The files are those of inseong00/CAF-Score (MIT), 3 MB
-in all; `data.brace` names a folder that has them.
+a true caption and the same with a thing in it that is not heard; there the file names the false one, as Clotho's own
+captions show. The files are those of inseong00/CAF-Score (MIT), 3 MB in all; `data.brace` names a folder that has them.
 """
 
 from __future__ import annotations
@@ -71,14 +71,13 @@ def _main(clip: dict[str, Any]) -> Iterator[Preference]:
 
 
 def _hallucinations(clip: dict[str, Any]) -> Iterator[Preference]:
-    pairs = [pair for key, pair in clip.items() if key != "file_name"]
-    true = [pair[int(pair[2])] for pair in pairs]
-    for pair in pairs:
-        said = {_plain(text) for text in pair[:2]}
-        references = tuple(dict.fromkeys(text.strip() for text in true if _plain(text) not in said))
-        yield Preference(
-            clip["file_name"], "hallucination", (pair[0].strip(), pair[1].strip()), int(pair[2]), references
-        )
+    pairs = [
+        (one.strip(), other.strip(), 1 - int(false)) for key, (one, other, false) in clip.items() if key != "file_name"
+    ]
+    for one, other, true in pairs:
+        said = {_plain(one), _plain(other)}
+        references = dict.fromkeys(pair[pair[2]] for pair in pairs if _plain(pair[pair[2]]) not in said)
+        yield Preference(clip["file_name"], "hallucination", (one, other), true, tuple(references))
 
 
 def _plain(text: str) -> str:

@@ -205,5 +205,5 @@ def judgements(n):
 
 
 def made_up(n):
-    pairs = [["a dog barks", "a piano barks", 0], ["a shoe is barking", "a dog is barking", 1]]
+    pairs = [["a dog barks", "a piano barks", 1], ["a shoe is barking", "a dog is barking", 0]]
     return [{"file_name": f"{i}.wav", "caption_1": pairs[0], "caption_2": pairs[1]} for i in range(n)]

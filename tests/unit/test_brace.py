@@ -26,9 +26,9 @@ MAIN = [
 HALLU = [
     {
         "file_name": "woman.wav",
-        "caption_1": ["A woman speaks", "A dragon speaks.", 0],
-        "caption_2": ["A piano talks", "a woman talks", 1],
-        "caption_3": ["a woman speaks.", "a shoe speaks", 0],
+        "caption_1": ["A woman speaks", "A dragon speaks.", 1],
+        "caption_2": ["A piano talks", "a woman talks", 0],
+        "caption_3": ["a woman speaks.", "a shoe speaks", 1],
     }
 ]
 
@@ -95,7 +95,7 @@ def test_the_real_files_have_the_published_numbers_of_pairs():
         ("audiocaps", "human-machine"): 445,
         ("audiocaps", "machine-machine"): 561,
     }
-    assert {name: len(brace.preferences(data, name, "hallu")) for name in brace.SETS} == {
-        "clotho": 6310,
-        "audiocaps": 3825,
-    }
+    made_up = {name: brace.preferences(data, name, "hallu") for name in brace.SETS}
+    assert {name: len(pairs) for name, pairs in made_up.items()} == {"clotho": 6310, "audiocaps": 3825}
+    first, second = (pair.captions[pair.better] for pair in made_up["clotho"][:2])
+    assert first.startswith("Glass bottles being hit") and second.startswith("Glass bottles come into contact")
