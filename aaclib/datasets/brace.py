@@ -71,9 +71,8 @@ def _main(clip: dict[str, Any]) -> Iterator[Preference]:
 
 
 def _hallucinations(clip: dict[str, Any]) -> Iterator[Preference]:
-    pairs = [
-        (one.strip(), other.strip(), 1 - int(false)) for key, (one, other, false) in clip.items() if key != "file_name"
-    ]
+    triples = [triple for key, triple in clip.items() if key != "file_name"]
+    pairs = [(one.strip(), other.strip(), 1 - int(false)) for one, other, false in triples]
     for one, other, true in pairs:
         said = {_plain(one), _plain(other)}
         references = dict.fromkeys(pair[pair[2]] for pair in pairs if _plain(pair[pair[2]]) not in said)
