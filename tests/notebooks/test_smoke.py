@@ -26,7 +26,7 @@ SMALL = {
     "metrics.bootstrap": 50,
 }
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 
 # recordings without captions, by the tiny CLAP and from the captions of a small world
@@ -53,7 +53,7 @@ def suite(folder, *options, profile="smoke", **overrides):
     environment = {**os.environ, "AACLIB_CACHE": str(folder / "cache"), "AACLIB_RUNS": str(folder / "runs")}
     settings = [text for key, value in {**SMALL, **overrides}.items() for text in ("--set", f"{key}={value}")]
     command = [sys.executable, "-m", "aaclib", "run", "--profile", profile, *settings, *options]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=850)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=2400)
 
 
 @pytest.fixture(scope="module")
