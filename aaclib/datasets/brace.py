@@ -72,11 +72,11 @@ def _main(clip: dict[str, Any]) -> Iterator[Preference]:
 
 def _hallucinations(clip: dict[str, Any]) -> Iterator[Preference]:
     triples = [triple for key, triple in clip.items() if key != "file_name"]
-    pairs = [(one.strip(), other.strip(), 1 - int(false)) for one, other, false in triples]
-    for one, other, true in pairs:
-        said = {_plain(one), _plain(other)}
-        references = dict.fromkeys(pair[pair[2]] for pair in pairs if _plain(pair[pair[2]]) not in said)
-        yield Preference(clip["file_name"], "hallucination", (one, other), true, tuple(references))
+    pairs = [((one.strip(), other.strip()), 1 - int(false)) for one, other, false in triples]
+    for captions, true in pairs:
+        said = set(map(_plain, captions))
+        others = dict.fromkeys(two[place] for two, place in pairs if _plain(two[place]) not in said)
+        yield Preference(clip["file_name"], "hallucination", captions, true, tuple(others))
 
 
 def _plain(text: str) -> str:
