@@ -165,8 +165,7 @@ def _own_interrupts() -> Iterator[None]:
 
 
 def _slurm(file: Path) -> Any:
-    with _own_interrupts():
-        from dask_jobqueue.slurm import SLURMCluster  # pyright: ignore[reportMissingImports]
+    from dask_jobqueue.slurm import SLURMCluster  # pyright: ignore[reportMissingImports]
 
     if not shutil.which("sbatch"):
         raise ClusterError(f"cluster=slurm:{file}: there is no sbatch here (fix: run this where SLURM takes jobs).")

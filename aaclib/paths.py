@@ -49,4 +49,9 @@ def existing(folder: Path) -> Path:
 
 def offline() -> bool:
     """Whether the user's environment forbids every download: AACLIB_OFFLINE=1."""
-    return os.environ.get("AACLIB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+    return switched_on("AACLIB_OFFLINE")
+
+
+def switched_on(variable: str) -> bool:
+    """Whether a variable of the environment says yes, in one of the words that Hugging Face's libraries read so."""
+    return os.environ.get(variable, "").lower() in ("1", "true", "yes", "on")

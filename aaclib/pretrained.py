@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aaclib.paths import home_path
+from aaclib.paths import home_path, switched_on
 
 # TypeError: transformers 4 opens a file that it did not find; RuntimeError: PyTorch's for a damaged one
 UNLOADABLE = (OSError, ValueError, TypeError, RuntimeError)
@@ -61,10 +61,7 @@ def find(load: Callable[..., Any], name: str | Path, what: str, kind: type[Excep
         return load(name, local_files_only=True)
     except UNLOADABLE as error:
         cause, why = error, "The hub is switched off here (HF_HUB_OFFLINE)."
-    if not any(
-        os.environ.get(switch, "").lower() in ("1", "true", "yes", "on")
-        for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-    ):
+    if not any(map(switched_on, ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))):
         try:
             return load(name, local_files_only=False)
         except UNLOADABLE as error:

@@ -21,8 +21,9 @@ import numpy as np
 
 from aaclib import arrays, bridge, captions, clap, config, datasets, decoders, embeddings, gap, rows, seeds, store
 from aaclib.arrays import Audio, Pairs, Texts
-from aaclib.clap.base import Backend, pick_device
+from aaclib.clap.base import Backend
 from aaclib.datasets import leakage
+from aaclib.device import pick_device
 from aaclib.finished import Finished
 from aaclib.gap import Estimate
 from aaclib.memo import remembered

@@ -50,10 +50,8 @@ def points(
         there = {name: _value(point.config, name) for name in varied}
         for row in asked[1]:
             for seed in asked[2]:
-                scores, here = (
-                    results.scores(point, target, row.name, seed, decoding),
-                    {"strategy": row.name, "seed": seed},
-                )
+                scores = results.scores(point, target, row.name, seed, decoding)
+                here = {"strategy": row.name, "seed": seed}
                 for name in results.names(point, decoding):
                     value = {"metric": name, "value": scores.corpus.get(name), "n": scores.n}
                     found.append({**there, **here, **value, "note": scores.missing.get(name, "")})

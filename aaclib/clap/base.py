@@ -28,8 +28,7 @@ import numpy as np
 import torch
 
 from aaclib import audio
-from aaclib.device import free_bytes
-from aaclib.device import pick_device as pick_device
+from aaclib.device import free_bytes, pick_device
 
 
 class BackendError(RuntimeError):

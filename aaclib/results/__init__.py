@@ -24,7 +24,17 @@ from aaclib.results.comparing import (
     why_no_relative,
 )
 from aaclib.results.judging import by_judge, judge, judge_audio, judged, partial_judge, why_no_judgement
-from aaclib.results.scoring import human, human_captions, names, of_captions, per_clip, retrieval, rows, scores
+from aaclib.results.scoring import (
+    human,
+    human_captions,
+    human_sets,
+    names,
+    of_captions,
+    per_clip,
+    retrieval,
+    rows,
+    scores,
+)
 from aaclib.results.tidy import RESULTS, all_scores, by_content, judgement, new, results
 
 __all__ = [
@@ -40,6 +50,7 @@ __all__ = [
     "gate",
     "human",
     "human_captions",
+    "human_sets",
     "judge",
     "judge_audio",
     "judged",

@@ -11,7 +11,7 @@ from aaclib import arrays, clap, embeddings, metrics, text
 from aaclib.clap.base import Backend
 from aaclib.datasets import Clip, Split
 from aaclib.memo import remembered
-from aaclib.metrics import Scores, clap_score, label_recall
+from aaclib.metrics import Result, Scores, clap_score, label_recall
 
 if TYPE_CHECKING:
     from aaclib.captioner import Captioner
@@ -35,9 +35,17 @@ def judged(run: Run, target: str, strategy: str, seed: int) -> Scores:
     by_metric = clap_score.judge(
         lambda texts: embeddings.embed_text(judging, texts, run.store), judge_audio(run, target, seed), captions
     )
-    if any(clip.labels for clip in clips):
-        by_metric |= label_recall.label_recall(captions, [clip.labels for clip in clips])
-    return metrics.scores_of(by_metric, len(clips))
+    return metrics.scores_of(by_metric | named(clips, captions), len(clips))
+
+
+def named(clips: Sequence[Clip], captions: Sequence[str]) -> dict[str, Result]:
+    """label_recall and label_hit of one caption per clip, n of each; empty where no clip has labels.
+
+    >>> judging.named(clips, captions)["label_recall"].per_clip
+    """
+    if not any(clip.labels for clip in clips):
+        return {}
+    return label_recall.label_recall(captions, [clip.labels for clip in clips])
 
 
 def judge(run: Run, seed: int) -> Backend:

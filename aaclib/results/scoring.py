@@ -11,7 +11,8 @@ import pandas as pd
 from aaclib import bridge, metrics, text
 from aaclib import retrieval as retrievals
 from aaclib.memo import remembered
-from aaclib.metrics import Scores, label_recall
+from aaclib.metrics import Scores
+from aaclib.results import judging
 
 if TYPE_CHECKING:
     from aaclib.run import Run
@@ -63,10 +64,8 @@ def of_captions(run: Run, target: str, said: Sequence[str], seed: int) -> Scores
     clips = run.clips(target, "evaluation", seed)
     references = [clip.captions for clip in clips]
     scores = metrics.evaluate(list(said), references, [run.config.metrics.headline], store=run.store, strict=False)
-    if not any(clip.labels for clip in clips):
-        return scores
-    named = list(map(text.NORMALISE[run.config.data.normalise], said))
-    heard = metrics.scores_of(label_recall.label_recall(named, [clip.labels for clip in clips]), len(clips))
+    words = list(map(text.NORMALISE[run.config.data.normalise], said))
+    heard = metrics.scores_of(judging.named(clips, words), len(clips))
     return replace(scores, corpus=scores.corpus | heard.corpus, statistics=scores.statistics | heard.statistics)
 
 
@@ -78,10 +77,19 @@ def human(run: Run, target: str) -> list[Scores]:
 
     >>> [scores.corpus["cider_d"] for scores in results.human(run, "clotho")]
     """
+    return [_evaluate(run, candidates, references) for candidates, references in human_sets(run, target)]
+
+
+def human_sets(run: Run, target: str) -> list[tuple[list[str], list[list[str]]]]:
+    """What `human` scores: for every place in the list of captions the captions there, and the others of their clips.
+    Raises as `human`.
+
+    >>> results.human_sets(run, "clotho")[0][1]                # four references per clip
+    """
     k = human_captions(run, target)
     clips = run.clips(target, "evaluation", run.seeds[0])
-    used = [clip.captions[:k] for clip in clips if len(clip.captions) > 1]
-    return [_evaluate(run, [c[i] for c in used], [c[:i] + c[i + 1 :] for c in used]) for i in range(k)]
+    used = [list(clip.captions[:k]) for clip in clips if len(clip.captions) > 1]
+    return [([c[i] for c in used], [c[:i] + c[i + 1 :] for c in used]) for i in range(k)]
 
 
 def human_captions(run: Run, target: str) -> int:

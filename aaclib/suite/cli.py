@@ -174,7 +174,7 @@ def _add_caption(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--target", help="the data set whose training text the decoder learned; default: the run's first")
     sub.add_argument("--seed", type=int, help="which of the run's seeds; default: its first")
     sub.add_argument("--beam", type=_positive, default=1, metavar="N", help="beam search with N beams; default: greedy")
-    sub.add_argument("--device", help="cpu, cuda:1, ...: of the kind that the run was made on; default: as in the run")
+    sub.add_argument("--device", help="cpu, cuda:1, ...; default: as in the run")
     sub.add_argument("--out", type=Path, metavar="FILE.csv", help="write file_name,caption there instead of the screen")
     sub.add_argument("--batch", type=_positive, default=32, help="files captioned at once; default: 32")
     sub.set_defaults(call=_caption)

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import made
 import matplotlib
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 import aaclib
-from aaclib import plots
+from aaclib import config, plots
+from aaclib.store import Store
 
 matplotlib.use("agg")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -48,6 +50,27 @@ def execute(
             source = source.replace(old, new)
         exec(source, names)
     return names, figures
+
+
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
+    """A made world of 60 clips with two captions each, and an empty store."""
+    folder = tmp_path_factory.mktemp("world")
+    made.make(folder, 60, captions=2)
+    return folder, Store(tmp_path_factory.mktemp("store"))
+
+
+def on(place: tuple[Path, Store], runs: Path, monkeypatch: pytest.MonkeyPatch, **known: Any) -> Any:
+    """A function that executes every code cell of a notebook, in order, on `n` evaluation clips of a made world, under
+    these settings and its own, and returns its names and its figures."""
+    folder, store = place
+    monkeypatch.setenv("AACLIB_RUNS", str(runs))
+
+    def run(name, n=12, changes=(), **settings):
+        settings = made.settings_of(folder) | {"data.captions": captions_of(folder, n)} | known | settings
+        found = aaclib.Run(config.load("quick", settings), store)
+        return execute(name, lambda *_: found, monkeypatch, changes)
+
+    return run
 
 
 def marked(run: Any, name: str, old: str, new: str, changed: str) -> tuple[Any, Any]:

@@ -6,37 +6,23 @@ from __future__ import annotations
 import re
 
 import by_hand
-import made
 import numpy as np
 import pages
 import pytest
 
-import aaclib
-from aaclib import config, gap, memory, retrieval
-from aaclib.store import Store
+from aaclib import gap, memory, retrieval
 
 NAMES = ("02_embeddings", "03_modality_gap")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    made.make(folder, 60, captions=2)
-    return folder, Store(tmp_path_factory.mktemp("store"))
+    return by_hand.world(tmp_path_factory)
 
 
 @pytest.fixture
 def execute(world, tmp_path, monkeypatch):
-    """Every code cell of a notebook, in order, on `n` evaluation clips; returns its names and its figures."""
-    folder, store = world
-    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
-
-    def run(name, n=12, changes=(), **settings):
-        settings = made.settings_of(folder) | {"data.captions": by_hand.captions_of(folder, n)} | settings
-        found = aaclib.Run(config.load("quick", settings), store)
-        return by_hand.execute(name, lambda *_: found, monkeypatch, changes)
-
-    return run
+    return by_hand.on(world, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", [*NAMES, *(f"solutions/{name}" for name in NAMES)])

@@ -4,36 +4,23 @@ follow their numbers."""
 from __future__ import annotations
 
 import by_hand
-import made
 import numpy as np
 import pages
 import pandas as pd
 import pytest
 
-import aaclib
-from aaclib import config, maps
-from aaclib.store import Store
+from aaclib import maps
 from aaclib.tables import answers
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    made.make(folder, 60, captions=2)
-    return folder, Store(tmp_path_factory.mktemp("store"))
+    return by_hand.world(tmp_path_factory)
 
 
 @pytest.fixture
 def execute(world, tmp_path, monkeypatch):
-    folder, store = world
-    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path))
-
-    def run(name, n=12, changes=(), **settings):
-        known = {"data.captions": by_hand.captions_of(folder, n), "train.epochs": 2, "threads": 1}
-        found = aaclib.Run(config.load("quick", made.settings_of(folder) | known | settings), store)
-        return by_hand.execute(name, lambda *_: found, monkeypatch, changes)
-
-    return run
+    return by_hand.on(world, tmp_path, monkeypatch, **{"train.epochs": 2, "threads": 1})
 
 
 @pytest.mark.parametrize("n", [12, 2])

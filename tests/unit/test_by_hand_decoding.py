@@ -13,7 +13,6 @@ import pytest
 
 import aaclib
 from aaclib import bridge, config, decoder, generate, memory, plots, steps, training
-from aaclib.store import Store
 
 NAMES = ("04_training", "05_decoding")
 QUICKLY = ("steps = 800", "steps = 30")  # captions are not learned by heart in so few
@@ -23,9 +22,7 @@ FIGURES["05"] = {"05_tau", "05_spectrograms", "05_strategies", "05_greedy_beam"}
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    made.make(folder, 60, captions=2)
-    return folder, Store(tmp_path_factory.mktemp("store"))
+    return by_hand.world(tmp_path_factory)
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ missing what it is, how large, whence, where it belongs and which command fetche
 
 from __future__ import annotations
 
-import os
 from urllib.parse import urlsplit
 
 from aaclib.config import Config
 from aaclib.datasets import Need
+from aaclib.paths import switched_on
 from aaclib.suite.doctor.needs import needs
 from aaclib.suite.doctor.results import problem
 
@@ -44,8 +44,7 @@ def _why(config: Config, need: Need, silent: set[str]) -> str:
 
 
 def _forbidden(config: Config, need: Need) -> bool:
-    hub_offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-    return not config.data.download or (hub_offline and HUB in need.url)
+    return not config.data.download or (switched_on("HF_HUB_OFFLINE") and HUB in need.url)
 
 
 def is_optional(config: Config, need: Need) -> bool:

@@ -96,7 +96,7 @@ def plan(
 
     >>> plan(config.load("quick")).seconds
     """
-    from aaclib.clap.base import pick_device  # which needs PyTorch
+    from aaclib.device import pick_device  # which needs PyTorch
 
     pieces = placed(config, due, refresh)
     found = known if known is not None else costs(work.unit for _, work in pieces)

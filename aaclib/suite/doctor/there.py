@@ -131,17 +131,13 @@ class Looking(Run):
     def has_scores(self, target: str, name: str, seed: int, decoding: str, names: Iterable[str]) -> bool:
         """Whether the scores of a row of a table are known; of `human`, too, whose captions nobody makes."""
 
-        def ask() -> None:
+        def written() -> list[tuple[list[str], list[list[str]]]]:
             clips = self.clips(target, "evaluation", seed)
-            sets = [(self.captions(target, name, seed, decoding), [list(c.captions) for c in clips])]
+            return [(self.captions(target, name, seed, decoding), [list(clip.captions) for clip in clips])]
+
+        def ask() -> None:
+            sets = scoring.human_sets(self, target) if name == "human" else written()
             if not all(metrics.kept(said, references, names, self.store) for said, references in sets):
                 raise Missing("scores")
 
-        def ask_human() -> None:
-            k = scoring.human_captions(self, target)
-            used = [list(c.captions[:k]) for c in self.clips(target, "evaluation", seed) if len(c.captions) > 1]
-            for i in range(k):
-                if not metrics.kept([c[i] for c in used], [c[:i] + c[i + 1 :] for c in used], names, self.store):
-                    raise Missing("scores")
-
-        return self.has(ask_human if name == "human" else ask)
+        return self.has(ask)
