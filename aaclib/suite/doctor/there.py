@@ -103,6 +103,7 @@ class Looking(Run):
             raise Missing("scenes")
         return super().split(name, part, audio)
 
+    @remembered
     def unrendered(self, name: str, part: str) -> int:
         """How many clips of a split of a synthetic world are still to be rendered; 0 for all others."""
         family, _, world = name.partition("-")
