@@ -11,6 +11,7 @@ import numpy as np
 
 from aaclib import maps
 from aaclib import memory as memories
+from aaclib.memo import made_once
 from aaclib.steps import Context, unit
 
 RELATED = 5  # a caption's nearest others, among which one stands in for it
@@ -27,19 +28,19 @@ def take_gap_away(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarra
 
 
 def turn_to_text(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
-    return maps.procrustes(context.need("pair_audio"), context.need("pair_text"))(z)
+    return made_once(maps.procrustes, context.need("pair_audio"), context.need("pair_text"))(z)
 
 
 def ridge_to_text(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
-    return maps.ridge(context.need("pair_audio"), context.need("pair_text"))(z)
+    return made_once(maps.ridge, context.need("pair_audio"), context.need("pair_text"))(z)
 
 
 def mlp_to_text(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
-    return maps.mlp(context.need("pair_audio"), context.need("pair_text"))(z)
+    return made_once(maps.mlp, context.need("pair_audio"), context.need("pair_text"))(z)
 
 
 def noisy_mlp_to_text(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
-    return maps.mlp(context.need("pair_audio"), context.need("pair_text"), noise=context.sigma)(z)
+    return made_once(maps.mlp, context.need("pair_audio"), context.need("pair_text"), noise=context.sigma)(z)
 
 
 def realign_to_text(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
@@ -59,22 +60,26 @@ def realign_to_audio(z: np.ndarray, context: Context, rng: Rng = None) -> np.nda
 
 
 def turn_to_audio(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
-    return maps.procrustes(context.need("pair_text"), context.need("pair_audio"))(z)
+    return made_once(maps.procrustes, context.need("pair_text"), context.need("pair_audio"))(z)
 
 
 def ridge_to_audio(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
-    return maps.ridge(context.need("pair_text"), context.need("pair_audio"))(z)
+    return made_once(maps.ridge, context.need("pair_text"), context.need("pair_audio"))(z)
 
 
 # ---- both to what they share
 
 
 def text_axes(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
-    return maps.shared_axes(context.need("pair_text"), context.need("pair_audio"), context.axes)[0](z)
+    return _axes(context)[0](z)
 
 
 def audio_axes(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
-    return maps.shared_axes(context.need("pair_text"), context.need("pair_audio"), context.axes)[1](z)
+    return _axes(context)[1](z)
+
+
+def _axes(context: Context) -> tuple[maps.Map, maps.Map]:
+    return made_once(maps.shared_axes, context.need("pair_text"), context.need("pair_audio"), context.axes)
 
 
 # ---- neighbours
@@ -84,7 +89,12 @@ def to_related(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
     """Each row replaced by one of its nearest others, or by itself (instance replacement, Zhang et al. 2024)."""
     if rng is None:
         raise ValueError("a related caption is drawn by a seeded generator: pass rng")
-    return z[memories.nearest_few(z, z, RELATED)[np.arange(len(z)), rng.integers(min(RELATED, len(z)), size=len(z))]]
+    near = made_once(_related, z)
+    return z[near[np.arange(len(z)), rng.integers(min(RELATED, len(z)), size=len(z))]]
+
+
+def _related(z: np.ndarray) -> np.ndarray:
+    return memories.nearest_few(z, z, RELATED)
 
 
 def to_top_projection(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
@@ -96,19 +106,25 @@ def to_top_projection(z: np.ndarray, context: Context, rng: Rng = None) -> np.nd
 def to_blend(z: np.ndarray, context: Context, rng: Rng = None) -> np.ndarray:
     """(1 - BLEND) z + BLEND times the weighted sum of the TOP nearest rows in the nearest cluster of the memory (Santa,
     MATS, Wang et al. 2025; without the fresh noise of its code, so the same audio gives the same caption)."""
-    from sklearn.cluster import KMeans
-
     memory = context.need("memory")
-    kinds: Any = KMeans  # whose types are wrong
-    clusters = kinds(min(CLUSTERS, len(memory)), n_init=1, random_state=0).fit(memory)
-    used = np.unique(clusters.labels_)  # captions of one embedding leave some empty
-    nearest = used[memories.nearest_index(z, unit(clusters.cluster_centers_[used]))]
+    labels, used, centres = made_once(_clusters, memory)
+    nearest = used[memories.nearest_index(z, centres)]
     blended = np.array(z, dtype=np.float32)
     for cluster in np.unique(nearest):
-        rows, members = nearest == cluster, memory[clusters.labels_ == cluster]
+        rows, members = nearest == cluster, memory[labels == cluster]
         neighbours = _weighted(z[rows], members, memories.nearest_few(z[rows], members, TOP), WARMTH)
         blended[rows] = (1 - BLEND) * z[rows] + BLEND * neighbours
     return blended
+
+
+def _clusters(memory: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each row of the memory (m, d) its cluster, the clusters that have any, and their centres as unit rows."""
+    from sklearn.cluster import KMeans
+
+    kinds: Any = KMeans  # whose types are wrong
+    clusters = kinds(min(CLUSTERS, len(memory)), n_init=1, random_state=0).fit(memory)
+    used = np.unique(clusters.labels_)  # captions of one embedding leave some empty
+    return clusters.labels_, used, unit(clusters.cluster_centers_[used])
 
 
 def _weighted(z: np.ndarray, memory: np.ndarray, few: np.ndarray, tau: float) -> np.ndarray:

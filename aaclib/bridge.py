@@ -214,6 +214,11 @@ def source_of(row: Strategy) -> dict[str, str]:
     return {"source": own} if (own := _part(row).source) else {}
 
 
+def prompted(row: Strategy | str) -> str:
+    """What a row's decoder reads before it writes: "captions", "labels", or "" for nothing. Raises as `train_half`."""
+    return _part(row).prompt
+
+
 def reads(row: Strategy | str) -> set[str]:
     """The fields of Context that either half reads. Raises as `train_half`.
 

@@ -158,6 +158,19 @@ class Generate:
     batch_size: int = number(256, least=1)
     beam: int = number(3, least=1)
     beam_rows: tuple[str, ...] = ()  # strategies that are decoded with beam search as well
+    no_repeat: int = number(0, least=0)  # beam search writes no run of so many words twice; 0 = it may
+    repetition_penalty: float = number(1.0, above=0)  # on words that beam search has written; 1 = none
+    samples: int = number(16, least=0)  # captions drawn beside those of the beam, for `mbr` and `refine` to choose from
+    temperature: float = number(0.7, above=0)  # of these draws: small ones come near greedy
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best text-only system, as soundscapes-dev chose it (docs/choices.md). Notebook 10 reports it, once."""
+
+    strategy: str = "noise+projection"
+    decoding: str = one_of("mbr", "refine", "beam", "greedy")
+    n_pairs: int = number(50, least=0)  # gap.n_pairs for it
 
 
 @dataclass(frozen=True)
@@ -192,6 +205,7 @@ class Config:
     decoder: Decoder = field(default_factory=Decoder)
     train: Train = field(default_factory=Train)
     generate: Generate = field(default_factory=Generate)
+    best: Best = field(default_factory=Best)
     metrics: Metrics = field(default_factory=Metrics)
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from aaclib import bridge, config, seeds, steps, store, text, train
+from aaclib import bridge, config, prompts, seeds, steps, store, text, train
 from aaclib.decoder import CaptionDecoder, named
 from aaclib.memo import remembered
 from aaclib.reprs import brief
@@ -29,6 +29,14 @@ class Trained:
     @cached_property
     def model(self) -> CaptionDecoder:
         return CaptionDecoder.load(self.artefact.path, self.device)
+
+    @property
+    def target(self) -> str:
+        return self.artefact.meta["facts"]["target"]
+
+    @property
+    def seed(self) -> int:
+        return self.artefact.meta["facts"]["seed"]
 
     @property
     def history(self) -> pd.DataFrame:
@@ -64,6 +72,7 @@ def key(run: Run, target: str, row: bridge.Strategy, seed: int) -> dict[str, Any
     """
     (how, decoder), seen = settings(run, target, row), seen_in_training(run, target, row, seed)
     read = ("train", "validation") if how.keep == "best" else ("train",)
+    prompted = bridge.prompted(row)
     return {
         "training": row.training,
         "decoder": named(decoder),
@@ -75,6 +84,7 @@ def key(run: Run, target: str, row: bridge.Strategy, seed: int) -> dict[str, Any
         "device": run.device.type,
         **_vocabulary(run, target, row, seed),
         **bridge.source_of(row),
+        **({"prompts": [_prompts_digest(run, target, part, row, seed) for part in read]} if prompted else {}),
     }
 
 
@@ -142,6 +152,11 @@ def _examples_digest(run: Run, target: str, part: str, seed: int, training: str)
     return store.digest([array_digest(z), captions])
 
 
+@remembered
+def _prompts_digest(run: Run, target: str, part: str, row: bridge.Strategy, seed: int) -> str:
+    return store.digest(prompts.while_training(run, target, part, row, seed))
+
+
 def make(
     run: Run, folder: Path, target: str, row: bridge.Strategy, seed: int, callback: train.Callback | None = None
 ) -> dict[str, Any]:
@@ -154,7 +169,12 @@ def make(
 
     def encoded(part: str) -> train.Examples:
         z, captions = examples(run, target, part, seed, row.training)
-        return train.Examples(z, tokenizer.encode(captions, decoder.max_tokens))
+        z = np.asarray(z)  # the same array in every epoch, for what a half makes of it once
+        tokens = tokenizer.encode(captions, decoder.max_tokens)
+        if not bridge.prompted(row):
+            return train.Examples(z, tokens)
+        before = prompts.joined(prompts.while_training(run, target, part, row, seed), tokenizer, run.config)
+        return train.Examples(z, tokens, tokenizer.encode(before))
 
     training, validation = encoded("train"), encoded("validation") if how.keep == "best" else None
     seeds.seed_all(seed, "decoder")

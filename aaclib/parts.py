@@ -26,6 +26,7 @@ class Part:
     decoder: bool = True  # whether a control's captions are written by a decoder
     given: str = "audio"  # what a control is given: the clip's "audio", or its "reference"
     colour: str = "#56B4E9"  # of the training's curve
+    prompt: str = ""  # what a decoder reads before it writes: the nearest "captions" of the memory, or "labels"
     about: str = ""  # one line for a reader
     source: str = ""  # of the steps of a part that was registered from outside: it names its decoders as well
 
@@ -80,6 +81,20 @@ TRAINING: dict[str, Part] = {
     ),
     "related": Part(
         (), (beyond.to_related,), colour="#999933", about="the embedding of a related caption instead of the own one"
+    ),
+    "prompt": Part(
+        prompt="captions", colour="#661100", about="the nearest captions of the memory stand before the caption (DRCap)"
+    ),
+    "noise+prompt": Part(
+        (), (steps.add_noise,), reads=("sigma",), prompt="captions", colour="#AA4466", about="the same, with noise"
+    ),
+    "labels+noise": Part(
+        (),
+        (steps.add_noise,),
+        reads=("sigma",),
+        prompt="labels",
+        colour="#6699CC",
+        about="noise, and the nearest sound labels before the caption (SoftHard)",
     ),
 }
 INFERENCE: dict[str, Part] = {

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aaclib import bridge
+from aaclib import bridge, prompts
 from aaclib.config import Config
 from aaclib.contradictions import SIGMAS
 
@@ -54,6 +54,8 @@ def left_out(run: Run, target: str, name: str) -> str:
         return "the recordings have no captions to learn from"
     if name == "human" and max(references, default=0) < 2:
         return "one caption a clip: nothing to compare a human caption with"
+    if bridge.prompted(name) == "labels" and not prompts.labels(run):
+        return f"the pairs ({run.config.data.pairs or 'none'}) have no labels to choose from"
     if name == "reconstruction" and not any(references):
         return "the recordings have no captions"
     return ""

@@ -41,6 +41,7 @@ VERSIONS = {
     "text-embeddings": 2,
     "decoder": 2,
     "captions": 1,
+    "candidates": 1,  # several captions for each clip
     "tokens": 1,  # PTB-tokenised captions
     "meteor": 1,
     "spice": 1,

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from best import HEADING
 
 from aaclib import bridge, metrics, store
 from aaclib.captions import write
@@ -83,7 +84,8 @@ def main() -> None:
         part = frame.loc[question].reset_index()
         lines = [part.columns, ["---"] * len(part.columns), *part.astype(str).to_numpy()]
         text += [f"## {question}", "", *(f"| {' | '.join(line)} |" for line in lines), ""]
-    store.write_text(args.save, "\n".join(text))
+    behind = args.save.read_text(encoding="utf-8").partition(HEADING)[1:] if args.save.is_file() else ()
+    store.write_text(args.save, "\n".join(text) + "".join(behind))
 
 
 def run_of(settings: dict, seed: int) -> Run:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,14 +36,14 @@ def compute(candidates: list[str], references: list[list[str]]) -> dict[str, Res
     return {
         "cider_d": means(
             [
-                _score(_vector(candidate, frequency, size), refs)
+                score(vector(candidate, frequency, size), refs)
                 for candidate, refs in zip(candidates, vectors, strict=True)
             ]
         )
     }
 
 
-def _score(candidate: Vector, references: list[Vector]) -> float:
+def score(candidate: Vector, references: list[Vector]) -> float:
     """Ten times the mean over n-gram lengths and references of the clipped, length-penalised cosine."""
     totals = [0.0] * N
     weights, norms, length = candidate
@@ -61,14 +62,20 @@ def _score(candidate: Vector, references: list[Vector]) -> float:
     return sum(totals) / N / len(references) * 10.0
 
 
+def frequencies(texts: Iterable[Iterable[str]]) -> Counter:
+    """In how many of the texts, each a few captions, every n-gram occurs."""
+    frequency: Counter = Counter()
+    for captions in texts:
+        frequency.update({ngram for caption in captions for ngram in _counts(caption)})
+    return frequency
+
+
 @functools.lru_cache(maxsize=4)
 def _reference_set(references: tuple[tuple[str, ...], ...]) -> tuple[dict, list[list[Vector]]]:
     """In how many clips each n-gram occurs, and the vectors of all references."""
-    frequency: Counter = Counter()
-    for refs in references:
-        frequency.update({ngram for ref in refs for ngram in _counts(ref)})
+    frequency = frequencies(references)
     size = math.log(float(len(references)))
-    return frequency, [[_vector(ref, frequency, size) for ref in refs] for refs in references]
+    return frequency, [[vector(ref, frequency, size) for ref in refs] for refs in references]
 
 
 def _counts(caption: str) -> Counter:
@@ -76,7 +83,8 @@ def _counts(caption: str) -> Counter:
     return Counter(tuple(words[i : i + n]) for n in range(1, N + 1) for i in range(len(words) - n + 1))
 
 
-def _vector(caption: str, frequency: dict, size: float) -> Vector:
+def vector(caption: str, frequency: dict, size: float) -> Vector:
+    """A caption as `score` takes it; `size`: the logarithm of how many texts the frequencies were counted in."""
     weights: tuple[dict, ...] = tuple({} for _ in range(N))
     squares, length = [0.0] * N, 0
     for ngram, count in _counts(caption).items():

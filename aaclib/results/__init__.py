@@ -21,6 +21,7 @@ from aaclib.results.comparing import (
     relative,
     tested,
     told,
+    way,
     why_no_relative,
 )
 from aaclib.results.judging import by_judge, judge, judge_audio, judged, partial_judge, why_no_judgement
@@ -67,6 +68,7 @@ __all__ = [
     "scores",
     "tested",
     "told",
+    "way",
     "why_no_judgement",
     "why_no_relative",
 ]

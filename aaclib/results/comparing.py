@@ -190,6 +190,22 @@ def tested(run: Run, target: str, pairs: Sequence[tuple[str, str]], metric: str,
     return pd.DataFrame(rows, columns=list(TESTED))
 
 
+def way(run: Run, target: str, scores: metrics.Scores, seed: int) -> stats.Interval | None:
+    """How much of the way from the plain swap to the bound captions go, by the headline metric: 1 is the bound. None
+    where this run has no bound, or none that exceeds the plain swap.
+
+    >>> results.way(run, "clotho", results.of_captions(run, "clotho", said, 0), 0).value
+    """
+    metric, top = run.config.metrics.headline, bound(run, target)
+    if top is None:
+        return None
+    low, high = (scoring.of_captions(run, target, run.captions(target, n, seed), seed) for n in ("baseline", top))
+    try:
+        return stats.above_chance(scores, low, high, metric, run.config.metrics.bootstrap)
+    except ValueError:
+        return None
+
+
 @remembered
 def gate(run: Run, target: str) -> tuple[int, tuple[float, float], stats.Comparison | None]:
     """Whether decoders read embeddings better than a look-up does: on the clips that have a reference which stands

@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,8 +183,8 @@ class Runner:
         preflight needs nothing, and what is up to date no more."""
         from aaclib.suite import doctor  # which takes a second to import
 
-        missing = doctor.listing(self.config)
-        if missing and any(s.notebook.number != "00" and (force or self.reason(s, record)) for s in stages):
+        due = {s.notebook.number for s in stages if force or self.reason(s, record)} - {"00"}
+        if due and (missing := doctor.listing(replace(self.config, notebooks=tuple(sorted(due))))):
             raise RunError("\n".join(missing))
 
     def _execute(self, stage: Stage, environment: Mapping[str, str]) -> dict[str, Any]:

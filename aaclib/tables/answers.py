@@ -69,6 +69,22 @@ def bridges(curve: Frame, without: Mapping[str, float], table: Frame) -> Iterato
 
 
 @listed
+def best(table: Frame, test: Any, measures: Sequence[str]) -> Iterator[str]:
+    """Whether the system that was frozen beforehand is better than the paper's best row. `table`: system, measures
+    (x100), way (% of the way from the plain swap to the bound; NaN without a bound), the system's row last and the
+    paper's best before it; `test`: their comparison by the first measure."""
+    paper, ours = table.iloc[-2], table.iloc[-1]
+    values = ", ".join(f"{_label(m)} {ours[m]:.1f} against {paper[m]:.1f}" for m in measures)
+    yield f"**{ours.system}** beside the paper's highest row, {paper.system}: {values}."
+    points = f"{100 * test.difference:+.1f} points, {100 * test.low:.1f} to {100 * test.high:.1f}, p = {test.p:.4f}"
+    word = "cannot be told apart" if test.p >= ALPHA else "is better" if test.difference > 0 else "is worse"
+    yield f"Over these clips, with these decoders, it **{word}** ({points}; a paired test, settings frozen before)."
+    if ours.way == ours.way:  # else there is no bound
+        gone = f"{ours.way:.0f} % of the way from the plain swap to the bound"
+        yield f"It goes {gone}, the paper's row {paper.way:.0f} %."
+
+
+@listed
 def errors(counted: Frame, heard: Frame, in_order: Frame) -> Iterator[str]:
     """What rows miss, make up and turn round. `counted`: row, named per clip, missed, made up, all right (%); `heard`:
     what, value, sounds, and a share (%) per row; `in_order`: row, clips, in order (%)."""

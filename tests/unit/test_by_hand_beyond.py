@@ -9,7 +9,8 @@ import pages
 import pandas as pd
 import pytest
 
-from aaclib import maps
+from aaclib import maps, stats
+from aaclib.run import Run
 from aaclib.tables import answers
 
 
@@ -31,6 +32,9 @@ def test_bridges_by_hand_agree_with_the_package(execute, n):
         pages.check(fig, where)
     assert set(names["curve"].bridge) == {"shift at inference", "procrustes", "ridge"}
     assert list(names["table"].row) == ["baseline", *names["rows"]]
+    assert {"related", "noise+prompt"} < set(names["rows"]) and "labels+noise" not in names["rows"]  # no labels here
+    assert list(names["choices"].decoding) == ["greedy", "beam", "mbr", "refine"] * 2
+    assert list(names["reported"].system) == ["baseline", names["highest"], "noise+projection, mbr"]
 
 
 @pytest.mark.parametrize("function", ["procrustes", "ridge", "realign", "shared_axes"])
@@ -45,6 +49,20 @@ def test_where_a_map_is_wrong_the_notebook_says_so(execute, monkeypatch, functio
 
     monkeypatch.setattr(maps, function, wrong)
     with pytest.raises(AssertionError):
+        execute("10_bridges")
+
+
+@pytest.mark.parametrize("way", ["mbr", "refine"])
+def test_where_a_choice_is_wrong_the_notebook_says_so(execute, monkeypatch, way):
+    """The candidates' order is turned round behind the choice's back."""
+    ask = Run.captions
+
+    def wrong(self, target, strategy, seed, decoding="greedy", part="evaluation"):
+        right = ask(self, target, strategy, seed, decoding, part)
+        return right[1:] + right[:1] if decoding == way else right
+
+    monkeypatch.setattr(Run, "captions", wrong)
+    with pytest.raises((AssertionError, ValueError)):
         execute("10_bridges")
 
 
@@ -69,3 +87,17 @@ def test_what_the_bridges_are_said_to_do_follows_the_numbers():
     assert "better than the plain swap over these clips, with these decoders: ridge." in said
     assert "worse than the plain swap over these clips, with these decoders: santa." in said
     assert "highest CIDEr-D has ridge, 45.0" in said
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "word"), [(0.05, 0.001, "is better"), (-0.05, 0.001, "is worse"), (0.05, 0.2, "cannot be told")]
+)
+def test_what_is_said_of_the_best_follows_the_test(difference, p, word):
+    lines = [("baseline", 30.0, 20.0, 0.0), ("c3", 36.0, 24.0, 50.0), ("noise+ridge, mbr", 41.0, 23.0, np.nan)]
+    table = pd.DataFrame(lines, columns=["system", "cider_d", "label_recall", "way"])
+    test = stats.Comparison(difference, difference - 0.01, difference + 0.01, p, 9, 1, np.nan, False)
+    said = "\n".join(answers.best(table, test, ["cider_d", "label_recall"]))
+    assert "CIDEr-D 41.0 against 36.0" in said and f"**{word}" in said and "of the way" not in said
+    table.loc[2, "way"] = 90.0
+    said = "\n".join(answers.best(table, test, ["cider_d", "label_recall"]))
+    assert "90 % of the way from the plain swap to the bound, the paper's row 50 %" in said

@@ -67,11 +67,12 @@ LAYERS = (
         "stats",
         "retrieval",
     },
-    {"datasets", "clap", "embeddings", "shards", "decoder", "resume", "train", "generate", "metrics"},
+    {"datasets", "clap", "embeddings", "shards", "decoder", "resume", "train", "generate", "candidates", "metrics"},
     {
         "run",
         "arrays",
         "rows",
+        "prompts",
         "decoders",
         "captions",
         "training",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -194,3 +196,20 @@ def test_training_on_axes_and_captioning_by_them_meet(context):
     a = bridge.train_half("plshead")(pairs[0], context)
     b = bridge.infer_half("plshead")(pairs[1], context)
     assert np.allclose((a * b).sum(1), 1, atol=1e-3) and not a[:, 3:].any()
+
+
+@pytest.mark.parametrize("name", ["procrustes", "ridge", "mlp", "noisy mlp", "ridge (text)", "plshead", "santa"])
+def test_what_is_fitted_for_a_context_is_fitted_once_and_the_same(name, context, monkeypatch):
+    fits = []
+    for fit in ("procrustes", "ridge", "mlp", "shared_axes"):
+        one = getattr(maps, fit)
+        monkeypatch.setattr(maps, fit, lambda *a, one=one, **b: (fits.append(one), one(*a, **b))[1])
+    clusters = beyond._clusters
+    monkeypatch.setattr(beyond, "_clusters", lambda memory: (fits.append(clusters), clusters(memory))[1])
+    half = bridge.infer_half(name) if name in bridge.INFERENCE else bridge.train_half(name)
+    z = rows(9, context.memory.shape[1], 20)
+    first = half(z, context)
+    count = len(fits)
+    assert count and np.array_equal(half(z, context), first) and len(fits) == count
+    copies = {n: getattr(context, n).copy() for n in ("pair_audio", "pair_text", "memory")}
+    assert np.array_equal(half(z, replace(context, **copies)), first) and len(fits) == 2 * count

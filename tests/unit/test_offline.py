@@ -92,6 +92,23 @@ def test_the_preflight_alone_may_run_where_everything_is_missing(machine, monkey
     assert ran == ["00_preflight"]
 
 
+@pytest.mark.parametrize(("only", "runs"), [("07", True), ("13", False), ("07,13", False)])
+def test_what_is_missing_concerns_the_stages_asked_for(only, runs, machine, monkeypatch, capsys):
+    """Of `beyond` notebook 13 alone reads files from outside: BRACE's judgements."""
+    ran = []
+
+    def execute(source, *args, **options):
+        ran.append(source.stem)
+        raise notebook.NotebookError("", "", "")
+
+    monkeypatch.setattr(notebook, "execute", execute)
+    assert cli.main(["run", "--profile", "beyond", "--offline", "--only", only]) == (1 if runs else 2)
+    assert ran == (["07_sensitivity"] if runs else [])
+    assert runs or all(what.startswith("BRACE's judgements") for what in listed(capsys.readouterr().err))
+    of_13 = config.load("laptop", {"notebooks": ["00", "13"], "data.download": False})
+    assert {need.what.split(" (")[0] for need in doctor.needs(of_13)} == {"BRACE's judgements"}
+
+
 def test_doctor_says_that_a_laptop_needs_no_gpu(machine):
     def device(profile):
         return next(c for c in doctor.check(config.load(profile, {"device": "cpu"})) if c.what == "device")

@@ -11,6 +11,7 @@ from aaclib.datasets import SMALL, SPLITS, Need, absent, brace
 from aaclib.datasets import needs as needs_of_data
 from aaclib.paths import home_path, raw_dir
 
+APART = {"00", "13"}  # notebooks that read no target: the preflight, and the one about judgements
 NEED_SPICE = {"spice", "spider", "spider_fl"}
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json")
 TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
@@ -19,10 +20,12 @@ LAION_BYTES = 1_900_000_000
 
 
 def needs(config: Config) -> list[Need]:
-    """Everything of these that has to be there. Raises what loading a data set raises."""
-    found = [need for name, texts, audio in reads(config) for need in needs_of_data(name, config.data, texts, audio)]
-    if "13" in config.notebooks:
-        found += brace.needs(config.data)
+    """Everything of these that has to be there for the notebooks of the settings. Raises what loading a data set
+    raises."""
+    found = brace.needs(config.data) if "13" in config.notebooks else []
+    if not set(config.notebooks) - APART:
+        return found
+    found += [need for name, texts, audio in reads(config) for need in needs_of_data(name, config.data, texts, audio)]
     if config.captioner:  # its CLAP and decoders make the captions
         try:
             config = records.settings(config.source[0])

@@ -1,0 +1,115 @@
+"""The best text-only system, searched on soundscapes-dev, which is no target, before any target is looked at.
+
+    python benchmarks/best.py
+
+First every training with every inference part, greedy; then the three highest with every way to generate, and the
+highest of these with other settings of the candidates. By CIDEr-D of the validation and evaluation clips of
+soundscapes-dev together; label recall stands beside. What is in the store is not made again, so a search that was
+killed goes on. Writes its part of docs/choices.md; what it found is frozen in aaclib/profiles/beyond.yaml.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from aaclib import bridge, metrics, store, sweep, training
+from aaclib.metrics import label_recall
+from aaclib.run import Run
+
+DEV, PARTS, SEED = "soundscapes-dev", ("validation", "evaluation"), 0
+HEADING = "## Which text-only system?"
+PAIRS = (50, 500)  # as the paper, and all external ones that the CLAP was not trained on; trainings read the latter
+TRAININGS = ("text", "noise", "c3", "noise+prompt")  # one decoder each
+SIZES = {"data.sizes.soundscapes-dev.train": 1200}  # 6,000 captions, as `quick` has of soundscapes-long
+INFERENCE = (
+    "",
+    "nearest",
+    "projection",
+    "projection (top 32)",
+    "santa",
+    "back-shift",
+    "procrustes",
+    "procrustes+projection",
+    "ridge",
+    "ridge+projection",
+    "mlp",
+)
+BEST, DECODINGS = 3, ("beam", "mbr", "refine")  # how many rows go on, and to what
+COMET = {"generate.no_repeat": 3, "generate.repetition_penalty": 1.2}
+OTHERS = ({"generate.temperature": 0.4}, {"generate.temperature": 1.0}, {"generate.samples": 0, "generate.beam": 8})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--save", type=Path, default=Path(__file__).parents[1] / "docs" / "choices.md")
+    parser.add_argument("--trainings", nargs="+", default=TRAININGS)
+    args = parser.parse_args()
+    runs = {n: run_of(n, [row_of(training, "") for training in args.trainings]) for n in PAIRS}
+    training.train_all(runs[PAIRS[-1]])
+    rows = [row_of(training, inference) for training in args.trainings for inference in INFERENCE]
+    lines = [line(runs[n], row, "greedy") for n in PAIRS for row in rows if n == PAIRS[-1] or shares(row)]
+    for one in ranked(lines)[:BEST]:
+        lines += [line(one["run"], one["row"], decoding) for decoding in DECODINGS]
+    best = ranked(lines)[0]
+    for changes in (COMET, *OTHERS) if best["decoding"] in DECODINGS else ():
+        lines.append(line(best["run"], best["row"], best["decoding"], changes))
+    write(args.save, lines)
+
+
+def row_of(training: str, inference: str) -> str:
+    return "+".join(part for part in (training, inference) if part not in ("text", "")) or "baseline"
+
+
+def run_of(pairs: int, rows: list[str]) -> Run:
+    return Run.load("quick", {**SIZES, "gap.n_pairs": pairs, "seeds": [SEED], "data.targets": {DEV: rows}})
+
+
+def shares(row: str) -> bool:
+    """Whether a row reads pairs at inference alone, so that one decoder serves for any number of them."""
+    return bridge.needs_pairs(row) and bridge.strategy(row).training == "text"
+
+
+def line(run: Run, row: str, decoding: str, changes: dict | None = None) -> dict:
+    """A line of the table, scores x100, and the run that it is of."""
+    changed, reads = sweep.at(run, changes) if changes else run, bridge.reads(row)
+    clips = [clip for part in PARTS for clip in run.clips(DEV, part, SEED)]
+    said = [caption for part in PARTS for caption in changed.captions(DEV, row, SEED, decoding, part)]
+    score = metrics.evaluate(said, [list(clip.captions) for clip in clips], ["cider_d"], store=run.store)
+    heard = label_recall.label_recall(said, [clip.labels for clip in clips])["label_recall"].per_clip
+    found = {
+        "row": row,
+        "pairs": run.config.gap.n_pairs if bridge.needs_pairs(row) or {"sigma", "sigma_without_gap"} & reads else 0,
+        "decoding": decoding,
+        "settings": ", ".join(f"{name.partition('.')[2]} {value}" for name, value in (changes or {}).items()),
+        "CIDEr-D": round(100 * score.corpus["cider_d"], 2),
+        "label recall": round(100 * float(np.nanmean(heard)), 1),
+    }
+    print(*found.values(), sep=" | ", flush=True)
+    return {**found, "run": run}
+
+
+def ranked(lines: list[dict]) -> list[dict]:
+    """The highest first."""
+    return sorted(lines, key=lambda one: -one["CIDEr-D"])
+
+
+def write(page: Path, lines: list[dict]) -> None:
+    """The search's part of the page, instead of the one that stands there."""
+    frame = pd.DataFrame(ranked(lines)).drop(columns="run")
+    about = (
+        f"Made by `python benchmarks/best.py`: validation and evaluation clips together, seed {SEED}, scores x100. "
+        f"Every training with every inference part, greedy; the {BEST} highest by every way to generate; the highest "
+        "of these with other settings. `pairs`: external recordings with captions that a row reads, 0 for none."
+    )
+    table = [frame.columns, ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
+    before = page.read_text(encoding="utf-8").partition(HEADING)[0] if page.is_file() else ""
+    lines_ = [HEADING, "", about, "", *(f"| {' | '.join(row)} |" for row in table), ""]
+    store.write_text(page, before + "\n".join(lines_))
+
+
+if __name__ == "__main__":
+    main()
