@@ -11,7 +11,7 @@ import numpy as np
 
 from aaclib import maps
 from aaclib import memory as memories
-from aaclib.memo import made_once
+from aaclib.maps import made_once
 from aaclib.steps import Context, unit
 
 RELATED = 5  # a caption's nearest others, among which one stands in for it

@@ -129,8 +129,10 @@ class Captioner:
 
 
 def _to_caption(strategy: str) -> bridge.Strategy:
-    """The row of this name. Raises ConfigError for a control row."""
+    """The row of this name. Raises ConfigError for a control row, and for one that reads a prompt."""
     row = bridge.strategy(strategy)
     if row.group == "control":
         raise config.ConfigError(f"'{strategy}' is a control row, not a way to caption. Try projection.")
+    if bridge.prompted(row):
+        raise config.ConfigError(f"'{strategy}' reads texts that only a run chooses (run.captions). Try projection.")
     return row

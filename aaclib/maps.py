@@ -13,6 +13,7 @@ together. Every map is a function of rows, (m, d) -> (m, d), and the caller brin
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from aaclib.reprs import brief
 Map = Callable[[np.ndarray], np.ndarray]
 STRENGTHS = np.logspace(-4, 2, 13)  # of ridge, from hardly any shrinking to next to nothing left of W
 HIDDEN = 128  # of the small network
+_made: dict[tuple, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,21 @@ def realign(z: np.ndarray, mean_x: np.ndarray, mean_y: np.ndarray, spread_y: flo
 def spread(z: np.ndarray, mean: np.ndarray | None = None) -> float:
     """Mean squared distance of rows (n, d) to `mean` (d,), their own by default: the trace of their covariance."""
     return float(np.square(z - (z.mean(0) if mean is None else mean), dtype=np.float64).sum(1).mean())
+
+
+def made_once(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """`function(*arguments, **options)`, computed once for these very arrays and these (hashable) values, and kept for
+    as long as all the arrays live. Nobody may change them meanwhile, and what comes out must not hold one of them.
+
+    >>> made_once(maps.ridge, context.pair_audio, context.pair_text)
+    """
+    arrays = [one for one in arguments if isinstance(one, np.ndarray)]
+    named = (id(one) if isinstance(one, np.ndarray) else one for one in arguments)
+    if (key := (function, *named, *sorted(options.items()))) not in _made:
+        _made[key] = function(*arguments, **options)
+        for one in arrays:  # before another array can be given the same id
+            weakref.finalize(one, _made.pop, key, None)
+    return _made[key]
 
 
 def _pairs(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

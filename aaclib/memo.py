@@ -1,22 +1,18 @@
 """Results that an object keeps for its own life, so that a notebook may ask for a thing as often as it likes.
 
 Methods keep theirs in the object itself, functions in their first argument: what a function says of a run goes with it.
-What is made of arrays goes with the first of them.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
 from typing import Any, TypeVar, cast
 
-import numpy as np
 import pandas as pd
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-_made: dict[tuple, tuple[Any, tuple]] = {}
 
 
 def remembered(function: Function) -> Function:
@@ -40,17 +36,3 @@ def remembered(function: Function) -> Function:
         return value.copy() if isinstance(value, pd.DataFrame) else value
 
     return cast(Function, ask)
-
-
-def made_once(function: Callable[..., Any], first: np.ndarray, *others: Any, **options: Any) -> Any:
-    """`function(first, *others, **options)`, computed once for these very arrays and these (hashable) values, and kept
-    for as long as the first array lives. Nobody may change the arrays meanwhile, and what comes out must not hold the
-    first.
-
-    >>> made_once(maps.ridge, context.pair_audio, context.pair_text)
-    """
-    named = (id(one) if isinstance(one, np.ndarray) else one for one in (first, *others))
-    if (key := (function, *named, *sorted(options.items()))) not in _made:
-        _made[key] = function(first, *others, **options), others  # held: no other array is given their id meanwhile
-        weakref.finalize(first, _made.pop, key, None)
-    return _made[key][0]

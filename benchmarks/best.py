@@ -11,10 +11,15 @@ killed goes on. Writes its part of docs/choices.md; what it found is frozen in a
 from __future__ import annotations
 
 import argparse
+import functools
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from aaclib import bridge, metrics, store, sweep, training
 from aaclib.metrics import label_recall
@@ -47,25 +52,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", type=Path, default=Path(__file__).parents[1] / "docs" / "choices.md")
     parser.add_argument("--trainings", nargs="+", default=TRAININGS)
+    parser.add_argument("--parts", nargs="+", default=PARTS, help="of soundscapes-dev")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
-    runs = {n: run_of(n, [row_of(training, "") for training in args.trainings]) for n in PAIRS}
-    training.train_all(runs[PAIRS[-1]])
+    asked = tuple(args.overrides), tuple(args.parts)
+    ready = run_of(PAIRS[-1], asked[0], tuple(row_of(training, "") for training in args.trainings))
+    training.train_all(ready)
+    for part in args.parts:
+        ready.audio(DEV, part, SEED)
     rows = [row_of(training, inference) for training in args.trainings for inference in INFERENCE]
-    lines = [line(runs[n], row, "greedy") for n in PAIRS for row in rows if n == PAIRS[-1] or shares(row)]
-    for one in ranked(lines)[:BEST]:
-        lines += [line(one["run"], one["row"], decoding) for decoding in DECODINGS]
-    best = ranked(lines)[0]
-    for changes in (COMET, *OTHERS) if best["decoding"] in DECODINGS else ():
-        lines.append(line(best["run"], best["row"], best["decoding"], changes))
-    write(args.save, lines)
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 8), multiprocessing.get_context("spawn")) as pool:
+
+        def judge(jobs: list[tuple]) -> list[dict]:
+            return list(pool.map(line, *zip(*((*asked, *job) for job in jobs), strict=True))) if jobs else []
+
+        found = judge([(n, row, "greedy") for n in PAIRS for row in rows if n == PAIRS[-1] or shares(row)])
+        found += judge([(one["n_pairs"], one["row"], way) for one in ranked(found)[:BEST] for way in DECODINGS])
+        best = ranked(found)[0]
+        again = (COMET, *OTHERS) if best["decoding"] in DECODINGS else ()
+        found += judge([(best["n_pairs"], best["row"], best["decoding"], tuple(more.items())) for more in again])
+    write(args.save, found, asked)
 
 
 def row_of(training: str, inference: str) -> str:
     return "+".join(part for part in (training, inference) if part not in ("text", "")) or "baseline"
 
 
-def run_of(pairs: int, rows: list[str]) -> Run:
-    return Run.load("quick", {**SIZES, "gap.n_pairs": pairs, "seeds": [SEED], "data.targets": {DEV: rows}})
+@functools.cache
+def run_of(pairs: int, overrides: tuple[str, ...], rows: tuple[str, ...] = ("baseline",)) -> Run:
+    fixed = {**SIZES, "gap.n_pairs": pairs, "seeds": [SEED], "data.targets": {DEV: list(rows)}}
+    return Run.load("quick", {**fixed, **dict(text.split("=", 1) for text in overrides)})
 
 
 def shares(row: str) -> bool:
@@ -73,23 +89,27 @@ def shares(row: str) -> bool:
     return bridge.needs_pairs(row) and bridge.strategy(row).training == "text"
 
 
-def line(run: Run, row: str, decoding: str, changes: dict | None = None) -> dict:
-    """A line of the table, scores x100, and the run that it is of."""
-    changed, reads = sweep.at(run, changes) if changes else run, bridge.reads(row)
-    clips = [clip for part in PARTS for clip in run.clips(DEV, part, SEED)]
-    said = [caption for part in PARTS for caption in changed.captions(DEV, row, SEED, decoding, part)]
+def line(
+    overrides: tuple[str, ...], parts: tuple[str, ...], pairs: int, row: str, decoding: str, changes: tuple = ()
+) -> dict:
+    """A line of the table, scores x100."""
+    torch.set_num_threads(1)
+    run, reads = run_of(pairs, overrides), bridge.reads(row)
+    changed = sweep.at(run, dict(changes)) if changes else run
+    clips = [clip for part in parts for clip in run.clips(DEV, part, SEED)]
+    said = [caption for part in parts for caption in changed.captions(DEV, row, SEED, decoding, part)]
     score = metrics.evaluate(said, [list(clip.captions) for clip in clips], ["cider_d"], store=run.store)
     heard = label_recall.label_recall(said, [clip.labels for clip in clips])["label_recall"].per_clip
     found = {
         "row": row,
-        "pairs": run.config.gap.n_pairs if bridge.needs_pairs(row) or {"sigma", "sigma_without_gap"} & reads else 0,
+        "pairs": pairs if bridge.needs_pairs(row) or {"sigma", "sigma_without_gap"} & reads else 0,
         "decoding": decoding,
-        "settings": ", ".join(f"{name.partition('.')[2]} {value}" for name, value in (changes or {}).items()),
+        "settings": ", ".join(f"{name.partition('.')[2]} {value}" for name, value in changes),
         "CIDEr-D": round(100 * score.corpus["cider_d"], 2),
         "label recall": round(100 * float(np.nanmean(heard)), 1),
     }
     print(*found.values(), sep=" | ", flush=True)
-    return {**found, "run": run}
+    return {**found, "n_pairs": pairs}
 
 
 def ranked(lines: list[dict]) -> list[dict]:
@@ -97,18 +117,20 @@ def ranked(lines: list[dict]) -> list[dict]:
     return sorted(lines, key=lambda one: -one["CIDEr-D"])
 
 
-def write(page: Path, lines: list[dict]) -> None:
+def write(page: Path, lines: list[dict], asked: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
     """The search's part of the page, instead of the one that stands there."""
-    frame = pd.DataFrame(ranked(lines)).drop(columns="run")
+    frame = pd.DataFrame(ranked(lines)).drop(columns="n_pairs")
+    overrides, parts = asked
+    command = " ".join(["python benchmarks/best.py", *(f"--set {text}" for text in overrides)])
     about = (
-        f"Made by `python benchmarks/best.py`: validation and evaluation clips together, seed {SEED}, scores x100. "
-        f"Every training with every inference part, greedy; the {BEST} highest by every way to generate; the highest "
-        "of these with other settings. `pairs`: external recordings with captions that a row reads, 0 for none."
+        f"Made by `{command}`: {' and '.join(parts)} clips, seed {SEED}, scores x100. Every training with every "
+        f"inference part, greedy; the {BEST} highest by every way to generate; the highest of these with other "
+        "settings. `pairs`: external recordings with captions that a row reads, 0 for none."
     )
     table = [frame.columns, ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
     before = page.read_text(encoding="utf-8").partition(HEADING)[0] if page.is_file() else ""
-    lines_ = [HEADING, "", about, "", *(f"| {' | '.join(row)} |" for row in table), ""]
-    store.write_text(page, before + "\n".join(lines_))
+    text = [HEADING, "", about, "", *(f"| {' | '.join(row)} |" for row in table), ""]
+    store.write_text(page, before + "\n".join(text))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -213,3 +214,25 @@ def test_what_is_fitted_for_a_context_is_fitted_once_and_the_same(name, context,
     assert count and np.array_equal(half(z, context), first) and len(fits) == count
     copies = {n: getattr(context, n).copy() for n in ("pair_audio", "pair_text", "memory")}
     assert np.array_equal(half(z, replace(context, **copies)), first) and len(fits) == 2 * count
+
+
+def test_what_is_made_of_arrays_is_made_once_and_goes_with_them():
+    calls, before = [], len(maps._made)
+
+    def total(x, y, times=1):
+        calls.append(times)
+        return times * (x + y)
+
+    x, y, other = np.ones(3), np.ones(3), np.ones(3)
+    assert maps.made_once(total, x, y) is maps.made_once(total, x, y) and calls == [1]
+    assert maps.made_once(total, x, other) is not maps.made_once(total, x, y) and calls == [1, 1]  # equal, not the same
+    assert maps.made_once(total, x, y, times=2)[0] == 4 and maps.made_once(total, y, x)[0] == 2
+    assert calls == [1, 1, 2, 1] and len(maps._made) == before + 4
+    del y
+    gc.collect()
+    assert len(maps._made) == before + 1
+    for value in (5.0, 7.0):  # an array that is given the place of one that is gone
+        assert maps.made_once(total, x, np.full(3, value))[0] == value + 1
+    del x
+    gc.collect()
+    assert len(maps._made) == before

@@ -1,13 +1,9 @@
 """Results that are kept: computed once for the same arguments, however they are written."""
 
-import gc
-
-import numpy as np
 import pandas as pd
 import pytest
 
-from aaclib import memo
-from aaclib.memo import made_once, remembered
+from aaclib.memo import remembered
 
 
 class Asked:
@@ -78,24 +74,3 @@ def test_a_failure_is_not_kept():
 
 def test_a_kept_method_still_says_what_it_is():
     assert Asked.number.__name__ == "number" and Asked.number.__doc__ == "What it is."
-
-
-def test_what_is_made_of_arrays_is_made_once_and_goes_with_the_first_of_them():
-    calls = []
-
-    def total(x, y, times=1):
-        calls.append(times)
-        return times * (x + y)
-
-    x, y, other = np.ones(3), np.ones(3), np.ones(3)
-    assert made_once(total, x, y) is made_once(total, x, y) and calls == [1]
-    assert made_once(total, x, other) is not made_once(total, x, y) and calls == [1, 1]  # equal, and not the same
-    assert made_once(total, x, y, times=2)[0] == 4 and made_once(total, y, x)[0] == 2 and calls == [1, 1, 2, 1]
-    kept = len(memo._made)
-    del y
-    gc.collect()
-    assert made_once(total, x, np.full(3, 5.0))[0] == 6  # the second array lives on, so its number is not given again
-    assert len(memo._made) == kept  # what y came first in is gone, and one is new
-    del x
-    gc.collect()
-    assert len(memo._made) == kept - 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_decoder import CAPTIONS
 
-from aaclib import bridge, captions, config, decoders, generate, prompts, rows, text
+from aaclib import bridge, captioner, captions, config, decoders, generate, prompts, rows, text
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,14 @@ def test_a_prompted_row_is_trained_captioned_and_named_by_what_it_reads(run):
 
 def test_prompts_leave_room_for_the_caption(tokenizer):
     settings = config.load("quick")
-    long = " ".join(["dog"] * 40)
+    long = " ".join(["dog"] * 50)
     assert prompts.joined([["a dog", long, long]], tokenizer, settings) == [f"a dog . {long}"]
     assert prompts.joined([["a dog", "the cat"], ["a bell"]], tokenizer, settings) == ["a dog . the cat", "a bell"]
+
+
+def test_a_captioner_refuses_a_row_that_reads_a_prompt():
+    with pytest.raises(config.ConfigError, match="'noise\\+prompt' reads texts that only a run chooses"):
+        captioner._to_caption("noise+prompt")
 
 
 def test_label_prompts_are_of_the_pairs_labels_or_refused(run, monkeypatch):
