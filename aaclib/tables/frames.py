@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 def settings(run: Run) -> pd.DataFrame:
     """The settings that shape the science of a run."""
     c = run.config
+    length = f"{c.train.steps} steps" if c.train.steps else f"{c.train.epochs} epochs"
     rows = {
         **{f"rows of {target}": ", ".join(names) for target, names in c.data.targets.items()},
         "CLAP": c.clap.backend,
         "pairs for σ and the gap": c.data.pairs or "none",
         "σ": c.gap.sigma,
         "decoder": f"{c.decoder.layers} layers, {c.decoder.heads} heads, width {c.decoder.width}",
-        "training": f"{c.train.epochs} epochs, batch {c.train.batch_size}, learning rate {c.train.lr:g}",
+        "training": f"{length}, batch {c.train.batch_size}, learning rate {c.train.lr:g}",
         "seeds": ", ".join(map(str, run.seeds)),
     }
     return pd.DataFrame(rows.items(), columns=["setting", "value"])
