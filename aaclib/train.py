@@ -74,7 +74,7 @@ def train(
     place = resume.restore(folder / STATE, model, optimizer, needs=best) or {"history": [], **BEGIN}
     history, device = place["history"], model.mapping.weight.device
     store.write_json(folder / "history.json", history)
-    done = len(history) * steps_an_epoch + place["step"]
+    done = min(len(history) * steps_an_epoch + place["step"], steps)
     for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
         schedule.last_epoch = done
         group["lr"] = base * schedule.lr_lambdas[0](done)

@@ -135,8 +135,8 @@ def errors(counted: Frame, heard: Frame, in_order: Frame) -> Iterator[str]:
     for row, named, missed, m_low, m_high, made_up, u_low, u_high, whole in counted.itertuples(index=False):
         yield (
             f"**{row}**: names {named:.1f} sounds per clip, misses {missed:.0f} % [{m_low:.0f}, {m_high:.0f}] of what "
-            f"is there, and {made_up:.0f} % [{u_low:.0f}, {u_high:.0f}] of what it names is made up; {whole:.0f} % of its "
-            "captions name all and nothing else."
+            f"is there, and {made_up:.0f} % [{u_low:.0f}, {u_high:.0f}] of what it names is made up; {whole:.0f} % of "
+            "its captions name all and nothing else."
         )
     rows = [row for row in counted.row if row in heard and row not in ("human", "shuffled")]
     for what, part in heard.groupby("what", sort=False):
