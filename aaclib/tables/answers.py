@@ -43,7 +43,9 @@ def across(kept: Frame, causes: Frame, unheard: Frame) -> Iterator[str]:
         yield "This run has one target, so nothing can be crossed."
     for (judged, own, metric), part in kept.groupby(["evaluation", kept.memory == kept.evaluation, "metric"]):
         of = "the domain's own memory" if own else "nothing of the domain"
-        shares = ", ".join(f"{one.row} {one.value:.0f} [{one.low:.0f}, {one.high:.0f}]" for one in part.itertuples())
+        shares = ", ".join(
+            f"{one.row} {one.value:.0f} [{_end(one.low)}, {_end(one.high)}]" for one in part.itertuples()
+        )
         yield f"**{judged}, {_label(metric)}**: read in another domain, with {of}, rows keep (%): {shares}."
     for (judged, row, metric), part in causes.groupby(["evaluation", "row", "metric"], sort=False):
         of = {one.cause: one for one in part.itertuples()}
@@ -77,24 +79,27 @@ def text_scaling(changes: Frame, worth: Frame, tried: tuple[int, int]) -> Iterat
     if worth.empty:
         yield "No row of this run learned from paired audio, so a pair has no price: name `supervised` in data.targets."
     for (row, metric), part in worth.groupby(["row", "metric"], sort=False):
-        prices = "; ".join(
-            f"{one.pairs:,} pairs reach what {_captions(one.captions, tried)} captions do "
-            f"[{_captions(one.low, tried)}, {_captions(one.high, tried)}]{_each(one)}"
-            for one in part.itertuples()
-        )
-        yield f"**{row}, {_label(metric)}**: {prices}."
+        prices = []
+        for one in part.itertuples():
+            ends = one.captions, one.low, one.high
+            whole = "{} captions do [{}, {}]".format(*(_reached(end, tried) for end in ends))
+            each = "{} for one [{}, {}]".format(*(_reached(end, tried, one.pairs) for end in ends))
+            prices.append(f"{one.pairs:,} pairs reach what {whole}, {each}")
+        yield f"**{row}, {_label(metric)}**: {'; '.join(prices)}."
 
 
-def _captions(found: float, tried: tuple[int, int]) -> str:
-    return f"under {tried[0]:,}" if found == 0 else f"over {tried[1]:,}" if math.isinf(found) else f"{found:,.0f}"
+def _reached(found: float, tried: tuple[int, int], pairs: int | None = None) -> str:
+    """A number of captions, of `Worth`; that for one of so many pairs."""
+    least, most = (n / (pairs or 1) for n in tried)
+    form = ",.1f" if pairs else ",.0f"
+    if found == 0:
+        return f"at most {least:{form}}"
+    return f"over {most:{form}}" if math.isinf(found) else f"{found / (pairs or 1):{form}}"
 
 
-def _each(one: Any) -> str:
-    """The price of one pair, where the number of captions is known."""
-    if one.captions == 0 or math.isinf(one.captions):
-        return ""
-    low, high = (f"{end / one.pairs:.1f}" if 0 < end < math.inf else "unknown" for end in (one.low, one.high))
-    return f", {one.captions / one.pairs:.1f} for one [{low}, {high}]"
+def _end(bound: float) -> str:
+    """A bound of a ratio in per cent; one whose divisor may be zero has none."""
+    return "unknown" if math.isnan(bound) else f"{bound:.0f}"
 
 
 def _change(one: Any) -> str:

@@ -154,8 +154,12 @@ def test_what_is_said_of_text_follows_the_numbers():
     said = "\n".join(answers.text_scaling(changes, worth, (60, 18000)))
     assert "from 60 captions to 6,000, higher (+10.0 [+5.0, +15.0])" in said
     assert "from 60 captions to more, 60 captions, not known to change (+10.0 [-10.0, +30.0])" in said
-    assert "60 pairs reach what 600 captions do [under 60, over 18,000], 10.0 for one [unknown, unknown]" in said
-    assert "6,000 pairs reach what over 18,000 captions do [9,000, over 18,000]." in said
+    assert (
+        "60 pairs reach what 600 captions do [at most 60, over 18,000], 10.0 for one [at most 1.0, over 300.0]" in said
+    )
+    assert (
+        "6,000 pairs reach what over 18,000 captions do [9,000, over 18,000], over 3.0 for one [1.5, over 3.0]." in said
+    )
     assert "has no price" in "\n".join(answers.text_scaling(changes, worth[:0], (60, 18000)))
 
 
