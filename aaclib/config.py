@@ -23,8 +23,8 @@ TF32 = False  # on a GPU float32 is float32: TF32, which PyTorch allows in convo
 METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider sbert_sim fer fense spider_fl".split())
 SOME_METRICS = f"one of {', '.join(METRICS)}, or one that aaclib.metrics.register was given"
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
-NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "10", "12", "13", "14")
-BEYOND = ("07", "08", "10", "12", "13")  # which a profile names where it wants them
+NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "12", "13", "14")
+BEYOND = ("07", "08", "09", "10", "12", "13")  # which a profile names where it wants them
 CLUSTER = re.compile(r"(local:[1-9]\d*|tcp://[^\s/]+:\d+|slurm:.*\S)?")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -57,6 +57,8 @@ class Data:
     audio: str = ""  # folder profile: where the recordings lie
     captions: str = ""  # folder profile: CSV, JSON or JSONL with file names and captions; "" = none
     text: str = ""  # a plain file of captions, one per line: training text and memory
+    # data sets whose training captions every target learns from as well, and has in its memory
+    more_text: tuple[str, ...] = ()
     # whose captions decoders learn from where no target has any
     text_of: tuple[str, ...] = ("clotho", "audiocaps")
     text_size: int = number(0, least=0)  # about so many of their captions, drawn by a fixed seed; 0 = all
@@ -139,6 +141,7 @@ class Decoder:
 @dataclass(frozen=True)
 class Train:
     epochs: int = number(30, least=1)
+    steps: int = number(0, least=0)  # of a training, however many captions it has; 0 = those of its epochs
     # the supervised decoder, the same recipe on audio, trains so many times the epochs
     supervised_factor: int = number(1, least=1)
     # what the bound (supervised+text) has otherwise: any of OF_BOUND, for a bound is given its best

@@ -77,7 +77,7 @@ def key(run: Run, target: str, row: bridge.Strategy, seed: int) -> dict[str, Any
         "training": row.training,
         "decoder": named(decoder),
         "seed": seed,
-        "train": how,
+        "train": train.named(how),
         "examples": [_examples_digest(run, target, part, seed, row.training) for part in read],
         "context": {name: array_digest(value) for name, value in vars(seen).items()},
         "half": array_digest(bridge.behaviour(row, seen, run.clap(seed).dim)),
@@ -103,6 +103,11 @@ def settings(run: Run, target: str, row: bridge.Strategy) -> tuple[config.Train,
     how, decoder = bridge.settings_of(run.config, row.training)
     validated = any(c.captions for c in run.training_clips(target, "validation"))
     return how if validated else replace(how, keep="last"), decoder
+
+
+def epochs(run: Run, target: str, row: bridge.Strategy, seed: int) -> int:
+    """How many epochs a training has."""
+    return train.epochs(settings(run, target, row)[0], len(examples(run, target, "train", seed, row.training)[1]))
 
 
 def seen_in_training(run: Run, target: str, row: bridge.Strategy, seed: int) -> bridge.Narrow:

@@ -43,6 +43,16 @@ def learned_from(config: Config, target: str) -> str:
     return next(iter([name for name in config.data.targets if name not in bare] or own))
 
 
+def read(config: Config, target: str, part: str = "train") -> tuple[str, ...]:
+    """The data sets whose captions the decoders of a target learn from, its own and `data.more_text`; they are
+    validated on its own alone.
+
+    >>> read(load("paper", {"data.more_text": "[audiocaps]"}), "clotho")
+    ('clotho', 'audiocaps')
+    """
+    return tuple(dict.fromkeys((target, *(config.data.more_text if part == "train" else ()))))
+
+
 def with_text(config: Config) -> Config:
     """The same settings, with the target `text` in front where no target has anything to learn from. Its rows are those
     of the first, and its decoders train for at most `data.text_epochs`."""

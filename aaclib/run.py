@@ -29,7 +29,7 @@ from aaclib.gap import Estimate
 from aaclib.memo import remembered
 from aaclib.paths import runs_dir
 from aaclib.records import settings as settings_of
-from aaclib.roles import TEXT, recordings
+from aaclib.roles import TEXT, read, recordings
 from aaclib.text import normalise
 from aaclib.train import Callback
 
@@ -126,15 +126,15 @@ class Run:
         return replace(split, clips=split.clips[:size], notes=(*split.notes, note), digest="")
 
     def training_clips(self, target: str, part: str) -> tuple[datasets.Clip, ...]:
-        """The clips whose captions a target's decoders learn from ("train") or are validated on ("validation"). Raises
-        ConfigError where it has none, and where the setting `captioner` names a finished run: nothing is learned then.
+        """The clips whose captions a target's decoders learn from ("train", with those of `data.more_text`) or are
+        validated on ("validation"). Raises ConfigError where it has none, or a finished run is `captioner`.
 
         >>> sum(len(clip.captions) for clip in run.training_clips("clotho", "train"))
         """
         self._learns()
         if not any(clip.captions for clip in self.split(target, "train").clips):
             raise config.ConfigError(f"{target} has no captions to learn from: ask aaclib.Captioner.of(run) for some.")
-        return self.split(target, part).clips
+        return tuple(clip for name in read(self.config, target, part) for clip in self.split(name, part).clips)
 
     def _learns(self) -> None:
         if self.config.captioner:

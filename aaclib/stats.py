@@ -127,6 +127,18 @@ def compare(
     return Comparison(difference, low, high, p, rows.n, rows.seeds, _seeds_p(rows), _weak(rows, weights))
 
 
+def contrast(rows: Sequence[Runs], weights: Sequence[float], metric: str, n_boot: int = N_BOOT) -> Interval:
+    """The weighted sum of R rows' values with its interval; weights of 1 and -1 give the difference of two rows.
+    Raises ValueError where the rows were scored on different numbers of clips.
+
+    >>> stats.contrast([own, other_style, other_content, other], [0.5, -0.5, 0.5, -0.5], "cider_d")    # style's part
+    """
+    found, summed = _rows(_paired(metric, *rows), metric, n_boot), np.asarray(weights, dtype=np.float64)
+    value = float(summed @ found.means)
+    low, high = _bounds(found, summed, value, summed @ found.samples, LEVEL)
+    return Interval(value, low, high, found.n, found.seeds, _weak(found, summed))
+
+
 def relative(a: Runs, b: Runs, metric: str, n_boot: int = N_BOOT) -> Interval:
     """Relative performance a / b (a fraction; the ratio of the means over seeds) with its interval.
     The bounds are NaN, beside the value, where b is 0 or less in any resample of the clips or its own interval reaches

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,6 +76,8 @@ def train(
     """Trains `model` in place and returns the history, one dict an epoch: epoch, step, train_loss, validation_loss
     (nats a token), seconds.
 
+    With `settings.steps` there are exactly so many steps, and the last epoch may be a part of one.
+
     `half`: the strategy's training half, applied to training and validation embeddings alike, the latter with one
     fixed noise. `keep = best` ends with the weights of the epoch with the lowest validation loss. `folder` keeps the
     state, saved now and then and when a signal ends the training (aaclib.interrupts); a later call with the same folder
@@ -86,16 +89,17 @@ def train(
     model.check_room(max(map(len, rows)))
     optimizer = adamw(model, settings)
     steps_an_epoch = -(-len(training.tokens) // settings.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps_an_epoch * settings.epochs))
+    steps = settings.steps or steps_an_epoch * settings.epochs
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps))
     best = [folder / BEST] if settings.keep == "best" else []
     place = resume.restore(folder / STATE, model, optimizer, needs=best) or {"history": [], **BEGIN}
     history, device = place["history"], model.mapping.weight.device
     store.write_json(folder / "history.json", history)
-    done = len(history) * steps_an_epoch + place["step"]
+    done = min(len(history) * steps_an_epoch + place["step"], steps)
     for group, base in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
         schedule.last_epoch = done
         group["lr"] = base * schedule.lr_lambdas[0](done)
-    progress = Progress(f"training {label}", settings.epochs * steps_an_epoch, "steps", done=done)
+    progress = Progress(f"training {label}", steps, "steps", done=done)
 
     waiting: list[tuple[torch.Tensor, int]] = []  # losses that the device may be at work on, and their tokens
 
@@ -109,12 +113,12 @@ def train(
         resume.save(folder / STATE, model, optimizer, {**place, "dropout": seeds.torch_state(device)})
 
     with seeds.threads(settings.threads), interrupts.Saves(save, SAVE_EVERY_S) as whole:
-        for epoch in range(len(history), settings.epochs):
+        for epoch in range(len(history), epochs(settings, len(training.tokens))):
             started = time.perf_counter() - place["seconds"]
             seeds.seed_all(seed, "epoch", epoch)  # dropout
             rng = seeds.rng(seed, "epoch", epoch)  # order and noise
             z = _resident(half(training.z, context, rng), device)  # (n, d) what the decoder sees this epoch
-            batches = list(_batches(rows, settings.batch_size, rng))
+            batches = list(_batches(rows, settings.batch_size, rng))[: steps - epoch * steps_an_epoch]
             if place["step"]:
                 seeds.set_torch_state(place["dropout"], device)
             model.train()
@@ -122,7 +126,7 @@ def train(
                 waiting.append(step(model, optimizer, z, rows, batch, prompted))
                 schedule.step()
                 place |= {"step": place["step"] + 1, "seconds": time.perf_counter() - started}
-                if device.type == "cpu" or len(waiting) == SETTLED or place["step"] == steps_an_epoch:
+                if device.type == "cpu" or len(waiting) == SETTLED or place["step"] == len(batches):
                     settle()
                 progress.step(note=f"loss {place['loss'] / max(place['tokens'], 1):.3f}")
                 whole()
@@ -132,7 +136,7 @@ def train(
             history.append(
                 {
                     "epoch": epoch + 1,
-                    "step": (epoch + 1) * steps_an_epoch,
+                    "step": epoch * steps_an_epoch + len(batches),
                     "train_loss": place["loss"] / place["tokens"],
                     "validation_loss": held_out,
                     "seconds": time.perf_counter() - started,
@@ -148,6 +152,19 @@ def train(
     if settings.keep == "best":
         resume.load(folder / BEST, model)
     return history
+
+
+def named(settings: Train) -> dict[str, Any]:
+    """The settings as a training is named by them: by its steps where they are given, and else by its epochs, as before
+    there was that setting."""
+    about = asdict(settings)
+    del about["epochs" if settings.steps else "steps"]
+    return about
+
+
+def epochs(settings: Train, n: int) -> int:
+    """How many epochs a training on n captions has; with `steps` the last may be a part of one."""
+    return -(-settings.steps // -(-n // settings.batch_size)) if settings.steps else settings.epochs
 
 
 def adamw(model: CaptionDecoder, settings: Train) -> torch.optim.Optimizer:

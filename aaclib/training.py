@@ -93,7 +93,7 @@ def _side_by_side(run: Run, jobs: list[Job], keys: dict[Job, dict], count: int, 
     finals = {job: run.store.root / "decoder" / run.store.id("decoder", keys[job]) for job in jobs}
     report = progress.Progress(
         f"training {len(jobs)} decoders, {run.config.cluster or f'{count} at a time'}",
-        sum(decoders.settings(run, job.target, job.row)[0].epochs for job in jobs),
+        sum(decoders.epochs(run, *job) for job in jobs),
         "epochs",
         done=sum(map(len, map(_history, finals.values()))),
     )

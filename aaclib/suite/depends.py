@@ -27,7 +27,7 @@ def inputs(config: Config, root: Path) -> dict[str, str]:
     """Digests of the files and folders outside the store that a run reads."""
     data = config.data
     paths = {name: getattr(data, name) for name in ("audio", "captions", "text")}
-    text = data.text_of if roles.TEXT in data.targets else ()
+    text = (*data.more_text, *(data.text_of if roles.TEXT in data.targets else ()))
     pairs = "" if rows.no_pairs(config) else data.pairs
     used = {name.partition("-")[0].partition(".")[0] for name in (*data.targets, *text, pairs, data.pretrain)}
     known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]

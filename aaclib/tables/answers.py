@@ -5,7 +5,8 @@ Each function takes the frames that its notebook made and returns `Findings`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aaclib.plots.results import METRIC_LABELS
@@ -34,17 +35,81 @@ def sensitivity(curves: Mapping[str, Frame], spread: Frame) -> Iterator[str]:
 
 
 @listed
-def across(kept: Frame, measures: Sequence[str]) -> Iterator[str]:
-    """What is left of each row's scores with another domain's text. `kept`: evaluation, row, text, memory, and for each
-    measure "<measure> kept (%)"."""
+def across(kept: Frame, causes: Frame, unheard: Frame) -> Iterator[str]:
+    """What is left of scores with another domain's text, why, and what a CLAP costs that never heard a sound.
+    `kept`: evaluation, row, text, memory, metric, value, low, high (per cent of its own). `causes`: evaluation, row,
+    metric, cause, value, low, high. `unheard`: row, what, heard, unheard, difference, low, high (fractions both)."""
     if kept.empty:
         yield "This run has one target, so nothing can be crossed."
-        return
-    for (judged, own_memory), part in kept.groupby(["evaluation", kept.memory == kept.evaluation]):
-        shares = [f"{_label(m)} {part[f'{m} kept (%)'].mean():.0f} %" for m in measures]
-        rows = ", ".join(dict.fromkeys(part.row))
-        of = "the domain's own memory" if own_memory else "nothing of the domain"
-        yield f"**{judged}**: read in another domain, with {of}, rows keep on average {', '.join(shares)} ({rows})."
+    for (judged, own, metric), part in kept.groupby(["evaluation", kept.memory == kept.evaluation, "metric"]):
+        of = "the domain's own memory" if own else "nothing of the domain"
+        shares = ", ".join(
+            f"{one.row} {one.value:.0f} [{_end(one.low)}, {_end(one.high)}]" for one in part.itertuples()
+        )
+        yield f"**{judged}, {_label(metric)}**: read in another domain, with {of}, rows keep (%): {shares}."
+    for (judged, row, metric), part in causes.groupby(["evaluation", "row", "metric"], sort=False):
+        of = {one.cause: one for one in part.itertuples()}
+        larger = of["content less style"]
+        more = "more of it is content" if larger.low > 0 else "more of it is style" if larger.high < 0 else ""
+        told = f"style {_points(of['style'])} and content {_points(of['content'])}"
+        yield (
+            f"**{judged}, {row}, {_label(metric)}**: another domain's text costs {_points(of['loss'])}: {told}; "
+            f"{more or 'which of the two is larger these clips do not tell'}."
+        )
+    if unheard.empty:
+        yield "The CLAP of this run was trained elsewhere: what it never heard is not known here."
+    for one in unheard.itertuples():
+        yield (
+            f"**{one.row}, {one.what}**: {100 * one.heard:.1f} with a CLAP that heard these sounds, "
+            f"{100 * one.unheard:.1f} with one that never did, {_change(one)} ({_points(one, one.difference)})."
+        )
+
+
+@listed
+def text_scaling(changes: Frame, worth: Frame, tried: tuple[int, int]) -> Iterator[str]:
+    """What more text and other text change, and what a pair is worth. `changes`: a, few, b, many (rows and their
+    numbers of captions), metric, difference, low, high (fractions). `worth`: row, metric, and the fields of
+    `scaling.Worth`. `tried`: the smallest and the largest number of captions."""
+    for one in changes.itertuples():
+        to = f"{one.b}, {one.many:,} captions" if one.b != one.a else f"{one.many:,}"
+        yield (
+            f"**{one.a}, {_label(one.metric)}**: from {one.few:,} captions to {to}, {_change(one)} "
+            f"({_points(one, one.difference)})."
+        )
+    if worth.empty:
+        yield "No row of this run learned from paired audio, so a pair has no price: name `supervised` in data.targets."
+    for (row, metric), part in worth.groupby(["row", "metric"], sort=False):
+        prices = []
+        for one in part.itertuples():
+            ends = one.captions, one.low, one.high
+            whole = "{} captions do [{}, {}]".format(*(_reached(end, tried) for end in ends))
+            each = "{} for one [{}, {}]".format(*(_reached(end, tried, one.pairs) for end in ends))
+            prices.append(f"{one.pairs:,} pairs reach what {whole}, {each}")
+        yield f"**{row}, {_label(metric)}**: {'; '.join(prices)}."
+
+
+def _reached(found: float, tried: tuple[int, int], pairs: int | None = None) -> str:
+    """A number of captions, of `Worth`; that for one of so many pairs."""
+    least, most = (n / (pairs or 1) for n in tried)
+    form = ",.1f" if pairs else ",.0f"
+    if found == 0:
+        return f"at most {least:{form}}"
+    return f"over {most:{form}}" if math.isinf(found) else f"{found / (pairs or 1):{form}}"
+
+
+def _end(bound: float) -> str:
+    """A bound of a ratio in per cent; one whose divisor may be zero has none."""
+    return "unknown" if math.isnan(bound) else f"{bound:.0f}"
+
+
+def _change(one: Any) -> str:
+    return "higher" if one.low > 0 else "lower" if one.high < 0 else "not known to change"
+
+
+def _points(one: Any, value: float | None = None) -> str:
+    """A difference with its interval, x100."""
+    value = one.value if value is None else value
+    return f"{100 * value:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
 
 
 @listed
@@ -86,23 +151,38 @@ def best(table: Frame, test: Any, measures: Sequence[str]) -> Iterator[str]:
 
 @listed
 def errors(counted: Frame, heard: Frame, in_order: Frame) -> Iterator[str]:
-    """What rows miss, make up and turn round. `counted`: row, named per clip, missed, made up, all right (%); `heard`:
-    what, value, sounds, and a share (%) per row; `in_order`: row, clips, in order (%)."""
-    for row, named, missed, made_up, whole in counted.itertuples(index=False):
+    """What rows miss, make up and turn round. `counted`: row, named per clip, missed and made up with their bounds, all
+    right (%); `heard`: what, value, sounds, and a share (%) per row; `in_order`: row, clips, in order (%)."""
+    for row, named, missed, m_low, m_high, made_up, u_low, u_high, whole in counted.itertuples(index=False):
         yield (
-            f"**{row}**: names {named:.1f} sounds per clip, misses {missed:.0f} % of what is there, and "
-            f"{made_up:.0f} % of what it names is made up; {whole:.0f} % of its captions name all and nothing else."
+            f"**{row}**: names {named:.1f} sounds per clip, misses {missed:.0f} % [{m_low:.0f}, {m_high:.0f}] of what "
+            f"is there, and {made_up:.0f} % [{u_low:.0f}, {u_high:.0f}] of what it names is made up; {whole:.0f} % of "
+            "its captions name all and nothing else."
         )
     rows = [row for row in counted.row if row in heard and row not in ("human", "shuffled")]
     for what, part in heard.groupby("what", sort=False):
-        shares = part.set_index("value")[rows].mean(axis=1)
+        shares, sounds = part.set_index("value")[rows].mean(axis=1) / 100, part.set_index("value").sounds
         if len(shares) > 1:
             high, low = shares.idxmax(), shares.idxmin()
-            most, least = f"{high} ({shares[high]:.0f} %)", f"{low} ({shares[low]:.0f} %)"
-            yield f"**by {what}**: most is named of {most}, least of {least}."
+            most, least = (_share(shares[value], sounds[value]) for value in (high, low))
+            told = "" if most[1] > least[2] else "; these clips do not tell them apart"
+            yield f"**by {what}**: most is named of {high}, {_bounds(*most)}, least of {low}, {_bounds(*least)}{told}."
     judged = in_order[in_order.iloc[:, 1] > 0]
-    told = ", ".join(f"{row} {share:.0f} % of {n}" for row, n, share in judged.itertuples(index=False))
-    yield f"In the right order, of the captions that can be judged: {told or 'none'}."
+    told = ", ".join(
+        f"{row} {_bounds(*_share(share / 100, n))} of {n}" for row, n, share in judged.itertuples(index=False)
+    )
+    yield f"In the right order, of the captions that can be judged (a coin: 50 %): {told or 'none'}."
+
+
+def _share(share: float, n: float) -> tuple[float, float, float]:
+    """A share of n things with its interval (Wilson 1927)."""
+    z = 1.96
+    middle, reach = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return share, (middle - reach) / (1 + z * z / n), (middle + reach) / (1 + z * z / n)
+
+
+def _bounds(value: float, low: float, high: float) -> str:
+    return f"{100 * value:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 @listed
@@ -128,4 +208,4 @@ def _label(metric: Any) -> str:
 
 
 def _percent(row: Any) -> str:
-    return f"{100 * row.agreement:.0f} % [{100 * row.low:.0f}, {100 * row.high:.0f}]"
+    return _bounds(row.agreement, row.low, row.high)

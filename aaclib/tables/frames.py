@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 def settings(run: Run) -> pd.DataFrame:
     """The settings that shape the science of a run."""
     c = run.config
+    length = f"{c.train.steps} steps" if c.train.steps else f"{c.train.epochs} epochs"
     rows = {
         **{f"rows of {target}": ", ".join(names) for target, names in c.data.targets.items()},
+        **({"more text": ", ".join(c.data.more_text)} if c.data.more_text else {}),
         "CLAP": c.clap.backend,
         "pairs for σ and the gap": c.data.pairs or "none",
         "σ": c.gap.sigma,
         "decoder": f"{c.decoder.layers} layers, {c.decoder.heads} heads, width {c.decoder.width}",
-        "training": f"{c.train.epochs} epochs, batch {c.train.batch_size}, learning rate {c.train.lr:g}",
+        "training": f"{length}, batch {c.train.batch_size}, learning rate {c.train.lr:g}",
         "seeds": ", ".join(map(str, run.seeds)),
     }
     return pd.DataFrame(rows.items(), columns=["setting", "value"])
@@ -34,7 +36,8 @@ def leaks(run: Run, target: str) -> pd.DataFrame:
     """What a target's evaluation shares with the training texts of all targets and with its own validation: clips,
     recordings and captions (`datasets.leakage`), share in %. And of evaluation recordings that are known by name, how
     many WavCaps has and how many its authors left out of it, where its JSON files are here."""
-    places = [*((name, "train") for name in run.targets), (target, "validation"), (target, "evaluation")]
+    read = dict.fromkeys((*run.targets, *run.config.data.more_text))
+    places = [*((name, "train") for name in read), (target, "validation"), (target, "evaluation")]
     sources = {f"{t}.{part}": known for t, part in places if (known := leakage.recordings(run.dataset(t), part))}
     shared = leakage.report([run.split(*place) for place in places], sources, COMPARED)
     judged, wavcaps = f"{target}.evaluation", data_folder(run.config.data, "wavcaps", must_exist=False)

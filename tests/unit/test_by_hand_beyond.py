@@ -9,7 +9,7 @@ import pages
 import pandas as pd
 import pytest
 
-from aaclib import maps, stats
+from aaclib import maps, scaling, stats
 from aaclib.run import Run
 from aaclib.tables import answers
 
@@ -69,6 +69,31 @@ def test_where_a_choice_is_wrong_the_notebook_says_so(execute, monkeypatch, way)
 def test_a_marked_number_can_be_changed(execute):
     before, after = by_hand.marked(execute, "10_bridges", "strength = 1.0", "strength = 50.0", "W")
     assert not np.allclose(before, after)
+
+
+def test_text_scaling_on_a_data_set_that_has_no_more_text_than_its_own(execute):
+    names, figures = execute("09_text_scaling", **{"train.batch_size": 8})
+    assert set(figures) == {"folder/09_text_scaling"}
+    pages.check(figures["folder/09_text_scaling"], "folder/09_text_scaling")
+    whole = names["full"]
+    assert names["sizes"] == sorted(names["sizes"]) and names["sizes"][-1] == whole and names["others"] == []
+    assert set(names["worth"].pairs) == set(names["sizes"]) and set(names["worth"].row) == {"noise", "projection"}
+    ends = (
+        names["curves"].query("row == 'projection' or row == 'projection, whole memory'").set_index(["captions", "row"])
+    )
+    assert ends.value[whole, "projection"].tolist() == ends.value[whole, "projection, whole memory"].tolist()
+
+
+def test_where_the_price_of_a_pair_is_wrong_the_notebook_says_so(execute, monkeypatch):
+    monkeypatch.setattr(scaling, "needed", lambda score, sizes, scores: 17.0)
+    with pytest.raises(AssertionError):
+        execute("09_text_scaling", **{"train.batch_size": 8})
+
+
+def test_one_domain_alone_cannot_be_crossed(execute):
+    names, figures = execute("08_cross_domain")
+    assert names["kept"].empty and names["causes"].empty and names["lost"].empty
+    assert len(names["crossed"]) and set(figures) == {"08_cross_domain"}
 
 
 def test_what_the_bridges_are_said_to_do_follows_the_numbers():

@@ -66,6 +66,7 @@ LAYERS = (
         "resampling",
         "stats",
         "retrieval",
+        "scaling",
     },
     {"datasets", "clap", "embeddings", "shards", "decoder", "resume", "train", "generate", "candidates", "metrics"},
     {

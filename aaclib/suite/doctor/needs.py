@@ -48,6 +48,7 @@ def reads(config: Config) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
             continue
         heard = ("evaluation", *learned_from) if supervised(config, target) else ("evaluation",)
         found.append((target, SPLITS if roles.learned_from(config, target) == target else (), heard))
+    found += [(name, ("train",), ()) for name in data.more_text]
     if not rows.no_pairs(config):
         name, split = data.pairs_split
         found.append((name, (split,), (split,)))

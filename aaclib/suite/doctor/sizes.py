@@ -33,6 +33,12 @@ def dim(config: Config) -> int:
     return {"tiny": config.clap.width, "wavcaps": 1024}.get(config.clap.backend.partition(":")[0], 512)
 
 
+def learned(config: Config, target: str, hears: str) -> int:
+    """Captions of a training: those that it reads, and those of what it hears (`hears` as of bridge.TRAINING)."""
+    own = count(config, target, "train")[1] if hears != "text" else 0
+    return own + sum(count(config, name, "train")[1] for name in roles.read(config, target) if hears != "audio")
+
+
 def count(config: Config, dataset: str, split: str) -> tuple[int, int]:
     """(clips, captions) of a split, without fetching anything; (0, 0) where that cannot be known."""
     published = {

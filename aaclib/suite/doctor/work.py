@@ -18,7 +18,7 @@ from aaclib.memo import remembered
 from aaclib.rows import no_pairs, planned
 from aaclib.suite.costs import Unit, unit
 from aaclib.suite.doctor.needs import NEED_SPICE, supervised
-from aaclib.suite.doctor.sizes import count, dim, spice_runs
+from aaclib.suite.doctor.sizes import count, dim, learned, spice_runs
 from aaclib.suite.doctor.there import Looking
 from aaclib.suite.stages import Stage, stages
 from aaclib.text import normalise
@@ -197,11 +197,11 @@ class Counting:
     def steps(self, target: str, training: str) -> float:
         """Steps of one training; those that its validation takes as well, by what a caption costs there."""
         how = bridge.settings_of(self.config, training)[0]
-        captions = count(self.config, target, "train")[1] * (1 + (training == bridge.BOUND))
+        captions = learned(self.config, target, bridge.TRAINING[training].hears)
         steps = math.ceil(captions / how.batch_size)
         if how.keep == "best":
             steps += VALIDATION * count(self.config, target, "validation")[1] / how.batch_size
-        return steps * how.epochs
+        return steps * (how.steps / math.ceil(captions / how.batch_size) if how.steps else how.epochs)
 
     def form(self, target: str) -> dict[str, Any]:
         """The decoder's sizes."""
