@@ -1,7 +1,8 @@
 """The caption decoder: a mapping network from a CLAP embedding to prefix tokens, and a GPT-2 that continues them.
 
 The model is GPT-2's architecture from `transformers`, trained from scratch. It reads k prefix tokens and then the
-caption, and predicts the caption and the end token: prefix language modelling. One model serves every strategy.
+caption, and predicts the caption and the end token: prefix language modelling. One model serves every strategy. Between
+the two may stand a prompt, such as a question: it is read and never predicted.
 """
 
 from __future__ import annotations
@@ -52,19 +53,31 @@ class CaptionDecoder(nn.Module):
         """(B, d) -> (B, k, W)"""
         return self.mapping(z).unflatten(1, (self.settings.prefix_tokens, self.settings.width))
 
-    def forward(self, z: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    def check_room(self, tokens: int) -> None:
+        """Raises ValueError where the prefix and so many tokens, the last of which is never read, have no room."""
+        if self.settings.prefix_tokens + tokens > POSITIONS + 1:
+            raise ValueError(
+                f"a prefix of {self.settings.prefix_tokens} and prompt and caption of {tokens} tokens do not fit into "
+                f"{POSITIONS} positions; fix: shorten the prompts"
+            )
+
+    def forward(self, z: torch.Tensor, tokens: torch.Tensor, prompted: torch.Tensor | None = None) -> torch.Tensor:
         """Mean cross-entropy of a caption's tokens given z, in nats a token.
 
         z: (B, d) float; tokens: (B, T) int64, padded on the right with IGNORE, the end token included. They may lie on
-        the CPU, wherever the model is: then a GPU is not waited for.
+        the CPU, wherever the model is: then a GPU is not waited for. prompted: (B,) int64, how many of a row's first
+        tokens are a prompt, which the loss leaves out; None: there are none.
         """
         # The last prefix token predicts the first word, so nothing stands for a beginning, and the end token is
         # predicted but never read. Padding is on the right: causal attention never looks there, no mask is needed.
         words = self.gpt.transformer.wte(tokens[:, :-1].clamp(min=0).to(z.device))  # (B, T-1, W)
         hidden = self.gpt.transformer(inputs_embeds=torch.cat([self.prefix(z), words], dim=1), use_cache=False)[0]
         hidden = hidden[:, self.settings.prefix_tokens - 1 :]  # (B, T, W)
-        real = (tokens != IGNORE).flatten().nonzero()[:, 0]
-        logits = self.gpt.lm_head(hidden.flatten(0, 1)[real.to(z.device)])  # (number of real tokens, V)
+        judged = tokens != IGNORE  # (B, T)
+        if prompted is not None:
+            judged &= torch.arange(tokens.shape[1]) >= prompted[:, None]
+        real = judged.flatten().nonzero()[:, 0]
+        logits = self.gpt.lm_head(hidden.flatten(0, 1)[real.to(z.device)])  # (number of judged tokens, V)
         return functional.cross_entropy(logits.float(), tokens.flatten()[real].to(z.device))
 
     def save(self, folder: Path) -> None:

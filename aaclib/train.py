@@ -28,10 +28,15 @@ Callback = Callable[[list[dict]], None]
 
 @dataclass(frozen=True)
 class Examples:
-    """z: (n, d) float32 unit rows; tokens: n lists of ids, each with its end token."""
+    """z: (n, d) float32 unit rows; tokens: n lists of ids, each with its end token; prompts: n lists of ids that are
+    read before them and never predicted.
+
+    >>> Examples(z, tokenizer.encode(answers), tokenizer.encode(questions))  # a question's end token parts the two
+    """
 
     z: np.ndarray
     tokens: list[list[int]]
+    prompts: list[list[int]] | None = None
 
     def __post_init__(self) -> None:
         if len(self.z) != len(self.tokens) or not self.tokens:
@@ -39,6 +44,20 @@ class Examples:
                 "expected one embedding a caption and at least one, "
                 f"found {len(self.z)} embeddings and {len(self.tokens)} captions"
             )
+        if self.prompts is not None and len(self.prompts) != len(self.tokens):
+            raise ValueError(
+                f"expected one prompt a caption, found {len(self.prompts)} for {len(self.tokens)} captions"
+            )
+
+    @property
+    def rows(self) -> list[list[int]]:
+        """What the decoder reads of each: its prompt and its tokens."""
+        return [[*p, *t] for p, t in zip(self.prompts, self.tokens, strict=True)] if self.prompts else self.tokens
+
+    @property
+    def prompted(self) -> np.ndarray | None:
+        """(n,) int64, how many of each row's tokens are its prompt."""
+        return None if self.prompts is None else np.array([*map(len, self.prompts)])
 
 
 def train(
@@ -63,6 +82,8 @@ def train(
     """
     if settings.keep == "best" and validation is None:
         raise ValueError("train.keep = best needs validation captions; use keep = last")
+    rows, prompted = training.rows, training.prompted
+    model.check_room(max(map(len, rows)))
     optimizer = adamw(model, settings)
     steps_an_epoch = -(-len(training.tokens) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(settings, steps_an_epoch * settings.epochs))
@@ -93,12 +114,12 @@ def train(
             seeds.seed_all(seed, "epoch", epoch)  # dropout
             rng = seeds.rng(seed, "epoch", epoch)  # order and noise
             z = _resident(half(training.z, context, rng), device)  # (n, d) what the decoder sees this epoch
-            batches = list(_batches(training.tokens, settings.batch_size, rng))
+            batches = list(_batches(rows, settings.batch_size, rng))
             if place["step"]:
                 seeds.set_torch_state(place["dropout"], device)
             model.train()
             for batch in batches[place["step"] :]:
-                waiting.append(step(model, optimizer, z, training.tokens, batch))
+                waiting.append(step(model, optimizer, z, rows, batch, prompted))
                 schedule.step()
                 place |= {"step": place["step"] + 1, "seconds": time.perf_counter() - started}
                 if device.type == "cpu" or len(waiting) == SETTLED or place["step"] == steps_an_epoch:
@@ -143,10 +164,11 @@ def step(
     z: np.ndarray | torch.Tensor,
     tokens: list[list[int]],
     batch: np.ndarray,
+    prompted: np.ndarray | None = None,
 ) -> tuple[torch.Tensor, int]:
-    """One step on the captions `batch` (their numbers) of z (n, d) and n lists of ids: the mean loss before it, on the
-    device, and the number of its tokens. Nothing in it waits for a GPU."""
-    loss, n = _loss(model, z, tokens, batch)
+    """One step on the captions `batch` (their numbers) of z (n, d) and n lists of ids, the first `prompted` (n,) of
+    each a prompt: the mean loss before it, on the device, and the number of its tokens. Nothing waits for a GPU."""
+    loss, n = _loss(model, z, tokens, batch, prompted)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -169,9 +191,9 @@ def evaluate(
     model.eval()
     rng = seeds.rng(seed, "validation")
     z = _resident(half(examples.z, context, rng), model.mapping.weight.device)
-    losses = []
-    for batch in _batches(examples.tokens, max(batch_size, 128), None):
-        losses.append(_loss(model, z, examples.tokens, batch))
+    losses, rows = [], examples.rows
+    for batch in _batches(rows, max(batch_size, 128), None):
+        losses.append(_loss(model, z, rows, batch, examples.prompted))
         between()
     return _sum(losses) / sum(n for _, n in losses)
 
@@ -182,13 +204,18 @@ def _resident(z: np.ndarray, device: torch.device) -> np.ndarray | torch.Tensor:
 
 
 def _loss(
-    model: CaptionDecoder, z: np.ndarray | torch.Tensor, tokens: list[list[int]], batch: np.ndarray
+    model: CaptionDecoder,
+    z: np.ndarray | torch.Tensor,
+    tokens: list[list[int]],
+    batch: np.ndarray,
+    prompted: np.ndarray | None = None,
 ) -> tuple[torch.Tensor, int]:
     """The mean loss of a batch, on the device, and the number of its tokens."""
+    read = None if prompted is None else torch.from_numpy(prompted[batch])
     rows = pad([tokens[i] for i in batch])
     with torch.autocast("cuda", torch.bfloat16, enabled=model.mapping.weight.is_cuda):
-        loss = model(torch.as_tensor(z[batch]), rows)
-    return loss, int((rows >= 0).sum())
+        loss = model(torch.as_tensor(z[batch]), rows, read)
+    return loss, int((rows >= 0).sum()) - (0 if read is None else int(read.sum()))
 
 
 def _sum(losses: list[tuple[torch.Tensor, int]], before: float = 0.0) -> float:

@@ -171,3 +171,55 @@ def test_examples_that_do_not_belong_together_are_refused(z):
         train.Examples(z, [[1]])
     with pytest.raises(ValueError, match="keep = last"):
         train.train(None, steps.plain, bridge.Context(), train.Examples(z[:1], [[1]]), None, TRAIN, 0, None)
+
+
+QUESTIONS = ["who", "where is it", "what does it do"]
+
+
+def asked(tokenizer, z):
+    """Three questions about each embedding, of one to four words, and their answers."""
+    words = [caption.split() for caption in CAPTIONS]
+    answers = [answer for a, thing, does, *_, place in words for answer in (f"a {thing}", f"in the {place}", does)]
+    return np.repeat(z, 3, axis=0), answers, QUESTIONS * len(z)
+
+
+@pytest.fixture(scope="module")
+def asking():
+    return text.WordTokenizer.train([*CAPTIONS, *QUESTIONS])
+
+
+def test_the_loss_leaves_out_the_prompt_and_equals_the_naive_one(asking, z):
+    model = new(asking).eval()
+    rows, answers, questions = asked(asking, z)
+    examples = train.Examples(rows, asking.encode(answers), asking.encode(questions))
+    found, n = train._loss(model, rows, examples.rows, np.arange(6), examples.prompted)
+    total = 0.0
+    with torch.inference_mode():
+        for row, prompt, ids in zip(rows[:6], examples.prompts, examples.tokens, strict=False):
+            words = model.gpt.transformer.wte(torch.tensor([prompt + ids]))
+            logits = model.gpt(inputs_embeds=torch.cat([model.prefix(torch.from_numpy(row[None])), words], 1)).logits[0]
+            first = SETTINGS.prefix_tokens + len(prompt) - 1
+            total -= sum(logits.log_softmax(-1)[first + t, i].item() for t, i in enumerate(ids))
+    assert n == sum(map(len, examples.tokens[:6]))
+    assert found.item() == pytest.approx(total / n, abs=1e-5)
+
+
+def test_a_decoder_learns_to_answer_what_it_is_asked(asking, z, tmp_path):
+    model, (rows, answers, questions) = new(asking), asked(asking, z)
+    examples = train.Examples(rows, asking.encode(answers), asking.encode(questions))
+    settings = dataclasses.replace(TRAIN, epochs=60, batch_size=36, lr=1e-2)
+    train.train(model, bridge.train_half("baseline"), bridge.Context(), examples, examples, settings, 0, tmp_path)
+    assert generate.generate(model, rows, prompts=questions, batch_size=7) == answers  # of mixed lengths, in order
+    assert generate.generate(model, z, prompts=["who"] * len(z)) == answers[::3]
+    assert generate.generate(model, z[:4], 3, prompts=["where is it"] * 4) == answers[1:12:3]
+
+
+def test_prompts_that_do_not_belong_or_do_not_fit_are_refused(asking, z):
+    tokens = asking.encode(CAPTIONS)
+    with pytest.raises(ValueError, match="one prompt a caption"):
+        train.Examples(z, tokens, tokens[:1])
+    with pytest.raises(ValueError, match="128 positions; fix: shorten"):
+        generate.generate(new(asking), z[:1], prompts=["who " * 120])
+    too_long = train.Examples(z[:1], tokens[:1], [[1] * 127])
+    with pytest.raises(ValueError, match="128 positions; fix: shorten"):
+        train.train(new(asking), steps.plain, bridge.Context(), too_long, too_long, TRAIN, 0, None)
