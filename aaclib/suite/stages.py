@@ -44,6 +44,7 @@ NOTEBOOKS = (
     Notebook("07_sensitivity", ("04_training",), "what each number of a bridge does"),
     Notebook("08_cross_domain", ("04_training",), "text, memory and recordings of different domains", RUN),
     Notebook("10_bridges", ("04_training",), "learned and statistical bridges, and how many pairs they need"),
+    Notebook("11_other_tasks", ("04_training",), "music, and questions about recordings"),
     Notebook("12_errors", ("05_decoding",), "what is heard and what is not, and what is made up"),
     Notebook("13_metrics_and_people", (), "how often each metric prefers what people prefer", RUN),
     Notebook("14_your_recordings", ("04_training",), "captions for recordings without any", RECORDINGS),

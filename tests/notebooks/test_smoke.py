@@ -175,23 +175,35 @@ def test_recordings_are_described_from_a_text_where_no_run_is_named(run, recordi
 
 def test_the_notebooks_beyond_the_paper_run_from_the_same_store(run, tmp_path):
     profile = tmp_path / "further.yaml"
-    profile.write_text('base: smoke\nnotebooks: ["07", "08", "10", "12", "13"]\n')
+    profile.write_text('base: smoke\nnotebooks: ["07", "08", "10", "11", "12", "13"]\n')
     for name in ("Clotho", "AudioCaps"):
         (tmp_path / f"BRACE_{name}_Main.json").write_text(json.dumps(judgements(6)))
         (tmp_path / f"BRACE_{name}_Hallu.json").write_text(json.dumps(made_up(6)))
-    one = ",".join(f"{n}/soundscapes-short" for n in ("07", "10", "12"))
+    one = ",".join(f"{n}/soundscapes-short" for n in ("07", "10", "11", "12"))
     options = {"name": "further", "data.brace": tmp_path}
     done = suite(run[0], "--only", f"{one},08,13", profile=profile, **options)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     folder = run[0] / "runs" / "further"
     there = {path.stem for path in folder.rglob("*.ipynb")}
-    assert there == {"07_sensitivity", "08_cross_domain", "10_bridges", "12_errors", "13_metrics_and_people"}
+    assert there == {
+        "07_sensitivity",
+        "08_cross_domain",
+        "10_bridges",
+        "11_other_tasks",
+        "12_errors",
+        "13_metrics_and_people",
+    }
     for path in folder.rglob("*.ipynb"):
         check(path)
     crossed = pd.read_csv(folder / "tables" / "cross_domain.csv")
     assert set(crossed.text) == set(crossed.evaluation) == set(TARGETS) and crossed.cider_d.notna().all()
     rows = pd.read_csv(folder / "tables" / "bridges_soundscapes-short.csv")
     assert {"plshead", "ridge+projection", "santa"} <= set(rows.row) and rows.p.notna().sum() == len(rows) - 1
+    asked = pd.read_csv(folder / "tables" / "questions_soundscapes-short.csv")
+    assert {"question alone", "majority", "supervised", "noise+projection"} <= set(asked.row)
+    assert asked.accuracy.between(0, 100).all() and set(asked.kind) >= {"all", "yes or no", "which first"}
+    music = pd.read_csv(folder / "tables" / "music.csv")
+    assert {"supervised", "projection", "human"} <= set(music.row) and music["CIDEr-D"].notna().all()
     people = pd.read_csv(folder / "tables" / "people.csv")
     assert "world" not in people and "world" in crossed  # judgements of real recordings, scores of synthetic ones
     assert people.agreement.between(0, 1).all() and (people.low <= people.high).all()

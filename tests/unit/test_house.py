@@ -79,6 +79,7 @@ LAYERS = (
         "results",
         "captioner",
         "captioning",
+        "answering",
     },
     {"plots", "tables"},
     {"suite"},

@@ -7,67 +7,41 @@ beginning of a larger one, and captions need no rendering.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
 from aaclib.config import Data
-from aaclib.datasets import SPLITS, Clip, DatasetError, Named, Split
+from aaclib.datasets import DatasetError
+from aaclib.datasets.made import Made, Rendering, sizes
 from aaclib.datasets.soundscapes.grammar import captions
-from aaclib.datasets.soundscapes.render import render_split
-from aaclib.datasets.soundscapes.scenes import DATA_SEED, Scene, scene
+from aaclib.datasets.soundscapes.render import rendering
+from aaclib.datasets.soundscapes.scenes import Scene, scene
 from aaclib.datasets.soundscapes.worlds import WORLDS, get
-from aaclib.store import Store, read_json, write_json
+from aaclib.store import Store
 
 
-class Soundscapes(Named):
+class Soundscapes(Made):
     """One world as a data set. `sizes`: split -> number of clips, `data.sizes` or else the world's own; `workers`:
     processes that render, 0 = one per core."""
 
-    synthetic = True
-
-    def __init__(self, world: str, sizes: dict[str, int], store: Store, workers: int = 0):
-        self.world, self.store, self.workers = get(world), store, workers
-        self.name, self.title = f"soundscapes-{world}", self.world.title
-        self.sizes = {part: sizes.get(f"{self.name}.{part}", self.world.sizes[part]) for part in SPLITS}
-
-    def split(self, name: str, audio: bool = False) -> Split:
-        """One split. Without `audio` nothing is rendered. Raises DatasetError for an unknown split or an empty one."""
-        if name not in self.sizes:
-            raise DatasetError(f"{self.name} has no split '{name}'. It has: {', '.join(self.sizes)}.")
-        n = self.sizes[name]
-        if n < 1:
-            raise DatasetError(f"data.sizes: '{self.name}.{name}' must be at least 1, found {n}.")
-        files: Sequence[Path | None] = [None] * n
-        if audio:
-            files = render_split(self.world.name, name, n, self.store, self.workers)
-        clips = (
-            Clip(one["id"], tuple(one["captions"]), file, tuple(one["labels"]), " + ".join(sorted(one["labels"])))
-            for one, file in zip(self._written(name, n), files, strict=True)
-        )
-        return Split(self.name, name, tuple(clips), notes=("Synthetic: rendered by this program, not recorded.",))
-
-    def count(self, split: str) -> tuple[int, int]:
-        """(clips, captions) of a split without writing any; where clips have one to three captions, their mean."""
-        n = self.sizes[split]
-        return n, n * (self.world.captions[split] or 2)
+    def __init__(self, world: str, given: dict[str, int], store: Store, workers: int = 0):
+        self.world, name = get(world), f"soundscapes-{world}"
+        each = self.world.captions
+        super().__init__(name, self.world.title, sizes(name, self.world.sizes, given), each, store, workers)
 
     def scene(self, split: str, index: int) -> Scene:
         return scene(self.world, split, index)
 
-    def _written(self, split: str, n: int) -> list[dict]:
-        """Id, captions and labels (the classes heard) of each clip; kept, because every notebook asks for them and
-        the grammar takes a millisecond a clip."""
+    def about(self, split: str, index: int) -> dict[str, Any]:
+        """The labels are the classes heard."""
+        drawn = self.scene(split, index)
+        return {"id": drawn.id, "captions": captions(drawn), "labels": [event.kind for event in drawn.events]}
 
-        def build(folder: Path) -> None:
-            clips = []
-            for drawn in (self.scene(split, i) for i in range(n)):
-                labels = [event.kind for event in drawn.events]
-                clips.append({"id": drawn.id, "captions": captions(drawn), "labels": labels})
-            write_json(folder / "clips.json", clips)
+    def key(self, split: str) -> dict[str, Any]:
+        return {"world": asdict(self.world) | {"sizes": None}}
 
-        key = {"world": asdict(self.world) | {"sizes": None}, "split": split, "clips": n, "seed": DATA_SEED}
-        return read_json(self.store.get("scene-captions", key, build) / "clips.json")
+    def rendering(self, split: str) -> Rendering:
+        return rendering(self.world.name, split)
 
 
 def load(name: str, data: Data | None = None, store: Store | None = None, workers: int = 0) -> Soundscapes:
