@@ -29,7 +29,9 @@ from aaclib.run import Run
 
 ALONE = "question alone"  # a row: the same decoder, to which nothing is told of the recording
 LONGEST = 4  # tokens of an answer
-SHARE = 0.5  # of the epochs of captions: there are more questions than captions, and they are shorter
+ROUNDS = 3  # of questions about a clip to learn from
+# a decoder of answers has twice the batch of one of captions and half its epochs: its texts are more, and shorter
+BATCH, EPOCHS = 2, 0.5
 
 
 class Asked(NamedTuple):
@@ -46,7 +48,8 @@ def asked(run: Run, target: str, part: str) -> list[Question]:
 
     >>> answering.asked(run, "soundscapes-long", "evaluation")[0].text
     """
-    return questions.of_scenes(run.dataset(target), part, len(run.split(target, part).clips))
+    rounds = ROUNDS if part == "train" else 1  # to learn from, text costs nothing
+    return questions.of_scenes(run.dataset(target), part, len(run.split(target, part).clips), rounds)
 
 
 @remembered
@@ -183,7 +186,7 @@ def make(run: Run, folder: Path, target: str, row: str, seed: int) -> dict[str, 
 
 def _settings(run: Run, target: str, row: str) -> tuple[config.Train, config.Decoder]:
     how, decoder = decoders.settings(run, target, _strategy(row))
-    return replace(how, epochs=max(1, round(how.epochs * SHARE))), decoder
+    return replace(how, batch_size=BATCH * how.batch_size, epochs=max(1, round(how.epochs * EPOCHS))), decoder
 
 
 def _strategy(row: str) -> bridge.Strategy:

@@ -28,9 +28,10 @@ class Question:
     answer: str  # one word
 
 
-def of_scenes(dataset: Dataset, split: str, n: int) -> list[Question]:
-    """Questions about the first `n` clips of a split of a synthetic world of sounds, clip after clip. They follow from
-    (world, split, clip) alone. Raises DatasetError for another data set, whose truth is not known.
+def of_scenes(dataset: Dataset, split: str, n: int, rounds: int = 1) -> list[Question]:
+    """Questions about the first `n` clips of a split of a synthetic world of sounds, clip after clip; each is asked in
+    so many rounds, and no question twice. They follow from (world, split, clip, round) alone. Raises DatasetError for
+    another data set, whose truth is not known.
 
     >>> of_scenes(run.dataset("soundscapes-long"), "evaluation", 500)[0]
     Question(clip=0, kind='yes or no', text='can you hear the dog', answer='yes')
@@ -40,11 +41,12 @@ def of_scenes(dataset: Dataset, split: str, n: int) -> list[Question]:
             f"{dataset.name}: there are questions about soundscapes-<world> alone, whose scenes are known. fix: choose "
             "such a target; those of Clotho are read by aaclib.datasets.clotho_aqa"
         )
-    return [question for i in range(n) for question in _of(dataset, split, i)]
+    asked = (question for i in range(n) for number in range(rounds) for question in _of(dataset, split, i, number))
+    return list({(question.clip, question.text): question for question in asked}.values())
 
 
-def _of(world: Soundscapes, split: str, i: int) -> Iterator[Question]:
-    scene, rng = world.scene(split, i), random.Random(seeds.derive(0, "questions", world.name, split, i))
+def _of(world: Soundscapes, split: str, i: int, number: int) -> Iterator[Question]:
+    scene, rng = world.scene(split, i), random.Random(seeds.derive(0, "questions", world.name, split, i, number))
     there = [event.kind for event in scene.events]
     yield Question(i, "yes or no", f"can you hear the {rng.choice(there)}", "yes")
     asked = there[0]

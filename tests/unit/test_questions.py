@@ -56,6 +56,14 @@ def test_questions_do_not_depend_on_how_many_clips_there_are(world, asked):
     assert few == asked[: len(few)] and {question.clip for question in few} == set(range(20))
 
 
+def test_another_round_asks_for_other_sounds_and_nothing_twice(world, asked):
+    more = questions.of_scenes(world, "train", 50, rounds=3)
+    once = [question for question in asked if question.clip < 50]
+    assert set(once) < set(more) and len({(q.clip, q.text) for q in more}) == len(more)
+    assert Counter(q.kind for q in more)["yes or no"] > 200 and Counter(q.kind for q in more)["how many"] == 50
+    assert [q.clip for q in more] == sorted(q.clip for q in more)
+
+
 def test_a_data_set_without_truth_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="music-hall: there are questions about soundscapes-<world> alone"):
         questions.of_scenes(load("music-hall", Data(), Store(tmp_path)), "train", 2)

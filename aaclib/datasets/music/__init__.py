@@ -45,7 +45,7 @@ WORLDS = {
         World(
             "pretrain",
             "Music, pretraining",
-            {"train": 2400, "validation": 200, "evaluation": 200},
+            {"train": 1600, "validation": 100, "evaluation": 100},
             {"train": 2, "validation": 1, "evaluation": 5},
             room=0.3,
             echo=(0.4, 0.9),
@@ -56,7 +56,7 @@ WORLDS = {
         World(
             "hall",
             "Music in a hall",
-            {"train": 800, "validation": 150, "evaluation": 300},
+            {"train": 600, "validation": 100, "evaluation": 250},
             {"train": 3, "validation": 5, "evaluation": 5},
             room=0.7,
             echo=(1.0, 1.8),

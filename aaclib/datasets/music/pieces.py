@@ -14,7 +14,7 @@ from aaclib.datasets.made import DATA_SEED
 from aaclib.datasets.soundscapes import synth
 from aaclib.datasets.soundscapes.synth import Signal
 
-SECONDS = 5.2
+SECONDS = 4.4
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}  # semitones above the tonic
 TONICS = (57, 60, 62, 64, 65)  # MIDI: A3 to F4
 PACE = {"slow": (56, 68), "moderate": (92, 106), "fast": (152, 176)}  # quarter notes a minute
@@ -152,6 +152,6 @@ def _vibrato(n: int, rate: float, depth: float) -> Signal:
 def _dynamics(x: Signal, how: str) -> Signal:
     """Loudness from first to last; what is soft is darker as well, as on real instruments."""
     first, last = LEVEL[how]
-    share = np.linspace(first, last, len(x))
+    share = np.linspace(first, last, len(x), dtype=np.float32)
     force = np.clip((share - LEVEL["rising"][0]) / (LEVEL["loud"][0] - LEVEL["rising"][0]), 0, 1)
-    return (force * x + (1 - force) * synth.low(x, CALM)) * 10 ** (share / 20)
+    return (force * x + (1 - force) * synth.low(x, CALM)) * np.exp(share * np.float32(np.log(10) / 20))
