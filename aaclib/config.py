@@ -23,8 +23,8 @@ TF32 = False  # on a GPU float32 is float32: TF32, which PyTorch allows in convo
 METRICS = tuple("bleu_1 bleu_2 bleu_3 bleu_4 meteor rouge_l cider_d spice spider sbert_sim fer fense spider_fl".split())
 SOME_METRICS = f"one of {', '.join(METRICS)}, or one that aaclib.metrics.register was given"
 BACKENDS = ("tiny", "hf", "laion", "wavcaps", "embeddings")
-NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "12", "13", "14")
-BEYOND = ("07", "08", "09", "10", "12", "13")  # which a profile names where it wants them
+NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13", "14")
+BEYOND = ("07", "08", "09", "10", "11", "12", "13")  # which a profile names where it wants them
 CLUSTER = re.compile(r"(local:[1-9]\d*|tcp://[^\s/]+:\d+|slurm:.*\S)?")
 _OWN_CLAP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -70,6 +70,8 @@ class Data:
     audiocaps_version: int = one_of(1, 2)
     wavcaps: str = ""  # folder of WavCaps (its SoundBible part); "" = data/raw/wavcaps
     fsd50k: str = ""  # folder of FSD50K; "" = data/raw/fsd50k
+    musiccaps: str = ""  # folder of MusicCaps; "" = data/raw/musiccaps
+    clotho_aqa: str = ""  # folder of Clotho-AQA; "" = data/raw/clotho_aqa
     brace: str = ""  # folder of BRACE's judgements; "" = data/raw/brace
     download: bool = True  # fetch what is missing and may be fetched
     urls: dict[str, str] = field(default_factory=dict)  # replaces the published addresses, by name

@@ -20,17 +20,20 @@ from aaclib.config import Data
 from aaclib.roles import TEXT
 from aaclib.store import Store, digest
 
-PUBLISHED = ("clotho", "audiocaps", "wavcaps")  # those of which something is fetched
+PUBLISHED = ("clotho", "audiocaps", "wavcaps", "musiccaps")  # those of which something is fetched
 SPLITS = ("train", "validation", "evaluation")
+MADE = ("soundscapes", "music")  # the families of synthetic worlds, `<family>-<world>`
 SMALL = 2_000_000  # bytes of a captions table, about
 
-# data set, and its module's name -> its class; `soundscapes-<world>` are the worlds of the synthetic one
+# data set, and its module's name -> its class; of a synthetic one `<name>-<world>` are the worlds
 CLASSES = {
     "soundscapes": "Soundscapes",
+    "music": "Music",
     "clotho": "Clotho",
     "audiocaps": "AudioCaps",
     "wavcaps": "WavCaps",
     "fsd50k": "FSD50K",
+    "musiccaps": "MusicCaps",
     "folder": "Folder",
     "text": "Text",
 }
@@ -131,7 +134,7 @@ def load(name: str, data: Data, store: Store | None = None, workers: int = 0) ->
     if name in own.DATASETS:
         return own.DATASETS[name].make(data)
     module, family = _module(name)
-    if family == "soundscapes":
+    if family in MADE:
         return module.load(name, data, store, workers)
     if family == TEXT:
         return module.Text(data, lambda part: load(part, data, store, workers))
@@ -167,9 +170,9 @@ def absent(name: str, data: Data) -> str:
 
 def _module(name: str) -> tuple[ModuleType, str]:
     family = name.split("-")[0]
-    if family not in CLASSES or (name != family and family != "soundscapes"):
+    if family not in CLASSES or (name != family and family not in MADE):
         known = ", ".join([*CLASSES, *own.DATASETS])
-        raise DatasetError(f"There is no data set '{name}'. Known: {known} (soundscapes-<world>).")
+        raise DatasetError(f"There is no data set '{name}'. Known: {known} (soundscapes-<world>, music-<world>).")
     return importlib.import_module(f"aaclib.datasets.{family}"), family
 
 

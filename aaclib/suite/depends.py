@@ -14,7 +14,7 @@ from aaclib.paths import cache_dir, home_path, raw_dir
 def absolute(key: str, value: Any) -> Any:
     """A path given on the command line is meant from where the user stands; notebooks run in the project's root."""
     claps = ("clap.backend", "metrics.judge")
-    names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k")
+    names = ("audio", "captions", "text", "clotho", "audiocaps", "wavcaps", "fsd50k", "musiccaps", "clotho_aqa")
     named = key in claps or key == "cluster" and str(value).startswith("slurm:")
     kind, colon, path = value.partition(":") if named and isinstance(value, str) else ("", "", value)
     if not named and key not in ("decoder.tokenizer", *(f"data.{name}" for name in names)) or not path:
@@ -30,7 +30,7 @@ def inputs(config: Config, root: Path) -> dict[str, str]:
     text = (*data.more_text, *(data.text_of if roles.TEXT in data.targets else ()))
     pairs = "" if rows.no_pairs(config) else data.pairs
     used = {name.partition("-")[0].partition(".")[0] for name in (*data.targets, *text, pairs, data.pretrain)}
-    known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k") if name in used]
+    known = [name for name in ("clotho", "audiocaps", "wavcaps", "fsd50k", "musiccaps") if name in used]
     paths |= {name: getattr(data, name) or raw_dir() / name for name in known}
     paths["clap"] = config.clap.backend.partition(":")[2]
     paths["judge"] = config.metrics.judge.partition(":")[2]

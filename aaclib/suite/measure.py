@@ -228,12 +228,13 @@ def scene(*, world: str) -> float:
 
     import soundfile
 
+    from aaclib.datasets.made import RATE
     from aaclib.datasets.soundscapes import render, scenes, worlds
 
     def work() -> None:
         for i in range(12):
             wave = render.render(scenes.scene(worlds.get(world), "train", i))
-            soundfile.write(io.BytesIO(), wave, render.RATE, "PCM_16", format="FLAC", compression_level=0.2)
+            soundfile.write(io.BytesIO(), wave, RATE, "PCM_16", format="FLAC", compression_level=0.2)
 
     return timed(work) / 12
 

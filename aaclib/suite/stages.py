@@ -45,6 +45,7 @@ NOTEBOOKS = (
     Notebook("08_cross_domain", ("04_training",), "text, memory and recordings of different domains", RUN),
     Notebook("09_text_scaling", ("04_training",), "more text and less, and how many captions a pair is worth"),
     Notebook("10_bridges", ("04_training",), "learned and statistical bridges, and how many pairs they need"),
+    Notebook("11_other_tasks", ("04_training",), "music, and questions about recordings"),
     Notebook("12_errors", ("05_decoding",), "what is heard and what is not, and what is made up"),
     Notebook("13_metrics_and_people", (), "how often each metric prefers what people prefer", RUN),
     Notebook("14_your_recordings", ("04_training",), "captions for recordings without any", RECORDINGS),

@@ -133,6 +133,56 @@ def bridges(curve: Frame, without: Mapping[str, float], table: Frame) -> Iterato
     yield f"The highest {_label(metric)} has {best.row}, {best[metric]:.1f}."
 
 
+BOUNDS = ("supervised", "reconstruction", "human", "copy", "shuffled", "question alone", "majority")  # no strategies
+
+
+@listed
+def other_tasks(captioned: Frame, attributes: Frame, told: Frame, accuracy: Frame) -> Iterator[str]:
+    """Whether the strategies help with music and with questions. All x100.
+
+    `captioned`: row, CIDEr-D, low, high, "against the plain swap", p (Holm). `attributes`: row, attribute, what
+    ("recall", "right when said"), value, low, high. `told`: attribute, values, "chance (%)", "told from z_a (%)".
+    `accuracy`: row, kind, accuracy, low, high, and "difference, ..." and "p, ..." (Holm) of "question alone" and
+    "baseline"."""
+    weak = captioned[~captioned.row.isin(BOUNDS)]
+    best, bound = weak.loc[weak["CIDEr-D"].idxmax()], captioned.set_index("row")["CIDEr-D"].get("supervised")
+    yield (
+        f"**music**: {best.row} has the highest CIDEr-D of the rows that heard none of it, {_span(best, 'CIDEr-D')}; "
+        f"supervised has {bound:.1f}. {_against(weak, 'against the plain swap', 'p', 'the plain swap')}"
+    )
+    sure = attributes[(attributes.row == best.row) & (attributes.what == "right when said")].set_index("attribute")
+    for about, _, chance, share in told.itertuples(index=False):
+        said = sure.loc[about]
+        caption = (
+            f"says it right in {_span(said, 'value')} % of the captions that say it" if said.n else "never says it"
+        )
+        yield f"**{about}**: told from z_a in {share:.0f} % (chance {chance:.0f} %); {best.row} {caption}."
+    for kind, part in accuracy.groupby("kind", sort=False):
+        rows, weak = part.set_index("row"), part[~part.row.isin(BOUNDS)]
+        best = weak.loc[weak.accuracy.idxmax()]
+        known = {
+            row: rows.accuracy[row] for row in ("question alone", "reconstruction", "supervised") if row in rows.index
+        }
+        yield (
+            f"**questions, {kind}**: best without recordings is {best.row}, {_span(best, 'accuracy')} %; "
+            f"{', '.join(f'{row} {value:.1f}' for row, value in known.items())}. "
+            f"{_against(weak, 'difference, question alone', 'p, question alone', 'question alone')} "
+            f"{_against(weak, 'difference, baseline', 'p, baseline', 'the plain swap')}"
+        )
+
+
+def _span(row: Any, name: str) -> str:
+    return f"{row[name]:.1f} [{row.low:.1f}, {row.high:.1f}]"
+
+
+def _against(rows: Frame, difference: str, p: str, other: str) -> str:
+    """Which rows differ from another one, over these clips."""
+    found = rows[rows[p] < ALPHA]
+    better = ", ".join(found[found[difference] > 0].row) or "none"
+    worse = ", ".join(found[found[difference] < 0].row)
+    return f"Better than {other}: {better}{f'; worse: {worse}' if worse else ''}."
+
+
 @listed
 def best(table: Frame, test: Any, measures: Sequence[str]) -> Iterator[str]:
     """Whether the system that was frozen beforehand is better than the paper's best row. `table`: system, measures

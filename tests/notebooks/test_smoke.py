@@ -177,17 +177,19 @@ def test_recordings_are_described_from_a_text_where_no_run_is_named(run, recordi
 
 def test_the_notebooks_beyond_the_paper_run_from_the_same_store(run, tmp_path):
     profile = tmp_path / "further.yaml"
-    profile.write_text('base: smoke\nnotebooks: ["07", "08", "09", "10", "12", "13"]\n')
+    profile.write_text('base: smoke\nnotebooks: ["07", "08", "09", "10", "11", "12", "13"]\n')
     for name in ("Clotho", "AudioCaps"):
         (tmp_path / f"BRACE_{name}_Main.json").write_text(json.dumps(judgements(6)))
         (tmp_path / f"BRACE_{name}_Hallu.json").write_text(json.dumps(made_up(6)))
-    one = ",".join(f"{n}/soundscapes-short" for n in ("07", "09", "10", "12"))
+    one = ",".join(f"{n}/soundscapes-short" for n in ("07", "09", "10", "11", "12"))
     options = {"name": "further", "data.brace": tmp_path, "threads": 1}  # so small trainings lose by company
     done = suite(run[0], "--only", f"{one},08,13", profile=profile, **options)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     folder = run[0] / "runs" / "further"
     there = {path.stem for path in folder.rglob("*.ipynb")}
-    assert there == {path.stem for n in ("07", "08", "09", "10", "12", "13") for path in BOOKS.glob(f"{n}_*.ipynb")}
+    assert there == {
+        path.stem for n in ("07", "08", "09", "10", "11", "12", "13") for path in BOOKS.glob(f"{n}_*.ipynb")
+    }
     for path in folder.rglob("*.ipynb"):
         check(path)
     crossed = pd.read_csv(folder / "tables" / "cross_domain.csv")
@@ -201,6 +203,11 @@ def test_the_notebooks_beyond_the_paper_run_from_the_same_store(run, tmp_path):
     assert list(grown) == sorted(grown) and grown.max() == 3 * 80 and "supervised" in set(curves.row)
     rows = pd.read_csv(folder / "tables" / "bridges_soundscapes-short.csv")
     assert {"plshead", "ridge+projection", "santa"} <= set(rows.row) and rows.p.notna().sum() == len(rows) - 1
+    asked = pd.read_csv(folder / "tables" / "questions_soundscapes-short.csv")
+    assert {"question alone", "majority", "supervised", "noise+projection"} <= set(asked.row)
+    assert asked.accuracy.between(0, 100).all() and set(asked.kind) >= {"all", "yes or no", "which first"}
+    music = pd.read_csv(folder / "tables" / "music.csv")
+    assert {"supervised", "projection", "human"} <= set(music.row) and music["CIDEr-D"].notna().all()
     people = pd.read_csv(folder / "tables" / "people.csv")
     assert "world" not in people and "world" in crossed  # judgements of real recordings, scores of synthetic ones
     assert people.agreement.between(0, 1).all() and (people.low <= people.high).all()

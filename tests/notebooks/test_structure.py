@@ -9,12 +9,21 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 NAMES = ["00_preflight", "01_data", "02_embeddings", "03_modality_gap", "04_training", "05_decoding", "06_tables"]
-BEYOND = ["07_sensitivity", "08_cross_domain", "09_text_scaling", "10_bridges", "12_errors", "13_metrics_and_people"]
+BEYOND = [
+    "07_sensitivity",
+    "08_cross_domain",
+    "09_text_scaling",
+    "10_bridges",
+    "11_other_tasks",
+    "12_errors",
+    "13_metrics_and_people",
+]
 ONE_TARGET = [
     *NAMES[1:6],
     "07_sensitivity",
     "09_text_scaling",
     "10_bridges",
+    "11_other_tasks",
     "12_errors",
 ]  # a run executes them once for each target
 NAMES += BEYOND

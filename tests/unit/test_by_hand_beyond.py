@@ -126,3 +126,35 @@ def test_what_is_said_of_the_best_follows_the_test(difference, p, word):
     table.loc[2, "way"] = 90.0
     said = "\n".join(answers.best(table, test, ["cider_d", "label_recall"]))
     assert "90 % of the way from the plain swap to the bound, the paper's row 50 %" in said
+
+
+def test_what_is_said_of_other_tasks_follows_the_numbers():
+    captioned = pd.DataFrame(
+        [
+            ("supervised", 60.0, 58.0, 62.0, 20.0, 0.001),
+            ("baseline", 40.0, 38.0, 42.0, np.nan, np.nan),
+            ("noise", 50.0, 48.0, 52.0, 10.0, 0.001),
+            ("nearest", 35.0, 33.0, 37.0, -5.0, 0.01),
+            ("copy", 55.0, 53.0, 57.0, 15.0, 0.001),
+        ],
+        columns=["row", "CIDEr-D", "low", "high", "against the plain swap", "p"],
+    )
+    told = pd.DataFrame([("mode", 2, 50.0, 51.0)], columns=["attribute", "values", "chance (%)", "told from z_a (%)"])
+    names = ["row", "attribute", "what", "value", "low", "high", "n"]
+    attributes = pd.DataFrame([("noise", "mode", "right when said", 49.0, 40.0, 58.0, 70)], columns=names)
+    accuracy = pd.DataFrame({"row": ["supervised", "baseline", "noise", "question alone"], "kind": "which first"})
+    accuracy[["accuracy", "low", "high"]] = np.array([[80.0], [52.0], [61.0], [50.0]]) + [0.0, -3.0, 3.0]
+    for other, differences, p in (
+        ("question alone", [30, 2, 11, np.nan], [0.001, 0.5, 0.01, np.nan]),
+        ("baseline", [28, np.nan, 9, -2], [0.001, np.nan, 0.2, 0.5]),
+    ):
+        accuracy[f"difference, {other}"], accuracy[f"p, {other}"] = differences, p
+    said = "\n".join(answers.other_tasks(captioned, attributes, told, accuracy))
+    assert (
+        "noise has the highest CIDEr-D of the rows that heard none of it, 50.0 [48.0, 52.0]; supervised has 60.0"
+        in said
+    )
+    assert "Better than the plain swap: noise; worse: nearest." in said
+    assert "told from z_a in 51 % (chance 50 %); noise says it right in 49.0 [40.0, 58.0] %" in said
+    assert "best without recordings is noise, 61.0 [58.0, 64.0] %; question alone 50.0, supervised 80.0" in said
+    assert "Better than question alone: noise." in said and "Better than the plain swap: none." in said

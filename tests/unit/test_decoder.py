@@ -207,7 +207,7 @@ def test_the_loss_leaves_out_the_prompt_and_equals_the_naive_one(asking, z):
 def test_a_decoder_learns_to_answer_what_it_is_asked(asking, z, tmp_path):
     model, (rows, answers, questions) = new(asking), asked(asking, z)
     examples = train.Examples(rows, asking.encode(answers), asking.encode(questions))
-    settings = dataclasses.replace(TRAIN, epochs=60, batch_size=36, lr=1e-2)
+    settings = dataclasses.replace(TRAIN, epochs=90, batch_size=12, lr=1e-2)
     train.train(model, bridge.train_half("baseline"), bridge.Context(), examples, examples, settings, 0, tmp_path)
     assert generate.generate(model, rows, prompts=questions, batch_size=7) == answers  # of mixed lengths, in order
     assert generate.generate(model, z, prompts=["who"] * len(z)) == answers[::3]

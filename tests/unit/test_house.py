@@ -81,6 +81,7 @@ LAYERS = (
         "results",
         "captioner",
         "captioning",
+        "answering",
     },
     {"plots", "tables"},
     {"suite"},

@@ -11,6 +11,7 @@ import soundfile
 from aaclib import datasets
 from aaclib.config import Data
 from aaclib.datasets import SPLITS, DatasetError
+from aaclib.datasets import made as sets_made
 from aaclib.datasets.soundscapes import load
 from aaclib.datasets.soundscapes.english import gerund, is_plural, plural, third, with_adjective
 from aaclib.datasets.soundscapes.grammar import bare, captions
@@ -232,7 +233,7 @@ def test_captions_are_written_once(tmp_path, monkeypatch):
 
 def test_a_killed_rendering_goes_on(tmp_path, monkeypatch):
     module = importlib.import_module("aaclib.datasets.soundscapes.render")
-    monkeypatch.setattr(module, "SHARD", 4)
+    monkeypatch.setattr(sets_made, "SHARD", 4)
     made, original = [], module.render
 
     def failing(one):
@@ -243,7 +244,7 @@ def test_a_killed_rendering_goes_on(tmp_path, monkeypatch):
         return original(one)
 
     monkeypatch.setattr(module, "render", failing)
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(sets_made.os, "cpu_count", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
         small("dev", tmp_path, train=8).split("train", audio=True)
     split = small("dev", tmp_path, train=8).split("train", audio=True)

@@ -21,8 +21,8 @@ RECORD = Path(__file__).with_name("versions.json")
 BACKENDS = ("clap/base.py", "clap/hf.py", "clap/laion.py", "clap/wavcaps.py", "clap/mel.py", "clap/tiny_model.py")
 # kind -> what makes it: files, folders, or one function of a file; what only feeds in is in the artefact's key
 MAKERS = {
-    "scenes": ("datasets/soundscapes",),
-    "scene-captions": ("datasets/soundscapes",),
+    "scenes": ("datasets/made.py", "datasets/soundscapes", "datasets/music"),
+    "scene-captions": ("datasets/made.py", "datasets/soundscapes", "datasets/music"),
     "tiny-clap": (
         "clap/tiny.py",
         "clap/tiny_files.py",
@@ -34,7 +34,16 @@ MAKERS = {
     ),
     "audio-embeddings": (*BACKENDS, "embeddings.py", "shards.py", "audio.py", "containers.py"),
     "text-embeddings": (*BACKENDS, "embeddings.py", "shards.py", "clap/tiny_words.py"),
-    "decoder": ("decoder.py", "train.py", "bridge.py", "steps.py", "text.py", "seeds.py", "decoders.py::make"),
+    "decoder": (
+        "decoder.py",
+        "train.py",
+        "bridge.py",
+        "steps.py",
+        "text.py",
+        "seeds.py",
+        "decoders.py::make",
+        "answering.py::make",
+    ),
     "captions": ("decoder.py", "generate.py", "candidates.py", "metrics/cider_d.py"),
     "candidates": ("decoder.py", "generate.py", "candidates.py"),
     "tokens": ("metrics/ptb.py",),

@@ -1,29 +1,18 @@
-"""Rendering: a scene's events, mixed in its room, as its world records them.
-
-Clips are kept as FLAC files in shards of `SHARD`, each an artefact of its own: a killed rendering goes on with the
-next shard, and a profile with more clips shares the shards of one with fewer.
-"""
+"""Rendering: a scene's events, mixed in its room, as its world records them."""
 
 from __future__ import annotations
 
-import io
-import os
-from concurrent.futures import as_completed
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
 
 import numpy as np
-import soundfile
 
-from aaclib import seeds, workers
+from aaclib import seeds
+from aaclib.datasets.made import Rendering
 from aaclib.datasets.soundscapes import sounds, synth
-from aaclib.datasets.soundscapes.scenes import DATA_SEED, Event, Scene, scene
+from aaclib.datasets.soundscapes.scenes import Event, Scene, scene
 from aaclib.datasets.soundscapes.worlds import World, get
-from aaclib.progress import Progress
-from aaclib.store import Artefact, Store, write_bytes
 
-RATE = synth.RATE
-SHARD = 50  # clips
 REFERENCE = 0.07  # loudness (RMS) of an ordinary sound: -23 dB
 CEILING = 0.97  # louder is bent below it, as a recorder's limiter does
 LEVEL = {"loud": 8.5, "": 0.0, "faint": -11.0}  # dB
@@ -81,41 +70,11 @@ def _microphone(x: np.ndarray, scene: Scene, world: World, rng: np.random.Genera
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def render_split(world: str, split: str, n: int, store: Store, most: int = 0) -> list[Path]:
-    """The files of the first `n` clips of a split, rendered by at most so many processes (0 = one per core) where they
-    are not there yet."""
-    shards, todo = range(-(-n // SHARD)), unrendered(world, split, n, store)
-    count = min(most or os.cpu_count() or 1, len(todo))
-    progress = Progress(f"rendering soundscapes-{world}, {split}", len(todo) * SHARD, "clips")
-    if count > 1:
-        store.making("scenes")
-        with workers.pool(count) as submit:  # which never import PyTorch
-            jobs = [submit(_shard, world, split, i, store.root, store.refresh) for i in todo]
-            for job in as_completed(jobs):
-                job.result()
-                progress.step(SHARD)
-    made = [_shard(world, split, i, store.root, store.refresh) for i in shards]
-    return [made[i // SHARD] / f"{i:05d}.flac" for i in range(n)]
-
-
-def unrendered(world: str, split: str, n: int, store: Store) -> list[int]:
-    """The shards of the first `n` clips of a split that are not in the store."""
-    return [i for i in range(-(-n // SHARD)) if store.find("scenes", _key(world, split, i)) is None]
-
-
-def _key(world: str, split: str, shard: int) -> dict:
+def rendering(world: str, split: str) -> Rendering:
+    """The recordings of a world's split."""
     heard = asdict(get(world)) | {"sizes": None, "captions": None, "style": None}
-    return {"world": heard, "split": split, "shard": shard, "size": SHARD, "seed": DATA_SEED}
+    return Rendering(f"soundscapes-{world}, {split}", {"world": heard, "split": split}, partial(_play, world, split))
 
 
-def _shard(world: str, split: str, shard: int, root: Path, refresh: float) -> Artefact:
-    def build(folder: Path) -> dict:
-        for index in range(shard * SHARD, (shard + 1) * SHARD):
-            flac = io.BytesIO()  # libsndfile calls a full disk a 'System error'
-            soundfile.write(
-                flac, render(scene(world, split, index)), RATE, "PCM_16", format="FLAC", compression_level=0.2
-            )
-            write_bytes(folder / f"{index:05d}.flac", flac.getvalue())
-        return {"clips": SHARD}
-
-    return Store(root, refresh).get("scenes", _key(world, split, shard), build)
+def _play(world: str, split: str, index: int) -> np.ndarray:
+    return render(scene(world, split, index))

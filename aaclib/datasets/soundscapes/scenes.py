@@ -7,10 +7,10 @@ import random
 from dataclasses import astuple, dataclass
 
 from aaclib import seeds
+from aaclib.datasets.made import DATA_SEED
 from aaclib.datasets.soundscapes.sounds import CLASSES, length
 from aaclib.datasets.soundscapes.worlds import World, get
 
-DATA_SEED = 0
 EDGE = 0.1  # seconds of quiet kept at a clip's ends
 # Which scenes a split may hold, in shares of 100 by a hash, whatever the sizes; one that belongs to another split is
 # drawn again. One combination of classes in five is held out: no scene for training or validation has it, so that a

@@ -12,7 +12,8 @@ import numpy as np
 from scipy import fft
 from scipy.signal import lfilter
 
-RATE = 16_000
+from aaclib.datasets.made import RATE
+
 Signal = np.ndarray
 TABLE = 4096
 

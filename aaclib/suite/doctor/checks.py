@@ -29,6 +29,7 @@ RECORDED = {
     "clotho": "Clotho's audio",
     "audiocaps": "AudioCaps' audio",
     "fsd50k": "FSD50K's audio",
+    "musiccaps": "MusicCaps' audio",
     "folder": "folder's audio",
 }
 
@@ -164,7 +165,7 @@ def audio(config: Config) -> Iterator[Check]:
         try:
             yield from _recordings(config, what, load(target, replace(config.data, download=False)))
         except DatasetError as error:
-            if target in ("folder", "fsd50k"):  # the others lack what `files` names
+            if target in ("folder", "fsd50k", "musiccaps"):  # the others lack what `files` names
                 yield Check("error", what, str(error), "see data/README.md")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aaclib import roles
 from aaclib.config import Config
-from aaclib.datasets import DatasetError, load
+from aaclib.datasets import MADE, DatasetError, load
 from aaclib.datasets.audiocaps import CLIPS as AUDIOCAPS
 from aaclib.datasets.clotho import CLIPS as CLOTHO
 from aaclib.datasets.text import TENTH
@@ -58,7 +58,7 @@ def count(config: Config, dataset: str, split: str) -> tuple[int, int]:
         clips, each = published[dataset]
         n = min(clips[split], size or clips[split])
         return n, n * each
-    if dataset.startswith("soundscapes"):  # known without writing a caption, which takes seconds
+    if dataset.partition("-")[0] in MADE:  # known without writing a caption, which takes seconds
         world: Any = load(dataset, config.data)
         return world.count(split)
     try:

@@ -17,8 +17,8 @@ from aaclib import bridge, decoders, metrics
 from aaclib.audio import AudioError
 from aaclib.clap.base import Backend, BackendError
 from aaclib.config import Config, ConfigError
-from aaclib.datasets import DatasetError, Split
-from aaclib.datasets.soundscapes import render
+from aaclib.datasets import MADE, DatasetError, Split
+from aaclib.datasets.made import Made
 from aaclib.embeddings import ExtractionError
 from aaclib.memo import remembered
 from aaclib.results import scoring
@@ -106,11 +106,8 @@ class Looking(Run):
     @remembered
     def unrendered(self, name: str, part: str) -> int:
         """How many clips of a split of a synthetic world are still to be rendered; 0 for all others."""
-        family, _, world = name.partition("-")
-        if family != "soundscapes":
-            return 0
-        n: int = getattr(self.dataset(name), "count")(part)[0]  # noqa: B009  # which a world has beside the others
-        return render.SHARD * len(render.unrendered(world, part, n, self.store))
+        dataset = self.dataset(name) if name.partition("-")[0] in MADE else None
+        return dataset.unrendered(part) if isinstance(dataset, Made) else 0
 
     # ---- what is there
 
