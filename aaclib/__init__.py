@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
         generate as generate,
         memory as memory,
         metrics as metrics,
+        play as play,
         plots as plots,
         progress as progress,
         provenance as provenance,
@@ -59,7 +60,7 @@ _CLASSES = {"Run": "aaclib.run", "Captioner": "aaclib.captioner", "Config": "aac
 _MODULES = tuple(
     """
     aggregates arrays audio bridge captioner captions clap config datasets decoder decoders embeddings gap generate
-    memory metrics plots progress provenance results resume retrieval rows run seeds stats store sweep tables text
+    memory metrics play plots progress provenance results resume retrieval rows run seeds stats store sweep tables text
     train training
     """.split()
 )

@@ -2,19 +2,23 @@
 
 captioner = aaclib.Captioner.from_run("quick", strategy="projection")
 captioner.caption(["dog.wav", "rain.ogg"])
+captioner.export("my-captioner")              # a folder that aaclib.Captioner.load opens anywhere, without the run
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from aaclib import bridge, config, decoders, generate, roles
+from aaclib import bridge, config, decoders, generate, model_card, portable, roles
 from aaclib.clap.base import Backend
 from aaclib.decoder import CaptionDecoder
+from aaclib.progress import Progress
 from aaclib.run import Run
 from aaclib.store import VERSIONS, digest
 
@@ -29,9 +33,12 @@ class Captioner:
     context: bridge.Context
     settings: config.Generate
     key: str = ""  # names all that decides a caption, but for the recording and the beam
+    row: bridge.Strategy = bridge.strategy("baseline")
     run: Run | None = None  # where it learned, and from whose text:
     target: str = ""
     seed: int = 0
+    captions: Sequence[str] = ()  # of a folder: those of its memory,
+    told: Mapping[str, Any] | None = None  # and what its card knows
 
     def __repr__(self) -> str:
         return f"Captioner({self.clap!r})"
@@ -39,7 +46,7 @@ class Captioner:
     @property
     def synthetic(self) -> bool:
         """Whether CLAP or decoder learned from a synthetic world."""
-        return bool(self.run and self.run.synthetic)
+        return bool(self.run.synthetic if self.run else (self.told or {}).get("synthetic"))
 
     @classmethod
     def from_run(
@@ -101,16 +108,46 @@ class Captioner:
         known = {name: decoders.array_digest(value) for name, value in vars(context).items() if value is not None}
         key = digest([VERSIONS, clap.settings(), trained.artefact, row.name, known, run.config.generate])
         half, settings = bridge.infer_half(row), run.config.generate
-        return cls(clap, trained.model, half, context, settings, key, run, target, seed)
+        return cls(clap, trained.model, half, context, settings, key, row, run, target, seed)
 
-    @property
+    @classmethod
+    def load(cls, folder: str | Path, device: str | None = None, clap: str | None = None) -> Captioner:
+        """The captioner in a folder that `export` wrote, on this machine or another one. `clap`: where its CLAP is
+        here ("hf:FOLDER"), if not where the folder says; the weights have to be the same. Raises
+        portable.PortableError, which names the file and the remedy.
+
+        >>> aaclib.Captioner.load("my-captioner").caption(["dog.wav"])
+        """
+        return cls(**portable.load(folder, device, clap))
+
+    def export(self, folder: str | Path) -> Path:
+        """Writes all that captions need into `folder`, which must not be there yet, or be empty: decoder, tokenizer,
+        memory with its captions, what the strategy knows, and the tiny CLAP where a run trained one; another CLAP is
+        named with the digest of its weights. README.md says what it learned from. Raises portable.PortableError.
+
+        >>> aaclib.Captioner.from_run("quick").export("my-captioner")
+        """
+        return portable.save(self, folder)
+
+    def about(self) -> dict[str, Any]:
+        """What it learned from, as its model card says it.
+
+        >>> captioner.about()["captions"]                       # of how many captions the decoder learned
+        """
+        if self.run is None and self.told is None:
+            raise ValueError("This captioner is neither of a run nor of a folder: nobody knows what it learned from.")
+        return model_card.about(self) if self.run else dict(self.told or {})
+
+    @cached_property
     def memory(self) -> list[str]:
         """The captions whose embeddings are the rows of `context.memory`, (m, d).
 
         >>> captioner.memory[(captioner.context.memory @ z_a[0]).argmax()]
         """
         if self.run is None:
-            raise ValueError("This captioner is not of a run (Captioner.from_run), so it has no memory to show.")
+            if not self.captions:
+                raise ValueError("This captioner is neither of a run nor of a folder, so it has no memory to show.")
+            return list(self.captions)
         captions = self.run.texts(self.target, "train", self.seed).captions
         return [captions[row] for row in self.run.memory_rows(self.target, self.seed)]
 
@@ -125,7 +162,11 @@ class Captioner:
         """Captions for CLAP audio embeddings (n, d) of the run's own CLAP."""
         most, longest = self.settings.batch_size, self.settings.max_tokens
         size = generate.fitting(self.model, most, beam, longest)
-        return generate.generate(self.model, self.half(z_a, self.context), beam, longest, size)
+        z, made, report = self.half(z_a, self.context), [], Progress("captioning", len(z_a), "recordings")
+        for start in range(0, len(z), size):
+            made += generate.generate(self.model, z[start : start + size], beam, longest, size)
+            report.step(len(made) - report.done)
+        return made
 
 
 def _to_caption(strategy: str) -> bridge.Strategy:

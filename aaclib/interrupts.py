@@ -1,4 +1,4 @@
-"""When a training is saved: before a signal ends it, and at intervals that cost little.
+"""When a training is saved: before a signal ends it, and at intervals that cost little; how a command ends.
 
 A signal waits for the end of the step in which it comes, so that what is saved is whole, and then does what it would
 have done at once.
@@ -51,3 +51,14 @@ class Saves:
 
     def _note(self, number: int, _: object) -> None:
         self._came = number
+
+
+def die_politely() -> None:
+    """From now on SIGTERM and a closed terminal end a command as Ctrl-C does, but for what nohup said is ignored."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)

@@ -84,6 +84,38 @@ def chance(n: int, captions_per_clip: int, k: int) -> dict[str, float]:
     return {"text_to_audio": min(k / n, 1.0), "audio_to_text": 1.0 - missed}
 
 
+def confidence(audio: np.ndarray, text: np.ndarray, wrong: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """How well each caption fits its recording, and how that compares with captions of other recordings.
+
+    audio, text: (n, d) unit rows, of one recording and its caption each; a row of `text` may be NaN (a caption without
+    an embedding). wrong: (m, d), captions of other recordings; by default those of the others among these. Equal
+    captions count once, and a caption is never compared with itself.
+
+    Returns (n,) float64 arrays. own: the cosine of caption and recording. beats: the share of wrong captions that fit
+    the recording less well, 0.5 for a caption as good as any. z: `own` in standard deviations above their mean. NaN
+    where there is no caption, or none to compare it with (z: fewer than two, or all alike).
+
+        retrieval.confidence(z_a, clap.embed_text(captions))["beats"]      # 1.0: no other caption fits as well
+    """
+    audio, text = np.asarray(audio, np.float32), np.asarray(text, np.float32)
+    if audio.ndim != 2 or audio.shape != text.shape:
+        raise ValueError(f"Expected audio and text of one shape (n, d), found {audio.shape} and {text.shape}.")
+    others = text if wrong is None else np.asarray(wrong, np.float32).reshape(-1, audio.shape[1])
+    others = np.unique(others[np.isfinite(others).all(1)], axis=0)  # (k, d)
+    found = {name: np.full(len(audio), np.nan) for name in ("own", "beats", "z")}
+    found["own"] = (audio.astype(float) * text).sum(1)
+    for rows in _blocks(len(audio), max(len(others), 1)):
+        fits = audio[rows].astype(float) @ others.T.astype(float)  # (b, k)
+        other = ~(text[rows] @ others.T > 1 - TIE)  # (b, k) what says something else
+        for i, fit, those in zip(range(rows.start, rows.stop), fits, other, strict=True):
+            own, fit = found["own"][i], fit[those]
+            if np.isfinite(own) and len(fit):
+                found["beats"][i] = ((fit < own - TIE) + 0.5 * (abs(fit - own) <= TIE)).mean()
+            if np.isfinite(own) and len(fit) > 1 and fit.std() > TIE:
+                found["z"][i] = (own - fit.mean()) / fit.std()
+    return found
+
+
 def _checked(audio: np.ndarray, text: np.ndarray, clip: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     audio, text, clip = np.asarray(audio, np.float32), np.asarray(text, np.float32), np.asarray(clip)
     if audio.ndim != 2 or text.ndim != 2 or audio.shape[1] != text.shape[1]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import sys
-import warnings
 from typing import Any
 
 HEADLESS = "AACLIB_HEADLESS"  # set by the runner
@@ -30,11 +31,16 @@ def looked_at() -> bool:
 
 def settle_in() -> None:
     """What importing aaclib changes in a kernel. An interrupt ends a cell with one line in place of a traceback of
-    pages, unless nobody looks or somebody has set a handler; and tqdm, which transformers imports, no longer asks for
-    ipywidgets, which our progress does without."""
-    warnings.filterwarnings("ignore", message="IProgress not found")
+    pages, unless nobody looks or somebody has set a handler. In the runner's kernels the bars of tqdm, which
+    transformers imports, stay lines: as widgets they would be empty boxes in the executed copy."""
     if looked_at() and not kernel().custom_exceptions:
         kernel().set_custom_exc((KeyboardInterrupt,), _interrupted)
+    if headless() and kernel() and "tqdm.notebook" not in sys.modules:
+        modules: dict[str, Any] = sys.modules
+        modules["tqdm.notebook"] = None  # cannot be imported
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module("tqdm.autonotebook")
+        del modules["tqdm.notebook"]
 
 
 def _interrupted(shell: Any, kind: type, *_: Any, **__: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line: `aaclib run|caption|metrics|list|doctor|lab|convert` (and `python -m aaclib`).
+"""The command line: `aaclib run|caption|export|metrics|list|doctor|lab|convert` (and `python -m aaclib`).
 
 Every error class of aaclib is a message for the user: it is printed without a traceback and the exit code is 2. A
 failing notebook, or a metric lost to a crash, ends with exit code 1. AACLIB_TRACEBACK=1 shows where an error came from.
@@ -10,30 +10,22 @@ import argparse
 import contextlib
 import importlib
 import io
-import itertools
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aaclib
+from aaclib import interrupts
 from aaclib.errors import for_the_user, message, no_room
-from aaclib.names import printable
 from aaclib.paths import offline
 
-if TYPE_CHECKING:
-    from aaclib.captioner import Captioner
-    from aaclib.captioning import Kept
-
 WORKERS = ("run", "caption")  # subcommands whose work is cut short where nobody reads what they print
-SYNTHETIC = (
-    "this run learned from rendered sound scenes, not from real recordings: of these it may say anything. "
-    "A run of the profile `paper` has a real CLAP."
-)
 PLUGINS = {  # subcommand -> (module with add_arguments(parser) and run(args) -> int, what it does)
+    "caption": ("aaclib.suite.caption_command", "caption recordings with a finished run, or a captioner's folder"),
+    "export": ("aaclib.suite.export_command", "write a run's captioner into one folder that works anywhere"),
     "metrics": ("aaclib.metrics.command", "score captions against references; set SPICE up"),
     "doctor": ("aaclib.suite.doctor", "say what this machine can do, and what would be missing for a profile"),
     "lab": ("aaclib.suite.lab", "open the notebooks in JupyterLab, as working copies"),
@@ -75,7 +67,6 @@ def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"aaclib {aaclib.__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="run the notebooks of a profile, each only when something changed"))
-    _add_caption(commands.add_parser("caption", help="caption recordings with a finished run"))
     listing = commands.add_parser("list", help="profiles, finished runs and what the caches hold")
     listing.set_defaults(call=_list)
     chosen = next((word for word in arguments if not word.startswith("-")), "")
@@ -134,7 +125,7 @@ def _run(args: argparse.Namespace) -> int:
             due = [stage.key for stage in chosen if args.force or run.reason(stage, record)]
             _plan(run.config, due, time.time() if args.force else 0.0)
         return 0
-    _die_politely()
+    interrupts.die_politely()
     try:
         run.run(chosen, force=args.force)
         wrong = run.lost(chosen)
@@ -151,108 +142,6 @@ def _plan(config: Any, due: Sequence[str], refresh: float) -> None:
     from aaclib.suite import doctor
 
     print(doctor.plan(config, due, refresh))
-
-
-def _die_politely() -> None:
-    """SIGTERM and a closed terminal end kernels as Ctrl-C does, but for what nohup said is to be ignored."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, stop)
-
-
-# -- caption ----------------------------------------------------------------------------------------------------------
-
-
-def _add_caption(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("audio", nargs="+", type=Path, metavar="FILE|FOLDER", help="recordings, or folders of recordings")
-    sub.add_argument("--run", default="quick", help="the finished run whose decoder and CLAP are used; default: quick")
-    sub.add_argument("--strategy", default="projection", help="a row of the run's table; default: projection")
-    sub.add_argument("--target", help="the data set whose training text the decoder learned; default: the run's first")
-    sub.add_argument("--seed", type=int, help="which of the run's seeds; default: its first")
-    sub.add_argument("--beam", type=_positive, default=1, metavar="N", help="beam search with N beams; default: greedy")
-    sub.add_argument("--device", help="cpu, cuda:1, ...; default: as in the run")
-    sub.add_argument("--out", type=Path, metavar="FILE.csv", help="write file_name,caption there instead of the screen")
-    sub.add_argument("--batch", type=_positive, default=32, help="files captioned at once; default: 32")
-    sub.set_defaults(call=_caption)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 on is wanted, not {text}")
-    return int(text)
-
-
-def _caption(args: argparse.Namespace) -> int:
-    files = recordings(args.audio)
-    if not files:
-        print(f"aaclib: no recordings in {', '.join(map(str, args.audio))}", file=sys.stderr)
-        return 2
-    from aaclib.captioning import Kept
-
-    _die_politely()
-    with Kept(args.out) if args.out else contextlib.nullcontext() as kept:
-        try:
-            captioner = aaclib.Captioner.from_run(
-                args.run, strategy=args.strategy, target=args.target, seed=args.seed, device=args.device
-            )
-            if captioner.synthetic:
-                print(f"aaclib: {SYNTHETIC}", file=sys.stderr)
-            return _caption_all(args, captioner, files, kept)
-        except KeyboardInterrupt:
-            if not kept:  # no table, or nothing in it yet
-                raise
-            print(
-                f"\nStopped. {len(kept)} captions are kept in {kept.path}; the same command goes on from there.",
-                file=sys.stderr,
-            )
-            return 130
-
-
-def _caption_all(args: argparse.Namespace, captioner: Captioner, files: Sequence[Path], kept: Kept | None) -> int:
-    from aaclib.captioning import caption_files
-    from aaclib.escape import csv_text
-
-    rows, bad = [], []
-    for one in itertools.chain.from_iterable(caption_files(captioner, files, args.beam, args.batch, kept)):
-        if one.error:
-            bad.append(one)
-        elif args.out:
-            rows.append((printable(one.path), one.caption))
-        else:
-            print(f"{one.path}\t{one.caption}", flush=True)
-    if kept:
-        table = [("file_name", "caption"), *rows]
-        if captioner.synthetic:
-            table = [(*row, "world" if i == 0 else "synthetic") for i, row in enumerate(table)]
-        kept.finish(csv_text(table))
-        before = f", {kept.reused} of them made before" if kept.reused else ""
-        print(f"{len(rows)} captions written to {args.out}{before}")
-    for one in bad:
-        print(f"aaclib: {one.path}: {one.error}", file=sys.stderr)
-    if bad:
-        print(f"aaclib: {len(bad)} of {len(rows) + len(bad)} recordings could not be captioned", file=sys.stderr)
-    return 1 if bad else 0
-
-
-def recordings(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, folders as the recordings below them, each once. A path that is not there raises
-    FileNotFoundError."""
-    from aaclib.datasets.files import audio_files
-
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            files += audio_files(path)
-        elif path.exists():
-            files.append(path)
-        else:
-            lost = path.is_symlink() and f"a link to {os.readlink(path)}, which is not there"
-            raise FileNotFoundError(2, lost or "no such file or folder", str(path))
-    return list(dict.fromkeys(files))
 
 
 # -- list -------------------------------------------------------------------------------------------------------------

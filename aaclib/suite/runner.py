@@ -31,7 +31,19 @@ from aaclib.suite.stages import NOTEBOOKS, Notebook, Stage, stages
 from aaclib.sums import changed, sums
 
 # modules that no notebook's result depends on, and settings that change how fast but not what
-RUNS = ("cli", "lab", "__main__", "runner", "stages", "record", "depends", "notebook", "outputs")
+RUNS = (
+    "cli",
+    "caption_command",
+    "export_command",
+    "lab",
+    "__main__",
+    "runner",
+    "stages",
+    "record",
+    "depends",
+    "notebook",
+    "outputs",
+)
 BYSTANDERS = (*RUNS, "provenance", "errors")
 CHANGED = {
     "notebook": "its notebook changed",

@@ -6,7 +6,7 @@ Each function takes the frames that its notebook made and returns `Findings`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aaclib.plots.results import METRIC_LABELS

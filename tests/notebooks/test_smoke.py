@@ -171,7 +171,21 @@ def test_recordings_are_described_from_a_text_where_no_run_is_named(run, recordi
     for name in there:
         check(folder / "notebooks" / name)
     said = pd.read_csv(folder / "tables" / "captions_folder.csv")
-    assert list(said.columns) == ["clip", "projection", "baseline", "copy", "shuffled", "fits", "others", "world"]
+    assert list(said.columns) == [
+        "clip",
+        "projection",
+        "baseline",
+        "copy",
+        "shuffled",
+        "fits",
+        "others",
+        "beats",
+        "z",
+        "near_1",
+        "near_2",
+        "near_3",
+        "world",
+    ]
     assert said["copy"].notna().all() and set(said.world) == {"synthetic"}
 
 

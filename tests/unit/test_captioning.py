@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aaclib
-from aaclib import captioning, config
+from aaclib import captioning, config, interrupts
 from aaclib.audio import AudioError
-from aaclib.suite import cli
+from aaclib.suite import caption_command, cli
 
 
 class Fake:
@@ -47,7 +47,7 @@ def folder(tmp_path):
 @pytest.fixture
 def ask(folder, monkeypatch):
     """The command line on the folder, with a fake captioner: (exit code, rows of the table or None)."""
-    monkeypatch.setattr(cli, "_die_politely", lambda: None)
+    monkeypatch.setattr(interrupts, "die_politely", lambda: None)
     out = folder.parent / "out.csv"
 
     def asking(fake, *options, batch=2):
@@ -194,13 +194,13 @@ def test_files_are_named_once_and_as_the_shell_gives_them(folder, monkeypatch):
     for name in ("~birds.wav", "-x.wav", "._a.wav"):
         Path(name).write_text(name)
     os.symlink("nowhere", "lost.wav")
-    names = lambda *given: [str(path) for path in cli.recordings([Path(name) for name in given])]  # noqa: E731
+    names = lambda *given: [str(path) for path in caption_command.recordings([Path(name) for name in given])]  # noqa: E731
     assert names("~birds.wav", "a.wav", "~birds.wav", "-x.wav") == ["~birds.wav", "a.wav", "-x.wav"]
     assert names("._a.wav") == ["._a.wav"] and "._a.wav" not in names(".")  # by name always, in a folder never
     assert names("a.wav", ".").count("a.wav") == 1
     for missing, says in (("*.flac", "no such file"), ("lost.wav", "a link to nowhere")):
         with pytest.raises(FileNotFoundError, match=says):
-            cli.recordings([Path(missing)])
+            caption_command.recordings([Path(missing)])
 
 
 @pytest.mark.parametrize("options", [("--batch", "0"), ("--beam", "-1"), ("--batch", "many")])

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import aaclib
-from aaclib import config, paths, provenance
+from aaclib import config, interrupts, paths, provenance
 from aaclib.store import StoreError, write_record, write_text
 from aaclib.suite import cli, runner
 
@@ -113,7 +113,7 @@ def test_options_reach_the_run(monkeypatch):
             )
 
     monkeypatch.setattr(runner, "Runner", Spy)
-    monkeypatch.setattr(cli, "_die_politely", lambda: None)
+    monkeypatch.setattr(interrupts, "die_politely", lambda: None)
     assert (
         cli.main(
             ["run", "--profile", "smoke", "--from", "05", "--force", "--offline", "--no-spice", "--set", "seeds=[1, 2]"]
@@ -137,7 +137,7 @@ def test_a_failing_notebook_is_three_lines_and_exit_code_1(monkeypatch, capsys):
             raise NotebookError("03.ipynb, cell 2 of 5: f()", "ValueError: no", "Look there")
 
     monkeypatch.setattr(runner, "Runner", Broken)
-    monkeypatch.setattr(cli, "_die_politely", lambda: None)
+    monkeypatch.setattr(interrupts, "die_politely", lambda: None)
     assert cli.main(["run", "--profile", "smoke"]) == 1
     assert capsys.readouterr().err.splitlines() == ["03.ipynb, cell 2 of 5: f()", "ValueError: no", "Look there"]
 
@@ -228,7 +228,7 @@ def test_what_nohup_ignores_stays_ignored():
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        cli._die_politely()
+        interrupts.die_politely()
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN and callable(signal.getsignal(signal.SIGTERM))
     finally:
         for number, handler in before.items():

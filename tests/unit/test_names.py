@@ -15,7 +15,7 @@ from aaclib.datasets import DatasetError, load
 from aaclib.datasets.files import AUDIO_SUFFIXES, FOREIGN_SUFFIXES, audio_files, by_stem, home_path
 from aaclib.metrics.io import FormatError, match
 from aaclib.names import match_names, name_key, told_apart
-from aaclib.suite import cli
+from aaclib.suite import caption_command
 
 NFC, NFD = "caf\u00e9.wav", "cafe\u0301.wav"
 
@@ -36,7 +36,7 @@ def below(folder: Path) -> list[str]:
 @pytest.mark.parametrize("suffix", AUDIO_SUFFIXES)
 def test_every_suffix_is_found_and_read(tmp_path, suffix):
     path = wav(tmp_path / f"a{suffix.upper()}")
-    assert audio_files(tmp_path) == cli.recordings([tmp_path]) == [path]
+    assert audio_files(tmp_path) == caption_command.recordings([tmp_path]) == [path]
     check_readable(path)
 
 
@@ -71,7 +71,7 @@ def test_linked_folders_are_followed_once_and_loops_are_not(tmp_path):
 def test_leftovers_are_no_recordings(tmp_path):
     wav(tmp_path / ".hidden" / "a.wav"), wav(tmp_path / "__MACOSX" / "b.wav"), wav(tmp_path / "._c.wav")
     (tmp_path / "folder.wav").mkdir()
-    assert audio_files(tmp_path) == cli.recordings([tmp_path]) == []
+    assert audio_files(tmp_path) == caption_command.recordings([tmp_path]) == []
 
 
 # ---- names ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Progress: a line that changes in place where somebody looks on, a line now and then in a log."""
 
 import io
+import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -106,3 +108,22 @@ def test_an_executed_notebook_keeps_the_last_state_and_its_order_and_has_one_cel
     first, second, third = nbformat.read(path, as_version=4).cells
     assert first.source.startswith("# Parameters") and second.source.startswith("# Set by the runner")
     assert [out.get("text", "shown") for out in third.outputs] == ["before\n", "shown", "a 3\nafter\n"]
+
+
+BARS = """
+import ipykernel.zmqshell  # as tqdm knows a kernel
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+from aaclib import screen
+screen.kernel = lambda: shell
+screen.settle_in()
+import tqdm.auto, tqdm.notebook
+print(issubclass(tqdm.auto.tqdm, tqdm.notebook.tqdm_notebook))
+"""
+
+
+@pytest.mark.parametrize("headless", [True, False])
+def test_bars_of_libraries_are_widgets_only_where_somebody_looks_on(headless):
+    environment = {**os.environ, **({screen.HEADLESS: "1"} if headless else {})}
+    done = subprocess.run([sys.executable, "-c", BARS], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == [str(not headless)], done.stderr

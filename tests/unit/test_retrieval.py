@@ -124,3 +124,47 @@ def test_wrong_shapes_say_what_was_expected(arguments, words):
 def test_a_clip_without_captions_is_named():
     with pytest.raises(ValueError, match="row 2"):
         retrieval.audio_to_text_ranks(np.eye(3), np.eye(3)[:2], np.arange(2))
+
+
+def naive_confidence(audio, text):
+    found = []
+    for i, z in enumerate(audio):
+        own = float(z @ text[i])
+        distinct = {tuple(row) for row in text if not np.isnan(row).any()} - {tuple(text[i])}
+        fits = np.array([float(z @ np.array(row, np.float32)) for row in sorted(distinct)])
+        if np.isnan(own) or not len(fits):
+            found.append((own, np.nan, np.nan))
+            continue
+        close = np.isclose(fits, own, atol=1e-6, rtol=0)
+        beats = ((fits < own) & ~close).mean() + 0.5 * close.mean()
+        found.append((own, beats, (own - fits.mean()) / fits.std() if len(fits) > 1 and fits.std() > 1e-6 else np.nan))
+    return np.array(found)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_confidence_equals_its_naive_twin_in_any_blocks(n, seed, cells):
+    rng = np.random.default_rng(seed)
+    audio, text = unit(rng.normal(size=(n, 5))), unit(rng.normal(size=(n, 5)))
+    text[rng.random(n) < 0.3] = text[0]  # two recordings of one caption
+    text[rng.random(n) < 0.2] = np.nan
+    block, retrieval.BLOCK_CELLS = retrieval.BLOCK_CELLS, cells
+    try:
+        found = retrieval.confidence(audio, text)
+    finally:
+        retrieval.BLOCK_CELLS = block
+    np.testing.assert_allclose(
+        np.stack([found["own"], found["beats"], found["z"]], 1), naive_confidence(audio, text), atol=1e-3
+    )
+
+
+def test_confidence_against_given_captions_and_of_one_recording():
+    audio, text = np.eye(3, dtype=np.float32)[:1], np.eye(3, dtype=np.float32)[:1]
+    alone = retrieval.confidence(audio, text)
+    assert alone["own"] == 1 and np.isnan(alone["beats"]) and np.isnan(alone["z"])
+    others = unit(np.array([[1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 0, 0]], float))  # one twice, and the caption itself
+    found = retrieval.confidence(audio, text, others)
+    assert found["beats"] == 1 and found["z"] == pytest.approx((1 - 0.5**0.5 / 2) / (0.5**0.5 / 2), abs=1e-5)
+    assert retrieval.confidence(audio, np.float32([[0, 0, 1]]), others)["beats"] == pytest.approx(1 / 6)
+    with pytest.raises(ValueError, match="of one shape"):
+        retrieval.confidence(audio, others)

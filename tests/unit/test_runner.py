@@ -14,7 +14,7 @@ import pytest
 import small_project
 from small_project import NOTEBOOKS, STAGES, book, make, ran
 
-from aaclib import config, lost, paths, provenance, store
+from aaclib import config, interrupts, lost, paths, provenance, store
 from aaclib.suite import cli, notebook, runner, stages
 
 home = small_project.home  # the fixture
@@ -149,7 +149,7 @@ def test_a_stage_that_lost_a_metric_stays_due_and_ends_the_run_with_an_error(hom
         "    lost.note({'spice': 'no memory', 'spider': 'no memory'})",
     )
     monkeypatch.setitem(runner.Runner.__init__.__kwdefaults__, "notebooks", NOTEBOOKS[:2])
-    monkeypatch.setattr(cli, "_die_politely", lambda: None)
+    monkeypatch.setattr(interrupts, "die_politely", lambda: None)
     assert cli.main(["run", "--profile", "smoke"]) == 1
     said = capsys.readouterr()
     assert "meteor lost to a crash: METEOR was killed" in said.err.splitlines()  # at once, from the kernel
