@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from aaclib.errors import message
@@ -23,9 +24,10 @@ from aaclib.suite.record import RunError
 from aaclib.suite.report_outputs import Files, html_of
 
 
-def build(run: Path, out: Path | None = None) -> Path:
+def build(run: Path, out: Path | None = None, without: Sequence[str] = ()) -> Path:
     """Writes the report of the run in the folder `run` to `out` (its own report/), whole or not at all, and returns the
-    path of its index. Raises RunError where there is no run, and store.Damaged where its record was changed.
+    path of its index. `without`: notebooks that are left out, as "00_preflight" or "clotho/01_data". Raises RunError
+    where there is no run, and store.Damaged where its record was changed.
 
     >>> build(Path("data/runs/quick"))
     """
@@ -35,7 +37,7 @@ def build(run: Path, out: Path | None = None) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".report.") as scratch:
         folder = Path(scratch) / "report"
-        _write(run, record, folder)
+        _write(run, record, folder, without)
         if out.exists():
             shutil.rmtree(out)
         folder.rename(out)
@@ -52,13 +54,14 @@ def renew(run: Path) -> None:
         print(f"The report was not made: {message(error)}. All else is done. Try again: {again}", file=sys.stderr)
 
 
-def _write(run: Path, record: dict, folder: Path) -> None:
+def _write(run: Path, record: dict, folder: Path, without: Sequence[str]) -> None:
     import nbformat
 
     files = Files(folder)
     books = {}  # place -> title, in the order of the stages
     made = [Path(name) for stage in record["stages"].values() for name in stage["files"]]
     places = [p.relative_to("notebooks").with_suffix("").as_posix() for p in made if p.suffix == ".ipynb"]
+    places = [place for place in places if place not in without]
     for place in places:
         path = run / "notebooks" / f"{place}.ipynb"
         if path.is_file():

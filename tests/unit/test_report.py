@@ -109,5 +109,8 @@ def test_a_report_that_fails_ends_no_run_and_says_why(tmp_path, capsys):
     told = capsys.readouterr()
     assert "The report was not made" in told.err and "--report --profile mine" in told.err and not told.out
     assert (run / "report" / "index.html").is_file(), "the one before stays"
+    run = report_run.make(tmp_path / "again")
+    few = report.build(run, tmp_path / "few", without=["06_tables"]).parent
+    assert [page.stem for page in (few / "notebooks").rglob("*.html")] == ["01_data"]
     with pytest.raises(RunError, match="There is no run"):
         report.build(tmp_path / "nothing")
