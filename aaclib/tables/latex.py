@@ -95,6 +95,7 @@ def fitting(table: Table, room: float, intervals: bool = False) -> Layout:
             if _width(table, columns, points, smaller if intervals else 0) + 2 * space * (len(columns) + 1) <= room:
                 return Layout(columns, size, small, space)
         if len(columns) < 2:
+            size, _, small, _, space = TYPES[-1]
             return Layout(columns, size, small, space)
         last = min((c for c in columns if c != table.headline), key=lambda c: KEPT.index(c) if c in KEPT else -1)
         columns = tuple(column for column in columns if column != last)
