@@ -25,7 +25,7 @@ class Part:
     lands: str = "audio"  # where an inference part ends: among "text" (a memory's), or still among "audio"
     decoder: bool = True  # whether a control's captions are written by a decoder
     given: str = "audio"  # what a control is given: the clip's "audio", or its "reference"
-    colour: str = "#56B4E9"  # of the training's curve
+    colour: str = "#56B4E9"  # of a training, in every figure
     prompt: str = ""  # what a decoder reads before it writes: the nearest "captions" of the memory, or "labels"
     about: str = ""  # one line for a reader
     source: str = ""  # of the steps of a part that was registered from outside: it names its decoders as well
@@ -48,7 +48,7 @@ TRAINING: dict[str, Part] = {
         reads_at_inference=("audio_mean",),
         colour="#E69F00",
     ),
-    "supervised": Part(hears="audio", colour="#000000"),
+    "supervised": Part(hears="audio", colour="#5A5A5A"),  # not black, as the intervals are
     # its examples are text and audio, each centred on its own mean already
     BOUND: Part((), (), (steps.centre_on_own_audio,), (), ("own_audio_mean",), hears="both", colour="#8C8C8C"),
     # after the paper

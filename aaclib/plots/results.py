@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
-from aaclib.groups import GROUPS
 from aaclib.metrics import registered
-from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, figure, grid, named_rows, styled
+from aaclib.plots import looks
+from aaclib.plots.style import CYCLE, DOUBLE, GREY, SINGLE, Drawing, figure, grid, named_rows, styled
 
 METRIC_LABELS: Mapping[str, str] = ChainMap(
     registered.LABELS,
@@ -44,8 +43,8 @@ INTERVAL = {"ecolor": "black", "elinewidth": 0.8, "capsize": 1.5}
 
 
 def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figure:
-    """Strategies as bars with 95 % intervals, x100, coloured by group; one panel per target and metric. A strategy has
-    the same height in all panels, and no bar where a target lacks it.
+    """Strategies as bars with 95 % intervals, x100, each row with its look (plots.looks); one panel per target and
+    metric. A strategy has the same height in all panels, and no bar where a target lacks it.
 
     `results`: the tidy frame of `results.results` for one or more targets (value, low, high as fractions).
     """
@@ -59,9 +58,14 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
     names = _in_one_order(part.strategy for part in panels.values())
     columns = min(2, max(len(panels), 1))
     lines = -(-max(len(panels), 1) // columns)
-    width, height = DOUBLE if columns == 2 else SINGLE, lines * (0.55 + 0.165 * max(len(names), 3)) + 0.35
+    handles, labels = looks.legend(dict(zip(frame.strategy, frame.group, strict=True)))
+    width, across = (DOUBLE, 7) if columns == 2 else (SINGLE, 3)
+    above = 0.35 + 0.14 * -(-len(labels) // across)
     with styled():
-        fig, axes = figure(width, height, lines, columns, sharey=True)
+        fig, axes = figure(
+            width, lines * (0.5 + 0.165 * max(len(names), 3)) + above, lines, columns, sharey=True, sharex=False
+        )
+        fig.numbers = frame.drop(columns="note", errors="ignore")
         for ax in axes.flat[len(panels) :]:
             ax.set_axis_off()
         _share_rows(axes, names)
@@ -69,25 +73,21 @@ def bars(results: pd.DataFrame, metrics: tuple[str, ...] = ("cider_d",)) -> Figu
             axes[0, 0].text(0.5, 0.5, "no score in this metric", ha="center")
         for ax, ((target, metric), part) in zip(axes.flat, panels.items(), strict=False):
             y, (value, ends) = [names.index(name) for name in part.strategy], _percent(part)
-            ax.barh(y, value, height=0.72, color=[GROUPS[g].colour if g in GROUPS else GREY for g in part.group])
+            for yi, length, name, group in zip(y, value, part.strategy, part.group, strict=True):
+                ax.barh(yi, length, height=0.76, linewidth=0, **looks.look(name, group))
             ax.errorbar(value, y, xerr=ends, fmt="none", **INTERVAL)
             for yi, v, up in zip(y, value, ends[1], strict=True):
                 ax.annotate(
-                    f"{v:.1f}", (v + up, yi), xytext=(3, 0), textcoords="offset points", va="center", fontsize=6.5
+                    f"{v:.1f}", (v + up, yi), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7
                 )
             ax.margins(x=0.16)
             ax.set_xlim(left=0)
             n = f", n = {int(part.n.max())}" if part.n.notna().any() else ""
             ax.set(title=f"{target}{n}", xlabel=_x100(metric))
-        groups = [g for g in GROUPS if g in set(frame.group)]
         fig.legend(
-            [Patch(color=GROUPS[g].colour) for g in groups],
-            [GROUPS[g].label for g in groups],
-            loc="outside upper center",
-            ncols=6 if columns == 2 else 3,
-            columnspacing=1.0,
-            handlelength=1.0,
-        )
+            handles, labels, loc="outside upper center", ncols=min(across, len(labels) or 1),
+            columnspacing=1.0, handlelength=1.4, handletextpad=0.5,
+        )  # fmt: skip
     return fig
 
 
@@ -98,6 +98,8 @@ def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Fi
     """
     with styled():
         fig, axes, names = _target_panels(frames, 0.24)
+        shown = [frame[frame.metric.isin(metrics)].assign(target=target) for target, frame in frames.items()]
+        fig.numbers = pd.concat(shown, ignore_index=True) if shown else None
         for ax, (target, frame) in zip(axes, frames.items(), strict=False):
             for number, metric in enumerate(metrics):
                 part = frame[frame.metric == metric].set_index("strategy").reindex(names)
@@ -111,7 +113,7 @@ def relative(frames: Mapping[str, pd.DataFrame], metrics: tuple[str, ...]) -> Fi
         fig.legend(
             *axes[0].get_legend_handles_labels(),
             loc="outside lower center",
-            ncols=min(len(metrics), 7 if len(frames) > 1 else 3),
+            ncols=min(len(metrics), 7 if len(frames) > 1 else 3) or 1,
         )
     return fig
 
@@ -125,6 +127,7 @@ def seeds(frame: pd.DataFrame, metric: str) -> Figure:
     every = sorted(frame.seed.unique())
     with styled():
         fig, axes, names = _target_panels(parts, 0.2)
+        fig.numbers = frame.assign(metric=metric)
         for ax, (target, part) in zip(axes, parts.items(), strict=False):
             for name, mean in (100 * part.groupby("strategy").value.mean()).items():
                 y = names.index(name)
@@ -135,7 +138,10 @@ def seeds(frame: pd.DataFrame, metric: str) -> Figure:
             ax.set(title=target, xlabel=_x100(metric))
         handles = [*(Line2D([], [], **_points(i)) for i in range(len(every))), Line2D([], [], color="black")]
         fig.legend(
-            handles, [*(f"seed {s}" for s in every), "mean"], loc="outside lower center", ncols=min(len(handles), 6)
+            handles,
+            [*(f"seed {s}" for s in every), "mean"],
+            loc="outside lower center",
+            ncols=min(len(handles), 6 if len(parts) > 1 else 3),
         )
     return fig
 
@@ -148,6 +154,7 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
     several = len({target for target, _ in keys}) > 1
     with styled():
         fig, ((ax,),) = figure(SINGLE, 0.9 + 0.3 * max(len(keys), 1))
+        fig.numbers = frame[[(t, s) in keys for t, s in zip(frame.target, frame.strategy, strict=True)]]
         for number, (kind, color) in enumerate((("greedy", GREY), ("beam", CYCLE[0]))):
             part = frame.loc[frame.decoding == kind].set_index(["target", "strategy"]).reindex(keys)
             value, ends = _percent(part)
@@ -183,7 +190,7 @@ def _points(number: int) -> dict[str, Any]:
     return {"marker": "os^Dv<>"[number % 7], "color": CYCLE[number % len(CYCLE)], "markersize": 3.5, "linestyle": ""}
 
 
-def _target_panels(frames: Mapping[str, pd.DataFrame], inches: float) -> tuple[Figure, np.ndarray, list[str]]:
+def _target_panels(frames: Mapping[str, pd.DataFrame], inches: float) -> tuple[Drawing, np.ndarray, list[str]]:
     """A figure, its axes (targets,) with room of so many inches per strategy, and the strategies down their sides."""
     names = _in_one_order(frame.strategy for frame in frames.values())
     width = DOUBLE if len(frames) > 1 else SINGLE

@@ -1,8 +1,8 @@
 """The look that all figures share, and the one way in which a figure reaches a file or a notebook.
 
 Figures are plain `matplotlib.figure.Figure` objects: no pyplot, no global state, nothing to close. Sizes are a
-publication's: 3.3 in for one column, 6.9 in for two, text of 7-9 pt at that size. Colours are Okabe and Ito's, which
-people with the common forms of colour blindness can tell apart.
+publication's: 3.3 in for one column, 6.9 in for two, at most 8.8 in high, text of 8 pt (7 at ticks and legends) at that
+size. Colours are Okabe and Ito's, which people with the common forms of colour blindness can tell apart.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
-from aaclib import saving
-from aaclib.store import replacing
+from aaclib import escape, saving
+from aaclib.plots.numbers import drawn
+from aaclib.store import replacing, write_text
 
 if TYPE_CHECKING:
     from aaclib.run import Run
 
-SINGLE, DOUBLE = 3.3, 6.9  # column widths, inches
+SINGLE, DOUBLE, PAGE = 3.3, 6.9, 8.8  # widths of one and of two columns, and the height of a page, inches
 BLACK, ORANGE, SKY, GREEN, YELLOW = "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8C8C8C"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
@@ -46,6 +48,7 @@ STYLE: dict[Any, Any] = {
     "ytick.major.width": 0.6,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
+    "hatch.linewidth": 0.6,
     "legend.frameon": False,
     "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=list(CYCLE)),
@@ -60,14 +63,21 @@ MARK_INCHES = 0.12  # room kept free for the mark of a synthetic world
 SHOWN = 135  # screen pixels an inch of a figure in a notebook
 
 
+class Drawing(Figure):
+    """A Figure that may carry the tidy frame which it shows; without one its numbers are read off what it draws."""
+
+    numbers: pd.DataFrame | None = None
+
+
 def figure(
     width: float = SINGLE, height: float = 2.2, rows: int = 1, columns: int = 1, **options: Any
-) -> tuple[Figure, np.ndarray]:
-    """A figure (inches) and its axes as an array of shape (rows, columns); the layout engine keeps labels inside.
+) -> tuple[Drawing, np.ndarray]:
+    """A figure (inches) and its axes as an array of shape (rows, columns); the layout engine keeps labels inside. None
+    is higher than a page.
 
     Call it, and draw, inside `with styled():` - the functions of this package do.
     """
-    fig = Figure(figsize=(width, height), layout="constrained")
+    fig = Drawing(figsize=(width, min(height, PAGE)), layout="constrained")
     return fig, fig.subplots(rows, columns, squeeze=False, **options)
 
 
@@ -77,12 +87,13 @@ def styled() -> Any:
 
 
 def save(fig: Figure, path: str | Path, synthetic: bool = False) -> Path:
-    """Writes `path`.pdf (fonts embedded as TrueType) and `path`.png (300 dpi), each whole or not at all.
+    """Writes `path`.pdf (fonts embedded as TrueType), `path`.png (300 dpi) and, where it draws numbers, `path`.csv with
+    these, each whole or not at all.
 
     `synthetic`: put the small 'synthetic world' mark into the lower right corner, so that nobody mistakes the figure
     for one of real recordings. Returns the PNG's path.
     """
-    path = Path(path)
+    path, numbers = Path(path), getattr(fig, "numbers", None)
     if synthetic:
         mark(fig)
     with styled():
@@ -91,6 +102,9 @@ def save(fig: Figure, path: str | Path, synthetic: bool = False) -> Path:
             with replacing(path.with_name(path.name + suffix)) as temporary:
                 # no date inside: the same figure is the same file
                 fig.savefig(temporary, format=suffix[1:], metadata={"CreationDate": None} if suffix == ".pdf" else None)
+    if len(numbers := drawn(fig) if numbers is None else numbers):
+        frame = numbers.assign(world="synthetic") if synthetic else numbers
+        write_text(path.with_name(path.name + ".csv"), escape.csv_frame(frame, "%.9g"))
     return path.with_name(path.name + ".png")
 
 

@@ -18,18 +18,20 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = "o^sDvPX"
 
 
-def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
+def losses(histories: Mapping[str, pd.DataFrame], of: str = "", width: float = DOUBLE) -> Figure:
     """(a) training and (b) validation loss against epochs, one line per decoder, told apart by dashes and marks as well
     as by colour; a hollow mark stands at the lowest validation loss.
 
     `histories`: name of the training -> history with columns epoch, train_loss and, where there was a validation set,
-    validation_loss (nats per token). `of`: what was trained, for the titles.
+    validation_loss (nats per token). `of`: what was trained, for the titles. `width`: DOUBLE puts the two side by side,
+    SINGLE one below the other.
     """
     names = [name for name in TRAINING if name in histories]
     with styled():
-        fig, axes = figure(DOUBLE, 2.4, 1, 2, sharey=True)
+        beside = width == DOUBLE
+        fig, axes = figure(width, 2.4 if beside else 4.0, *((1, 2) if beside else (2, 1)), sharey=True)
         columns = {"train_loss": "Training", "validation_loss": "Validation"}
-        for ax, (column, title) in zip(axes[0], columns.items(), strict=True):
+        for ax, (column, title) in zip(axes.flat, columns.items(), strict=True):
             for number, name in enumerate(names):
                 history, look = histories[name], _look(number, TRAINING[name].colour)
                 if column not in history or history[column].dropna().empty:
@@ -45,11 +47,12 @@ def losses(histories: Mapping[str, pd.DataFrame], of: str = "") -> Figure:
             if not ax.lines:
                 ax.text(0.5, 0.5, "no validation set", transform=ax.transAxes, ha="center", color=GREY)
             grid(ax)
-        axes[0, 0].set_ylabel("cross-entropy (nats per token)")
+        for ax in axes[:, 0]:
+            ax.set_ylabel("cross-entropy (nats per token)")
         fig.legend(
             *axes[0, 0].get_legend_handles_labels(),
             loc="outside upper center",
-            ncols=min(len(names), 7),
+            ncols=min(len(names), 7 if beside else 3) or 1,
             handlelength=3,
             columnspacing=1.2,
         )

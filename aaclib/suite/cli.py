@@ -1,4 +1,4 @@
-"""The command line: `aaclib run|caption|export|metrics|list|doctor|lab|convert` (and `python -m aaclib`).
+"""The command line: `aaclib run|caption|export|metrics|list|doctor|figures|lab|convert` (and `python -m aaclib`).
 
 Every error class of aaclib is a message for the user: it is printed without a traceback and the exit code is 2. A
 failing notebook, or a metric lost to a crash, ends with exit code 1. AACLIB_TRACEBACK=1 shows where an error came from.
@@ -28,6 +28,7 @@ PLUGINS = {  # subcommand -> (module with add_arguments(parser) and run(args) ->
     "export": ("aaclib.suite.export_command", "write a run's captioner into one folder that works anywhere"),
     "metrics": ("aaclib.metrics.command", "score captions against references; set SPICE up"),
     "doctor": ("aaclib.suite.doctor", "say what this machine can do, and what would be missing for a profile"),
+    "figures": ("aaclib.suite.figures", "make a paper's figures and tables from a finished run, in seconds"),
     "lab": ("aaclib.suite.lab", "open the notebooks in JupyterLab, as working copies"),
     "convert": ("aaclib.clap.convert", "turn a CLAP checkpoint into a safe, small file"),
 }
@@ -79,9 +80,6 @@ def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     return top
 
 
-# -- run --------------------------------------------------------------------------------------------------------------
-
-
 def _add_run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--profile", default="quick", help="a name (see aaclib list) or a YAML file; default: quick")
     sub.add_argument(
@@ -100,6 +98,7 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--force", action="store_true", help="run the stages again, and make their artefacts again")
     sub.add_argument("--list", dest="listing", action="store_true", help="show profiles, stages and their state")
     sub.add_argument("--dry-run", action="store_true", help="say what would be run, fetched and spent, and do nothing")
+    sub.add_argument("--report", action="store_true", help="make the run's web pages alone, from what is there")
     off = "fetch nothing from the network; AACLIB_OFFLINE=1 says the same"
     sub.add_argument("--offline", action="store_true", default=offline(), help=off)
     sub.add_argument("--no-spice", action="store_true", help="leave SPICE and SPIDEr out of the tables")
@@ -108,13 +107,16 @@ def _add_run(sub: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from aaclib import config
-    from aaclib.suite import notebook, runner, stages
+    from aaclib.suite import notebook, report, runner, stages
 
     overrides = dict(config.pairs_of(args.overrides))
     if args.no_spice:
         names = config.load(args.profile, overrides).metrics.names
         overrides["metrics.names"] = [name for name in names if name not in ("spice", "spider", "spider_fl")]
     run = runner.Runner(args.profile, overrides, offline=args.offline)
+    if args.report:
+        print(f"Report: {report.build(run.folder.path)}")
+        return 0
     chosen = stages.select(run.stages, args.only, args.start, args.end)
     if args.listing:
         print("Profiles:", *(f"  {name:<16} {title}" for name, title in config.profiles().items()), sep="\n")

@@ -25,7 +25,7 @@ from aaclib.paths import project_root, runs_dir
 from aaclib.progress import duration
 from aaclib.records import gone
 from aaclib.store import digest
-from aaclib.suite import costs, depends, notebook
+from aaclib.suite import costs, depends, notebook, report
 from aaclib.suite.record import Folder, RunError
 from aaclib.suite.stages import NOTEBOOKS, Notebook, Stage, stages
 from aaclib.sums import changed, sums
@@ -44,6 +44,7 @@ RUNS = (
     "notebook",
     "outputs",
 )
+RUNS += ("figures", "report", "report_pages", "report_outputs")
 BYSTANDERS = (*RUNS, "provenance", "errors")
 CHANGED = {
     "notebook": "its notebook changed",
@@ -188,6 +189,8 @@ class Runner:
         if ran:
             print(*costs.table({stage.key: record["stages"][stage.key] for stage in ran}), sep="\n")
         print(*self.folder.listing(), sep="\n", flush=True)
+        if record["stages"] and (ran or not (self.folder.path / "report").is_dir()):
+            report.renew(self.folder.path)
         return record
 
     def _look_for_what_is_missing(self, stages: Sequence[Stage], record: Mapping[str, Any], force: bool) -> None:

@@ -1,6 +1,8 @@
 """Tables, files and sentences made from a run's results.
 
-table     one table: HTML in a notebook, booktabs LaTeX, Markdown
+table     one table: HTML in a notebook, Markdown
+latex     the same as booktabs LaTeX that fits a column or a page
+paper     all figures and tables of a run that a paper wants, from the store
 build     from tidy results to the paper's tables, one per target, with every footnote that a number needs
 export    tidy CSV, LaTeX, macros of all numbers, scores of every clip; predictions of other systems as rows
 listing   captions side by side

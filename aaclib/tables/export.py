@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,8 +65,9 @@ def letters(text: str) -> str:
 
 def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
     """Writes everything below `run.tables` and returns the files: results.csv, relative.csv, above_chance.csv,
-    content.csv and judged.csv (tidy, fractions), for each table LaTeX (also with all intervals) and Markdown,
-    numbers.tex, per_clip/ with a CSV per row and seed. Nothing where the finished run has them (aaclib.saving)."""
+    content.csv and judged.csv (tidy, fractions), for each table LaTeX (also with all intervals, and for one column
+    without notes) and Markdown, numbers.tex, per_clip/ with a CSV per row and seed. Nothing where the finished run has
+    them (aaclib.saving)."""
     if not saving.may_save(run, "tables"):
         return []
     written: list[Path] = []
@@ -75,26 +76,18 @@ def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
         written.append(Path(run.tables) / name)
         store.write_text(written[-1], content)
 
-    scored = decodings(run)
-    frames = {
-        "results": [results.results(run, *place) for place in scored],
-        "relative": [results.relative(run, *place) for place in scored],
-        "above_chance": [results.above_chance(run, *place) for place in scored],
-        "content": [results.by_content(run, target) for target, decoding in scored if decoding == "greedy"],
-        "judged": [results.judgement(run, target) for target in run.targets],
-    }
-    frames = {name: [part for part in parts if not missing_frame(part)] for name, parts in frames.items()}
-    whole = {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items() if parts}
-    for name, frame in whole.items():
+    frames = whole(run)
+    for name, frame in frames.items():
         write(f"{name}.csv", _csv(run, frame))
-    if "results" in whole:
-        write("numbers.tex", macros(whole["results"], whole.get("relative")))
+    if "results" in frames:
+        write("numbers.tex", macros_of(frames))
     for table in tables:
         name = table.label.removeprefix("tab:")
         write(f"{name}.tex", table.latex())
         write(f"{name}_intervals.tex", table.latex(intervals=True))
+        write(f"{name}_column.tex", table.latex(notes=False, column=True))
         write(f"{name}.md", table._repr_markdown_())
-    for target, decoding in scored:
+    for target, decoding in decodings(run):
         for row in [row for row in results.rows(run, target, decoding) if row.name != "human"]:
             for seed in run.seeds:
                 frame = results.per_clip(run, target, row.name, seed, decoding)
@@ -103,6 +96,25 @@ def export_run(run: Run, tables: Sequence[Table] = ()) -> list[Path]:
                 name = f"per_clip/{target}_{row.name}_{decoding}_seed{seed}.csv"
                 write(name, _csv(run, frame.assign(references=texts)))
     return written
+
+
+def whole(run: Run) -> dict[str, pd.DataFrame]:
+    """Name of a file -> the tidy frame of all targets; without those that have no line."""
+    scored = decodings(run)
+    frames = {
+        "results": [results.results(run, *place) for place in scored],
+        "relative": [results.relative(run, *place) for place in scored],
+        "above_chance": [results.above_chance(run, *place) for place in scored],
+        "content": [results.by_content(run, target) for target, decoding in scored if decoding == "greedy"],
+        "judged": [results.judgement(run, target) for target in run.targets],
+    }
+    there = {name: [part for part in parts if not missing_frame(part)] for name, parts in frames.items()}
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in there.items() if parts}
+
+
+def macros_of(frames: Mapping[str, pd.DataFrame]) -> str:
+    """The macros of the frames of `whole`."""
+    return macros(frames["results"], frames.get("relative"))
 
 
 def decodings(run: Run) -> list[tuple[str, str]]:

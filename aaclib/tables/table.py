@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aaclib.escape import NO_MATH, beyond_latex, latex, markdown
+from aaclib.escape import NO_MATH, markdown
 from aaclib.groups import GROUPS
 from aaclib.plots.results import METRIC_LABELS
+from aaclib.tables.latex import render
 
 RELATIVE, ABOVE = "relative", "above chance"  # columns that are shares of the bound's headline score
 # what a sign behind a number says of its difference from the best
@@ -73,9 +75,9 @@ class Table:
     def row(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
 
-    def cells(self, row: Row) -> list[Cell]:
-        """One per column."""
-        return [row.cells.get(column, Cell()) for column in self.columns]
+    def cells(self, row: Row, columns: Sequence[str] = ()) -> list[Cell]:
+        """One per column, of all or of these."""
+        return [row.cells.get(column, Cell()) for column in columns or self.columns]
 
     def heading(self, column: str) -> str:
         if column == ABOVE:
@@ -126,38 +128,12 @@ class Table:
         ]
         return "\n".join(lines)
 
-    def latex(self, intervals: bool = False) -> str:
-        r"""A `table*` for a paper (\usepackage{booktabs}). Best in bold, second underlined, both among the
-        weakly-supervised rows; MARKS say what a difference from the best is not. With `intervals`
-        the interval stands under each number."""
-
-        def line(*cells: str) -> str:
-            return " & ".join(cells) + r" \\"
-
-        lines = [
-            r"\begin{table*}",
-            r"\centering",
-            rf"\caption{{{latex(self.caption())}}}",
-            rf"\label{{{self.label}}}",
-            rf"\begin{{tabular}}{{l{'r' * len(self.columns)}}}",
-            r"\toprule",
-            line("Strategy", *(latex(self.heading(c)) for c in self.columns)),
-        ]
-        for group, rows in self.grouped():
-            title = rf"\emph{{{latex(GROUPS[group].title)}}}"
-            lines += [r"\midrule", line(rf"\multicolumn{{{len(self.columns) + 1}}}{{l}}{{{title}}}")]
-            for row in rows:
-                cells = self.cells(row)
-                lines.append(line(latex(row.shown), *map(_latex, cells)))
-                if intervals and any(cell.interval for cell in cells):
-                    lines.append(line("", *(rf"{{\scriptsize {c.interval}}}" if c.interval else "" for c in cells)))
-        lines += [r"\bottomrule", r"\end{tabular}", r"\par\smallskip\footnotesize"]
-        if self.notes:
-            lines.append("\\\\\n".join(map(latex, self.notes)))
-        body, needs = "\n".join([*lines, r"\end{table*}"]) + "\n", r"% needs \usepackage{booktabs}"
-        if signs := beyond_latex(body):
-            needs += f", and LuaLaTeX or XeLaTeX with a font that has {signs}"
-        return f"{needs}\n{body}"
+    def latex(self, intervals: bool = False, notes: bool = True, column: bool = False) -> str:
+        r"""A `table*` for a paper of two columns, or with `column` a `table` as wide as one of them, which has room for
+        fewer columns (\usepackage{booktabs}; aaclib.tables.latex). Best in bold, second underlined, both among the
+        weakly-supervised rows; MARKS say what a difference from the best is not. With `intervals` the interval stands
+        under each number; without `notes` the table ends at its last row."""
+        return render(self, intervals, notes, column)
 
     def caption(self) -> str:
         mark = " Synthetic world: learned from rendered sound scenes, not from real recordings."
@@ -167,10 +143,3 @@ class Table:
 def _html(cell: Cell) -> str:
     interval = f'<br><span style="font-size:75%;color:#888">{cell.interval}</span>' if cell.interval else ""
     return f'<td style="text-align:right">{cell.marked("<strong>%s</strong>", "<u>%s</u>")}{interval}</td>'
-
-
-SIGNS = str.maketrans({"°": r"$^{\circ}$", "†": r"$^{\dagger}$"})
-
-
-def _latex(cell: Cell) -> str:
-    return "--" if cell.text == "-" else cell.marked(r"\textbf{%s}", r"\underline{%s}").translate(SIGNS)

@@ -14,8 +14,12 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "unit"))
+import snippets  # noqa: E402
+
 # fewer decoders and scenes than the profile's own: every notebook runs, no number means anything
 SMALL = {
     "data.sizes.soundscapes-pretrain.train": 300,
@@ -88,7 +92,7 @@ def test_figures_are_pdf_and_png_and_tables_latex_and_csv(run):
     figures, tables = run[1] / "figures", run[1] / "tables"
     names = {path.relative_to(figures).with_suffix("").as_posix() for path in figures.rglob("*.png")}
     assert names == {path.relative_to(figures).with_suffix("").as_posix() for path in figures.rglob("*.pdf")}
-    assert "06_bars" in names and not [path for path in figures.glob("*.png") if path.name[:2] != "06"]
+    assert "06_bars_cider_d" in names and not [path for path in figures.glob("*.png") if path.name[:2] != "06"]
     assert not list(figures.rglob(".*")), "temporary files were left"
     for target in TARGETS:
         assert (tables / f"{target}-greedy.tex").read_text().count(r"\midrule") > 2
@@ -137,6 +141,49 @@ def test_a_second_run_has_nothing_to_do(run):
     done = suite(run[0])
     assert done.returncode == 0
     assert not re.search(r"done in", done.stdout + done.stderr), done.stdout[-1500:]
+
+
+def test_the_run_has_a_report_of_all_its_notebooks(run):
+    report = run[1] / "report"
+    pages = {page.relative_to(report / "notebooks").as_posix() for page in (report / "notebooks").rglob("*.html")}
+    assert len(pages) == 12 and "soundscapes-long/05_decoding.html" in pages
+    text = (report / "index.html").read_text()
+    assert "Synthetic world" in text and "highest CIDEr-D" in text and "06_bars_cider_d" in text
+    assert not [page for page in report.rglob("*.html") if "base64" in page.read_text()]
+    assert list((report / "sounds").glob("*.flac")) and (report / "files" / "tables" / "results.csv").is_file()
+
+
+def test_figures_and_tables_are_made_again_from_the_store_alone(run):
+    environment = {**os.environ, "AACLIB_CACHE": str(run[0] / "cache"), "AACLIB_RUNS": str(run[0] / "runs")}
+    command = [sys.executable, "-m", "aaclib", "figures", "smoke"]
+    before = {path for kind in ("decoder", "captions") for path in (run[0] / "cache" / kind).iterdir()}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert before == {path for kind in ("decoder", "captions") for path in (run[0] / "cache" / kind).iterdir()}
+    folder = run[1] / "paper"
+    for name in ("06_bars_cider_d", "06_seeds", "soundscapes-long/06_bars_cider_d"):
+        for kind in (".pdf", ".png", ".csv"):  # the same ones, byte for byte
+            file = f"figures/{name}{kind}"
+            assert (folder / file).read_bytes() == (run[1] / file).read_bytes(), file
+    assert (folder / "tables/numbers.tex").read_bytes() == (run[1] / "tables/numbers.tex").read_bytes()
+
+
+@pytest.mark.parametrize(("place", "code"), snippets.python(), ids=lambda text: text[:30])
+def test_the_python_of_the_documents_runs_on_a_finished_run(run, place, code, tmp_path):
+    if any(word in code for word in ("hf:", "slurm:", '"paper"')):
+        pytest.skip("it wants a network, a cluster or a GPU: its names are checked in tests/unit/test_snippets.py")
+    scene = next((run[0] / "cache" / "scenes").rglob("*.flac"))
+    for name in ("dog.wav", "rain.ogg"):
+        soundfile.write(tmp_path / name, *soundfile.read(scene))
+    settings = {**SMALL, "name": "smoke"}
+    start = f"import aaclib\n\ndef load(profile, more=()):\n    settings = {settings}\n"
+    start += "    return aaclib.Run.load('smoke', {**settings, **dict(more)})\n"
+    code = code.replace("aaclib.Run.load(", "load(").replace('from_run("quick"', 'from_run("smoke"')
+    environment = {**os.environ, "AACLIB_CACHE": str(run[0] / "cache"), "AACLIB_RUNS": str(run[0] / "runs")}
+    command = [sys.executable, "-c", f"{start}\n{code}"]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, f"{place}: {done.stderr[-1500:]}"
 
 
 @pytest.fixture(scope="module")

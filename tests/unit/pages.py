@@ -9,8 +9,8 @@ from aaclib.plots import style
 
 
 def check(fig: Figure, name: str) -> None:
-    """Column width, text of 6 to 9 points, nothing outside the page. Raises AssertionError naming the figure."""
-    assert fig.get_figwidth() in (plots.SINGLE, plots.DOUBLE), name
+    """Column width, no higher than a page, text of 6 to 9 points, nothing outside; or AssertionError with the name."""
+    assert fig.get_figwidth() in (plots.SINGLE, plots.DOUBLE) and fig.get_figheight() <= style.PAGE, name
     style.mark(fig)
     with plots.styled():
         fig.draw_without_rendering()

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from aaclib import config, paths, provenance
-from aaclib.suite import notebook, runner, stages
+from aaclib.suite import notebook, report, runner, stages
 
 PARAMETERS = 'profile = "quick"\noverrides = {}'
 NOTEBOOKS = (
@@ -38,6 +38,7 @@ def home(tmp_path, monkeypatch):
     for name in ("HOME", "RUNS", "RAW", "CACHE"):
         monkeypatch.setenv(f"AACLIB_{name}", str(tmp_path / name.lower()))
     monkeypatch.setattr(provenance, "machine", lambda: {"device": "cpu"})
+    monkeypatch.setattr(report, "renew", lambda run: None)
     monkeypatch.setattr(provenance, "package_digest", lambda leave_out=(): "code")
     write = (
         "import os, pathlib\nout = pathlib.Path(os.environ['AACLIB_RUNS'], profile, '{}')\n"

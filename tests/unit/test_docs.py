@@ -1,4 +1,4 @@
-"""The results that the README shows: whether they are those of the code as it stands."""
+"""The results that the documentation shows: whether they are those of the code as it stands."""
 
 import json
 import math
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import report_run
 from PIL import Image
 
 from aaclib import store
@@ -18,17 +19,18 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
 import renew  # noqa: E402
 
+BARS = "06_bars_cider_d"
 NAMES = {label: metric for metric, label in METRIC_LABELS.items()}
 
 
-def wrong_in_readme(readme: str, results: Path) -> list[str]:
-    """What the README shows between the marks that `results` does not have: pictures and links without a file, lines
-    with a number that no table or sentence there has. Also where nothing is shown at all."""
-    shown = readme.split(renew.START)[1].split(renew.END)[0]
+def wrong_in_page(page: str, results: Path) -> list[str]:
+    """What docs/results.md shows between the marks that `results` does not have: pictures and links without a file,
+    lines with a number that no table or sentence there has. Also where nothing is shown at all."""
+    shown = page.split(renew.START)[1].split(renew.END)[0]
     files = [path.read_text().strip() for path in sorted(results.glob("*.md"))]
     said = {line for file in files for line in file.splitlines()}
     wrong = [] if any(table in shown for table in files if "|---" in table) else ["no table of results is shown whole"]
-    wrong += [f"{link}: no such file" for link in links(shown) if not (results.parents[1] / link).exists()]
+    wrong += [f"{link}: no such file" for link in links(shown) if not (results.parent / link).exists()]
     return wrong + [line for line in shown.splitlines() if re.search(r"\d\.\d", line) and line not in said]
 
 
@@ -69,7 +71,7 @@ def links(text: str) -> list[str]:
 def test_results_say_what_made_them_and_are_shown_as_they_came_out():
     made = json.loads((renew.RESULTS / "made.json").read_text())
     assert {"run", "seeds", "code", "settings", "machine", "versions"} <= set(made)
-    assert not wrong_in_readme((ROOT / "README.md").read_text(), renew.RESULTS)
+    assert not wrong_in_page((ROOT / "docs" / "results.md").read_text(), renew.RESULTS)
     if made["code"] != store.VERSIONS or made["settings"] != renew.settings(made):
         warnings.warn("docs/results was made by older code or settings: run it again, then docs/renew.py", stacklevel=1)
 
@@ -81,7 +83,7 @@ def test_tables_show_the_numbers_of_the_files_beside_them(path):
 
 @pytest.fixture
 def results(tmp_path):
-    """A docs/results of one table, with the files behind it, and a README that shows it."""
+    """A docs/results of one table, with the files behind it, and a page that shows it."""
     folder = tmp_path / "docs" / "results"
     folder.mkdir(parents=True)
     head = "target,strategy,decoding,metric,value"
@@ -93,18 +95,18 @@ def results(tmp_path):
     (folder / "pond-greedy.md").write_text(table)
     (folder / "findings.md").write_text("- c3 has 39.5.")
     (folder / "bars.png").touch()
-    shown = f"{table}\n\n- c3 has 39.5.\n\n![bars](docs/results/bars.png) in [docs/results](docs/results)"
+    shown = f"{table}\n\n- c3 has 39.5.\n\n![bars](results/bars.png) in [results](results)"
     return folder, f"{renew.START}\n{shown}\n{renew.END}"
 
 
-def test_a_readme_that_says_otherwise_is_noticed(results):
-    folder, readme = results
-    assert not wrong_in_readme(readme, folder)
-    assert wrong_in_readme(readme.replace("**52.6**", "**52.7**"), folder)
-    assert wrong_in_readme(readme.replace("c3 has 39.5", "c3 has 39.6"), folder) == ["- c3 has 39.6."]
+def test_a_page_that_says_otherwise_is_noticed(results):
+    folder, page = results
+    assert not wrong_in_page(page, folder)
+    assert wrong_in_page(page.replace("**52.6**", "**52.7**"), folder)
+    assert wrong_in_page(page.replace("c3 has 39.5", "c3 has 39.6"), folder) == ["- c3 has 39.6."]
     (folder / "bars.png").unlink()
-    assert wrong_in_readme(readme, folder) == ["docs/results/bars.png: no such file"]
-    assert wrong_in_readme(f"{renew.START}\n{renew.END}", folder) == ["no table of results is shown whole"]
+    assert wrong_in_page(page, folder) == ["results/bars.png: no such file"]
+    assert wrong_in_page(f"{renew.START}\n{renew.END}", folder) == ["no table of results is shown whole"]
 
 
 @pytest.mark.parametrize(
@@ -125,10 +127,11 @@ def test_links_in_documents_lead_to_files():
 
 def test_renewing_takes_the_tables_and_the_figures_of_a_run(tmp_path, monkeypatch):
     run = tmp_path / "runs" / "quick"
-    for name in ("tables/soundscapes-long-greedy.md", "tables/results.csv", "figures/06_bars.png", "figures/other.png"):
+    figures = [f"figures/{name}.png" for name in (BARS, "other")]
+    for name in ("tables/soundscapes-long-greedy.md", "tables/results.csv", *figures):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text(f"content of {name}")
-    for name in ("06_bars", "other", "soundscapes-long/03_tsne", "soundscapes-short/03_tsne"):
+    for name in (BARS, "other", "soundscapes-long/03_tsne", "soundscapes-short/03_tsne"):
         (run / "figures" / name).parent.mkdir(exist_ok=True)
         size = (1500, 900) if "short" in name else (1500, 600)
         Image.new("RGB", size, "white").save(run / "figures" / f"{name}.png")
@@ -144,19 +147,45 @@ def test_renewing_takes_the_tables_and_the_figures_of_a_run(tmp_path, monkeypatc
         "config": {"data": {"targets": {"soundscapes-long": [], "soundscapes-short": []}}},
     }
     store.write_record(run / "run.json", record)
-    (tmp_path / "README.md").write_text(f"before\n{renew.START}\nold\n{renew.END}\nafter\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "results.md").write_text(f"before\n{renew.START}\nold\n{renew.END}\nafter\n")
     monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(renew, "ROOT", tmp_path)
     monkeypatch.setattr(renew, "RESULTS", tmp_path / "docs" / "results")
     monkeypatch.setattr(sys, "argv", ["renew.py", "quick"])
     renew.main()
     found = {path.name for path in renew.RESULTS.iterdir()}
-    assert found == {"soundscapes-long-greedy.md", "results.csv", "03_tsne.png", "06_bars.png", "made.json"}
+    assert found == {"soundscapes-long-greedy.md", "results.csv", "03_tsne.png", f"{BARS}.png", "made.json"}
     assert Image.open(renew.RESULTS / "03_tsne.png").size == (1200, 480)  # the first target's
-    assert Image.open(renew.RESULTS / "06_bars.png").size == (1200, 480)
-    text = (tmp_path / "README.md").read_text()
-    assert "content of tables/soundscapes-long-greedy.md" in text and "06_bars.png" in text and "old" not in text
+    assert Image.open(renew.RESULTS / f"{BARS}.png").size == (1200, 480)
+    text = (tmp_path / "docs" / "results.md").read_text()
+    assert "content of tables/soundscapes-long-greedy.md" in text and f"{BARS}.png" in text and "old" not in text
     assert text.startswith("before\n") and text.endswith("after\n")
     with pytest.raises(FileNotFoundError):
         monkeypatch.setattr(sys, "argv", ["renew.py", "nothing"])
         renew.main()
+
+
+def test_a_gallery_is_a_runs_report_made_small_and_says_what_made_it(tmp_path, monkeypatch):
+    run = report_run.make(tmp_path / "runs" / "mine")
+    record = store.read_record(run / "run.json")
+    store.write_record(run / "run.json", {**record, "profile": "quick", "overrides": {}})
+    monkeypatch.setenv("AACLIB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(renew, "GALLERY", tmp_path / "gallery")
+    monkeypatch.setattr(renew, "WIDTH", 300)
+    monkeypatch.setattr(sys, "argv", ["renew.py", "mine", "--gallery"])
+    renew.main()
+    (picture,) = (tmp_path / "gallery" / "pictures").glob("*.png")
+    assert Image.open(picture).size == (300, 100)
+    made = json.loads((tmp_path / "gallery" / "made.json").read_text())
+    assert made["code"] == store.VERSIONS and "synthetic world" in (tmp_path / "gallery" / "README.md").read_text()
+
+
+def test_the_gallery_says_what_made_it_and_tells_of_no_machines_folders():
+    made = json.loads((renew.GALLERY / "made.json").read_text())
+    if made["code"] != store.VERSIONS or made["settings"] != renew.settings(made):
+        warnings.warn("docs/gallery was made by older code or settings: docs/renew.py --gallery", stacklevel=1)
+    pages = list(renew.GALLERY.rglob("*.html"))
+    assert len(pages) > 1 and sum(path.stat().st_size for path in renew.GALLERY.rglob("*.*")) < 6_000_000
+    for page in pages:
+        assert not re.search(r"(?<![\w.:/-])/(home|root|tmp|mnt|Users)/", page.read_text()), page.name

@@ -310,7 +310,7 @@ def test_environment_yml_has_the_list_of_pyproject():
 def test_constraints_pin_everything_that_pyproject_names_and_nothing_of_one_platform():
     text = (ROOT / "constraints.txt").read_text()
     pins = requirements.pins(ROOT / "constraints.txt")
-    for line in requirements.wanted(extras=["test", "cluster"]):
+    for line in requirements.wanted(extras=["test", "cluster", "docs"]):
         requirement = requirements.Requirement(line)
         name = requirements.canonicalize_name(requirement.name)
         assert name in pins and requirement.specifier.contains(pins[name]), line

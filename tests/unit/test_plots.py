@@ -99,7 +99,7 @@ def test_every_figure_has_column_width_readable_text_and_nothing_outside_the_pag
 
 def test_save_writes_both_files_with_truetype_fonts_and_without_leftovers(tmp_path):
     png = plots.save(small(), tmp_path / "sub" / "figure")
-    assert sorted(p.name for p in png.parent.iterdir()) == ["figure.pdf", "figure.png"]
+    assert sorted(p.name for p in png.parent.iterdir()) == ["figure.csv", "figure.pdf", "figure.png"]
     pdf = png.with_suffix(".pdf").read_bytes()
     assert b"/CIDFontType2" in pdf or b"/FontFile2" in pdf, "fonts are embedded as TrueType (type 42)"
     assert b"/Type3" not in pdf

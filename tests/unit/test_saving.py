@@ -65,7 +65,7 @@ def test_with_its_own_settings_a_run_is_added_to_but_what_it_has_stays(run, caps
     plots.show(figure(), run, "05_strat")
     assert saving.write_text(run, "findings.md", "new").read_text() == "new"
     assert set(contents(run)) - set(before) == {
-        *(run.figures / f"05_strat.{kind}" for kind in ("png", "pdf")),
+        *(run.figures / f"05_strat.{kind}" for kind in ("png", "pdf", "csv")),
         run.tables / "findings.md",
     }
     assert not saving.may_save(run, "tables")
@@ -79,7 +79,10 @@ def test_settings_that_decide_nothing_are_no_other_settings(run):
 def test_the_runner_writes_and_so_does_a_run_without_a_record(run, monkeypatch):
     before = contents(run)
     plots.show(figure(), changed(run), "05_strategies")
-    assert len(contents(run)) == len(before) and (run.figures / "05_strategies.png").read_bytes() != b"old"
+    assert (
+        set(contents(run)) - set(before) == {run.figures / "05_strategies.csv"}
+        and (run.figures / "05_strategies.png").read_bytes() != b"old"
+    )
     finish(run)
     assert not saving.may_save(changed(run), "figures", "05_strategies")
     monkeypatch.setenv("AACLIB_HEADLESS", "1")

@@ -57,7 +57,7 @@ def test_a_difference_over_clips_alone_is_marked_where_seeds_could_tell():
     assert marks(seeds=2, p_seeds=0.2)[0] == {"noise": "°"}  # two seeds are too few to ask
     table = marks(seeds=5, p_seeds=0.2)[1]
     assert any(note.startswith("†") and "over seeds" in note for note in table.notes)
-    assert r"$^{\dagger}$" in table.latex() and "†" not in table.latex().split("\n", 1)[1].split(r"\footnotesize")[0]
+    assert r"$^{\dagger}$" in table.latex() and "†" not in table.latex().split("\n", 1)[1].split(r"\smallskip")[0]
 
 
 def test_a_missing_metric_is_absent_and_the_footnote_says_why():
