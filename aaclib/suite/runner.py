@@ -44,7 +44,7 @@ RUNS = (
     "notebook",
     "outputs",
 )
-RUNS += ("figures", "report", "report_pages", "report_outputs")
+RUNS += ("notebook", "outputs", "figures", "report", "report_pages", "report_outputs")
 BYSTANDERS = (*RUNS, "provenance", "errors")
 CHANGED = {
     "notebook": "its notebook changed",
