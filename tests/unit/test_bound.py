@@ -126,6 +126,22 @@ def test_the_bound_is_the_row_that_describes_validation_clips_better(world, monk
     assert "add it to generate.beam_rows" in results.why_no_relative(alone, "folder", "beam")
 
 
+def test_the_way_from_the_plain_swap_to_the_bound(world, monkeypatch):
+    run = run_of(world, **{"data.targets": {"folder": ["supervised", "baseline"]}})
+    right = [clip.captions[0] for clip in run.clips("folder", "evaluation", 0)]
+    said = {"supervised": right, "baseline": right[1:] + right[:1]}
+    monkeypatch.setattr(run, "captions", lambda target, strategy, *_, **__: said[strategy])
+    half = [*right[: len(right) // 2], *said["baseline"][len(right) // 2 :]]
+    gone = [results.way(run, "folder", results.of_captions(run, "folder", one, 0), 0) for one in (*said.values(), half)]
+    assert [one.value for one in gone[:2]] == pytest.approx([1, 0]) and 0.2 < gone[2].low < gone[2].high < 0.8
+    said["supervised"] = said["baseline"]
+    swapped = run_of(world, **{"data.targets": {"folder": ["supervised", "baseline"]}})
+    monkeypatch.setattr(swapped, "captions", lambda target, strategy, *_, **__: said[strategy])
+    none = run_of(world, **{"data.targets": {"folder": ["baseline"]}})
+    scores = results.of_captions(none, "folder", right, 0)
+    assert results.way(swapped, "folder", scores, 0) is None and results.way(none, "folder", scores, 0) is None
+
+
 def test_scores_of_new_and_of_known_content_are_those_of_these_clips(world, monkeypatch):
     run = run_of(world, **{"data.targets": {"folder": ["copy"]}, "metrics.names": ["rouge_l"]})
     assert results.new(run, "folder") is None and results.by_content(run, "folder", "rouge_l").empty

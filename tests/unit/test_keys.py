@@ -106,6 +106,8 @@ def test_no_artefact_stands_in_front_of_another(made, tmp_path, monkeypatch):
     run = aaclib.Run.load("quick", SMALLEST)
     for strategy in ("noise+projection", "supervised"):
         run.captions("soundscapes-long", strategy, 0)
+    for way in ("mbr", "refine"):
+        run.captions("soundscapes-long", "noise+projection", 0, way)
     assert set(made) == set(VERSIONS) - CACHES, "a kind that is not watched here"
     assert {kind: kinds for kind, kinds in made.items() if kinds} == BY_CONTENT
 
