@@ -70,12 +70,13 @@ def text_scaling(changes: Frame, worth: Frame, tried: tuple[int, int]) -> Iterat
     """What more text and other text change, and what a pair is worth. `changes`: a, few, b, many (rows and their
     numbers of captions), metric, difference, low, high (fractions). `worth`: row, metric, and the fields of
     `scaling.Worth`. `tried`: the smallest and the largest number of captions."""
-    for one in changes.itertuples():
-        to = f"{one.b}, {one.many:,} captions" if one.b != one.a else f"{one.many:,}"
-        yield (
-            f"**{one.a}, {_label(one.metric)}**: from {one.few:,} captions to {to}, {_change(one)} "
-            f"({_points(one, one.difference)})."
+    for (a, b, metric), part in changes.groupby(["a", "b", "metric"], sort=False):
+        told = ", ".join(
+            f"{'at' if a != b else f'from {one.few:,} to'} {one.many:,} captions {_change(one)} "
+            f"({_points(one, one.difference)})"
+            for one in part.itertuples()
         )
+        yield f"**{a if a == b else f'{b} instead of {a}'}, {_label(metric)}**: {told}."
     if worth.empty:
         yield "No row of this run learned from paired audio, so a pair has no price: name `supervised` in data.targets."
     for (row, metric), part in worth.groupby(["row", "metric"], sort=False):

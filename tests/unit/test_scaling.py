@@ -152,8 +152,8 @@ def test_what_is_said_of_text_follows_the_numbers():
         columns=["row", "metric", *scaling.Worth._fields],
     )
     said = "\n".join(answers.text_scaling(changes, worth, (60, 18000)))
-    assert "from 60 captions to 6,000, higher (+10.0 [+5.0, +15.0])" in said
-    assert "from 60 captions to more, 60 captions, not known to change (+10.0 [-10.0, +30.0])" in said
+    assert "**noise, CIDEr-D**: from 60 to 6,000 captions higher (+10.0 [+5.0, +15.0])." in said
+    assert "**more instead of noise, CIDEr-D**: at 60 captions not known to change (+10.0 [-10.0, +30.0])." in said
     assert (
         "60 pairs reach what 600 captions do [at most 60, over 18,000], 10.0 for one [at most 1.0, over 300.0]" in said
     )
