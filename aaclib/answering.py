@@ -29,9 +29,7 @@ from aaclib.run import Run
 
 ALONE = "question alone"  # a row: the same decoder, to which nothing is told of the recording
 LONGEST = 4  # tokens of an answer
-ROUNDS = 3  # of questions about a clip to learn from
-# a decoder of answers has twice the batch of one of captions and half its epochs: its texts are more, and shorter
-BATCH, EPOCHS = 2, 0.5
+BATCH = 2  # times that of captions: answers are short, so more of them make a step
 
 
 class Asked(NamedTuple):
@@ -44,12 +42,13 @@ class Asked(NamedTuple):
 
 @remembered
 def asked(run: Run, target: str, part: str) -> list[Question]:
-    """The questions about the clips of a split, clip after clip. Raises DatasetError for a target without any.
+    """The questions about the clips of a split, clip after clip; to learn from, all that can be asked about each.
+    Raises DatasetError for a target without any.
 
     >>> answering.asked(run, "soundscapes-long", "evaluation")[0].text
     """
-    rounds = ROUNDS if part == "train" else 1  # to learn from, text costs nothing
-    return questions.of_scenes(run.dataset(target), part, len(run.split(target, part).clips), rounds)
+    clips = run.split(target, part).clips
+    return questions.of_scenes(run.dataset(target), part, len(clips), every=part == "train")
 
 
 @remembered
@@ -186,7 +185,7 @@ def make(run: Run, folder: Path, target: str, row: str, seed: int) -> dict[str, 
 
 def _settings(run: Run, target: str, row: str) -> tuple[config.Train, config.Decoder]:
     how, decoder = decoders.settings(run, target, _strategy(row))
-    return replace(how, batch_size=BATCH * how.batch_size, epochs=max(1, round(how.epochs * EPOCHS))), decoder
+    return replace(how, batch_size=BATCH * how.batch_size), decoder
 
 
 def _strategy(row: str) -> bridge.Strategy:

@@ -74,7 +74,7 @@ def questions(data: Data, split: str, audio: bool = False) -> list[Asked]:
             f"None of the recordings that {path} names is below {folder}. fix: unpack audio_files.zip there"
         )
     return [
-        Asked(clip, text, *map(tuple, zip(*given, strict=True)), files.get(clip))
+        Asked(clip, text, tuple(said for said, _ in given), tuple(sure for _, sure in given), files.get(clip))
         for (clip, text), given in answers.items()
         if clip in files or not audio
     ]

@@ -24,9 +24,9 @@ def about(run, part):
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     made.make(folder)
-    run = made.run_of(folder, tmp_path_factory.mktemp("store"), threads=1, **{"train.epochs": 160})
+    run = made.run_of(folder, tmp_path_factory.mktemp("store"), threads=1, **{"train.epochs": 80})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(questions, "of_scenes", lambda dataset, part, n, rounds: list(about(run, part)))
+        patch.setattr(questions, "of_scenes", lambda dataset, part, n, every: list(about(run, part)))
         answering.train_all(run, "folder", ROWS, 0)
         yield run
 
@@ -67,7 +67,7 @@ def test_other_questions_ask_for_another_decoder(run, monkeypatch):
     assert before == answering.key(run, "folder", "noise+projection", 0)
     vars(run).pop("_kept")
 
-    def turned(dataset, part, n, rounds):
+    def turned(dataset, part, n, every):
         return [Question(q.clip, q.kind, q.text, "no") for q in about(run, part)]
 
     monkeypatch.setattr(questions, "of_scenes", turned)

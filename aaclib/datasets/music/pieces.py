@@ -105,10 +105,12 @@ def piece(world: str, split: str, index: int) -> Piece:
     and training text and validation never."""
     rng = random.Random(seeds.derive(DATA_SEED, "music", world, split, index))
     while True:
-        said = [rng.choice(list(options)) for options in (LEADS, BESIDE, PACE, SCALES, DYNAMICS)]
-        place = int.from_bytes(hashlib.sha256("/".join(said).encode()).digest()[:4], "little") % 100
+        lead, beside, tempo = rng.choice(list(LEADS)), rng.choice(BESIDE), rng.choice(list(PACE))
+        mode, dynamics = rng.choice(list(SCALES)), rng.choice(DYNAMICS)
+        name = "/".join((lead, beside, tempo, mode, dynamics))
+        place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") % 100
         if (place < HELD_OUT) == (split == "evaluation"):
-            return Piece(*said, rng.choice(TONICS), rng.getrandbits(62))
+            return Piece(lead, beside, tempo, mode, dynamics, rng.choice(TONICS), rng.getrandbits(62))
 
 
 def play(piece: Piece) -> Signal:
