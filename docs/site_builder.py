@@ -131,6 +131,10 @@ def reference(out: Path) -> None:
     import pdoc
     import pdoc.render
 
+    import aaclib
+
+    for name in aaclib._CLASSES:  # which are there once they are asked for; pdoc only looks
+        setattr(aaclib, name, getattr(aaclib, name))
     pdoc.render.configure(docformat="markdown", show_source=False)
     pdoc.pdoc("aaclib", output_directory=out)
 
