@@ -116,8 +116,8 @@ def write(run: Run, trained: Trained, z: np.ndarray, asked: Sequence[str]) -> li
 
     >>> answering.write(run, answering.decoder(run, target, "noise", 0), z, ["can you hear the dog"] * len(z))
     """
-    made_from = captions.key(run, trained.artefact, z, "greedy")
-    made_from |= {"max_tokens": LONGEST, "prompts": store.digest(list(asked))}
+    read = captions.Read(z, before=[[question] for question in asked])
+    made_from = captions.key(run, trained, read, "greedy") | {"max_tokens": LONGEST}
 
     def build(folder: Path) -> None:
         size = run.config.generate.batch_size

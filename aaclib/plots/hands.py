@@ -49,11 +49,12 @@ def bench(run: Run, target: str, seed: int | None = None, clip: int = 7, name: s
 def still(there: play.Bench, clip: int, **how: Any) -> Figure:
     """The clip's spectrogram, and beside it the captions nearest to it in memory with their weights in what the decoder
     was given; its caption above. `how`: as `play.Bench.say`."""
-    said = there.say(clip, **{"training": there.trainings[0], **how})
+    said, path = there.say(clip, **{"training": there.trainings[0], **how}), there.clips[clip].audio
+    assert path  # clips that were heard have their recordings
     near = said.neighbours
     with styled():
         fig, ((left, right),) = figure(DOUBLE, 2.1, 1, 2)
-        spectrogram(left, *audio.read(there.clips[clip].audio))
+        spectrogram(left, *audio.read(path))
         left.set(xlabel="time (s)", ylabel="frequency (kHz)", title=f"Clip {clip}")
         right.barh(range(len(near)), near.weight.fillna(0), color=TEXT)
         named_rows(right, [shorten(caption, 44, placeholder=" …") for caption in near.caption])
@@ -96,7 +97,7 @@ def knobs(there: play.Bench, clip: int = 0) -> Any:
     for one in turned.values():
         one.observe(say, "value")
     listen(), say()
-    box = widgets.VBox([*turned.values(), widgets.HBox([sound]), picture, said])
+    box: Any = widgets.VBox([*turned.values(), widgets.HBox([sound]), picture, said])
     box.knobs, box.said = turned, said
     return box
 
@@ -147,7 +148,7 @@ def drop(
         shown.children = [part for file in change["new"] for part in _dropped(widgets, file, captioners, others, told)]
 
     place.observe(describe, "value")
-    box = widgets.VBox([place, shown])
+    box: Any = widgets.VBox([place, shown])
     box.place, box.shown = place, shown
     return box
 

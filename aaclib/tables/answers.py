@@ -109,8 +109,8 @@ def _change(one: Any) -> str:
 
 def _points(one: Any, value: float | None = None) -> str:
     """A difference with its interval, x100."""
-    value = one.value if value is None else value
-    return f"{100 * value:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
+    shown: float = one.value if value is None else value
+    return f"{100 * shown:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
 
 
 @listed
