@@ -165,7 +165,7 @@ class Generate:
     beam_rows: tuple[str, ...] = ()  # strategies that are decoded with beam search as well
     no_repeat: int = number(0, least=0)  # beam search writes no run of so many words twice; 0 = it may
     repetition_penalty: float = number(1.0, above=0)  # on words that beam search has written; 1 = none
-    samples: int = number(16, least=0)  # captions drawn beside those of the beam, for `mbr` and `refine` to choose from
+    samples: int = number(12, least=0)  # captions drawn beside those of the beam, for `mbr` and `refine` to choose from
     temperature: float = number(0.7, above=0)  # of these draws: small ones come near greedy
 
 
