@@ -53,7 +53,7 @@ def still(there: play.Bench, clip: int, **how: Any) -> Figure:
     near = said.neighbours
     with styled():
         fig, ((left, right),) = figure(DOUBLE, 2.1, 1, 2)
-        spectrogram(left, *audio.read(there.clips[clip].audio))
+        spectrogram(left, *there.wave(clip))
         left.set(xlabel="time (s)", ylabel="frequency (kHz)", title=f"Clip {clip}")
         right.barh(range(len(near)), near.weight.fillna(0), color=TEXT)
         named_rows(right, [shorten(caption, 44, placeholder=" …") for caption in near.caption])
@@ -64,7 +64,9 @@ def still(there: play.Bench, clip: int, **how: Any) -> Figure:
 
 def knobs(there: play.Bench, clip: int = 0) -> Any:
     """The widgets of `bench`, an ipywidgets.VBox with the attributes `knobs` (by name) and `said` (the HTML)."""
-    import ipywidgets as widgets
+    import ipywidgets
+
+    widgets: Any = ipywidgets
 
     def knob(kind: Any, label: str, **options: Any) -> Any:
         style = {"description_width": "6em"}
@@ -85,7 +87,7 @@ def knobs(there: play.Bench, clip: int = 0) -> Any:
     picture, said = widgets.Image(format="png", width=440), widgets.HTML(layout={"width": WIDTH})
 
     def listen(*_: Any) -> None:
-        wave, rate = audio.read(there.clips[turned["clip"].value].audio)
+        wave, rate = there.wave(turned["clip"].value)
         sound.value, picture.value = player(wave, rate).data, _png(wave, rate)
 
     def say(*_: Any) -> None:
@@ -138,8 +140,9 @@ def drop(
     """
     if not screen.looked_at():
         return print("Nobody looks on, so there is nothing to drop recordings on: open this notebook in JupyterLab.")
-    import ipywidgets as widgets
+    import ipywidgets
 
+    widgets: Any = ipywidgets
     place = widgets.FileUpload(description="Recordings", multiple=True, layout={"width": "16em"})
     shown = widgets.VBox([])
 
