@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aaclib import bridge, decoders, generate, memory, retrieval, seeds, store, training
+from aaclib import audio, bridge, decoders, generate, memory, retrieval, seeds, store, training
 from aaclib.captioner import Captioner
 from aaclib.clap.base import Backend
 from aaclib.config import ConfigError
@@ -96,6 +96,15 @@ class Bench:
         read = np.isfinite(weights).all()
         mixed = float(np.exp(-(weights * np.log(np.maximum(weights, 1e-30))).sum())) if read else np.nan
         return Said(row.name, caption, z[0], pd.DataFrame(near), mixed)
+
+    def wave(self, clip: int) -> tuple[np.ndarray, int]:
+        """The recording as it is, (samples,) float32, and its rate in Hz. Raises audio.AudioError.
+
+        >>> plots.player(*bench.wave(7))
+        """
+        path = self.clips[clip].audio
+        assert path is not None  # `Run.audio` has the clips whose recording is here
+        return audio.read(path)
 
     @remembered
     def _part(self, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -49,12 +49,11 @@ def bench(run: Run, target: str, seed: int | None = None, clip: int = 7, name: s
 def still(there: play.Bench, clip: int, **how: Any) -> Figure:
     """The clip's spectrogram, and beside it the captions nearest to it in memory with their weights in what the decoder
     was given; its caption above. `how`: as `play.Bench.say`."""
-    said, path = there.say(clip, **{"training": there.trainings[0], **how}), there.clips[clip].audio
-    assert path  # clips that were heard have their recordings
+    said = there.say(clip, **{"training": there.trainings[0], **how})
     near = said.neighbours
     with styled():
         fig, ((left, right),) = figure(DOUBLE, 2.1, 1, 2)
-        spectrogram(left, *audio.read(path))
+        spectrogram(left, *there.wave(clip))
         left.set(xlabel="time (s)", ylabel="frequency (kHz)", title=f"Clip {clip}")
         right.barh(range(len(near)), near.weight.fillna(0), color=TEXT)
         named_rows(right, [shorten(caption, 44, placeholder=" …") for caption in near.caption])
@@ -65,7 +64,9 @@ def still(there: play.Bench, clip: int, **how: Any) -> Figure:
 
 def knobs(there: play.Bench, clip: int = 0) -> Any:
     """The widgets of `bench`, an ipywidgets.VBox with the attributes `knobs` (by name) and `said` (the HTML)."""
-    import ipywidgets as widgets
+    import ipywidgets
+
+    widgets: Any = ipywidgets
 
     def knob(kind: Any, label: str, **options: Any) -> Any:
         style = {"description_width": "6em"}
@@ -86,7 +87,7 @@ def knobs(there: play.Bench, clip: int = 0) -> Any:
     picture, said = widgets.Image(format="png", width=440), widgets.HTML(layout={"width": WIDTH})
 
     def listen(*_: Any) -> None:
-        wave, rate = audio.read(there.clips[turned["clip"].value].audio)
+        wave, rate = there.wave(turned["clip"].value)
         sound.value, picture.value = player(wave, rate).data, _png(wave, rate)
 
     def say(*_: Any) -> None:
@@ -97,7 +98,7 @@ def knobs(there: play.Bench, clip: int = 0) -> Any:
     for one in turned.values():
         one.observe(say, "value")
     listen(), say()
-    box: Any = widgets.VBox([*turned.values(), widgets.HBox([sound]), picture, said])
+    box = widgets.VBox([*turned.values(), widgets.HBox([sound]), picture, said])
     box.knobs, box.said = turned, said
     return box
 
@@ -139,8 +140,9 @@ def drop(
     """
     if not screen.looked_at():
         return print("Nobody looks on, so there is nothing to drop recordings on: open this notebook in JupyterLab.")
-    import ipywidgets as widgets
+    import ipywidgets
 
+    widgets: Any = ipywidgets
     place = widgets.FileUpload(description="Recordings", multiple=True, layout={"width": "16em"})
     shown = widgets.VBox([])
 
@@ -148,7 +150,7 @@ def drop(
         shown.children = [part for file in change["new"] for part in _dropped(widgets, file, captioners, others, told)]
 
     place.observe(describe, "value")
-    box: Any = widgets.VBox([place, shown])
+    box = widgets.VBox([place, shown])
     box.place, box.shown = place, shown
     return box
 
