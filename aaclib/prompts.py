@@ -15,7 +15,6 @@ import numpy as np
 
 from aaclib import bridge, memory, seeds
 from aaclib.contradictions import POSITIONS
-from aaclib.memo import remembered
 
 if TYPE_CHECKING:
     from aaclib.config import Config
@@ -81,11 +80,6 @@ def labels(run: Run) -> list[str]:
 def _known(run: Run, target: str, kind: str, seed: int) -> tuple[list[str], np.ndarray]:
     """What prompts are chosen from, and their text embeddings (m, d)."""
     if kind == "labels":
-        return labels(run), _embedded(run, seed)
+        return (names := labels(run)), run.clap(seed).embed_text(names)
     captions = run.texts(target, "train", seed).captions
     return [captions[row] for row in run.memory_rows(target, seed)], run.context(target, seed).need("memory")
-
-
-@remembered
-def _embedded(run: Run, seed: int) -> np.ndarray:
-    return run.clap(seed).embed_text(labels(run))

@@ -147,7 +147,7 @@ def write(page: Path, lines: list[dict], asked: tuple[str, tuple[str, ...], tupl
     table = [frame.columns, ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
     before = page.read_text(encoding="utf-8").partition(HEADING)[0] if page.is_file() else ""
     whole = [HEADING, "", about, "", *(f"| {' | '.join(row)} |" for row in table), ""]
-    store.write_text(page, before + "\n".join(whole))
+    store.write_text(page, before.rstrip() + "\n\n" + "\n".join(whole))
 
 
 if __name__ == "__main__":

@@ -84,8 +84,9 @@ def main() -> None:
         part = frame.loc[question].reset_index()
         lines = [part.columns, ["---"] * len(part.columns), *part.astype(str).to_numpy()]
         text += [f"## {question}", "", *(f"| {' | '.join(line)} |" for line in lines), ""]
-    behind = args.save.read_text(encoding="utf-8").partition(HEADING)[1:] if args.save.is_file() else ()
-    store.write_text(args.save, "\n".join(text) + "".join(behind))
+    before = args.save.read_text(encoding="utf-8") if args.save.is_file() else ""
+    kept = "".join(before.partition(HEADING)[1:])  # what best.py found
+    store.write_text(args.save, "\n".join([*text, kept]) if kept else "\n".join(text))
 
 
 def run_of(settings: dict, seed: int) -> Run:
