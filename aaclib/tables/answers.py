@@ -61,7 +61,7 @@ def across(kept: Frame, causes: Frame, unheard: Frame) -> Iterator[str]:
     for one in unheard.itertuples():
         yield (
             f"**{one.row}, {one.what}**: {100 * one.heard:.1f} with a CLAP that heard these sounds, "
-            f"{100 * one.unheard:.1f} with one that never did, {_change(one)} ({_points(one, one.difference)})."
+            f"{100 * one.unheard:.1f} with one that never did, {_change(one)} ({_points(one, 'difference')})."
         )
 
 
@@ -73,7 +73,7 @@ def text_scaling(changes: Frame, worth: Frame, tried: tuple[int, int]) -> Iterat
     for (a, b, metric), part in changes.groupby(["a", "b", "metric"], sort=False):
         told = ", ".join(
             f"{'at' if a != b else f'from {one.few:,} to'} {one.many:,} captions {_change(one)} "
-            f"({_points(one, one.difference)})"
+            f"({_points(one, 'difference')})"
             for one in part.itertuples()
         )
         yield f"**{a if a == b else f'{b} instead of {a}'}, {_label(metric)}**: {told}."
@@ -107,7 +107,7 @@ def _change(one: Any) -> str:
     return "higher" if one.low > 0 else "lower" if one.high < 0 else "not known to change"
 
 
-def _points(one: Any, value: float | None = None) -> str:
+def _points(one: Any, name: str = "value") -> str:
     """A difference with its interval, x100."""
     shown: float = one.value if value is None else value
     return f"{100 * shown:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
