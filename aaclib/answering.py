@@ -149,7 +149,7 @@ def key(run: Run, target: str, row: str, seed: int) -> dict[str, Any]:
     parts = ("train", "validation") if how.keep == "best" else ("train",)
     told = [examples(run, target, part, row, seed) for part in parts]
     return {
-        "answers": ALONE if row == ALONE else strategy.training,
+        "answers": _learned(row),
         "decoder": named(decoder),
         "seed": seed,
         "train": how,
@@ -176,11 +176,11 @@ def make(run: Run, folder: Path, target: str, row: str, seed: int) -> dict[str, 
     seeds.seed_all(seed, "decoder")
     model = CaptionDecoder(decoder, learned.z.shape[1], tokenizer).to(run.device)
     seen = decoders.seen_in_training(run, target, _strategy(row), seed)
-    drawn = seeds.derive(seed, target, "answers", row)
-    half, label = bridge.train_half(_strategy(row)), f"{target}, answers, {row}, seed {seed}"
+    drawn = seeds.derive(seed, target, "answers", _learned(row))
+    half, label = bridge.train_half(_strategy(row)), f"{target}, answers, {_learned(row)}, seed {seed}"
     history = train.train(model, half, seen, encoded(learned), validation, how, drawn, folder, label)
     model.save(folder)
-    return {"history": history, "target": target, "answers": row, "seed": seed}
+    return {"history": history, "target": target, "training": _learned(row), "seed": seed}
 
 
 def _settings(run: Run, target: str, row: str) -> tuple[config.Train, config.Decoder]:
@@ -191,6 +191,11 @@ def _settings(run: Run, target: str, row: str) -> tuple[config.Train, config.Dec
 def _strategy(row: str) -> bridge.Strategy:
     """`question alone` learns as the baseline does, from what tells it nothing."""
     return bridge.strategy("baseline" if row == ALONE else row)
+
+
+def _learned(row: str) -> str:
+    """What names a row's decoder: rows of one training share it."""
+    return ALONE if row == ALONE else _strategy(row).training
 
 
 def _nothing(run: Run, target: str, seed: int) -> np.ndarray:

@@ -109,8 +109,7 @@ def _change(one: Any) -> str:
 
 def _points(one: Any, name: str = "value") -> str:
     """A difference with its interval, x100."""
-    shown: float = one.value if value is None else value
-    return f"{100 * shown:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
+    return f"{100 * getattr(one, name):+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
 
 
 @listed

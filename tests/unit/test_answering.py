@@ -64,7 +64,8 @@ def test_rows_of_one_training_share_a_decoder_and_nothing_is_made_twice(run, mon
 
 def test_other_questions_ask_for_another_decoder(run, monkeypatch):
     before = answering.key(run, "folder", "noise", 0)
-    assert before == answering.key(run, "folder", "noise+projection", 0)
+    assert before == answering.key(run, "folder", "noise+projection", 0)  # whoever asks first
+    assert answering._learned("noise+projection") == "noise" != answering._learned(answering.ALONE)
     vars(run).pop("_kept")
 
     def turned(dataset, part, n, every):
