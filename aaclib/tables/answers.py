@@ -53,7 +53,8 @@ def across(kept: Frame, causes: Frame, unheard: Frame) -> Iterator[str]:
         more = "more of it is content" if larger.low > 0 else "more of it is style" if larger.high < 0 else ""
         told = f"style {_points(of['style'])} and content {_points(of['content'])}"
         yield (
-            f"**{judged}, {row}, {_label(metric)}**: another domain's text costs {_points(of['loss'])}: {told}; "
+            f"**{judged}, {row}, {_label(metric)}**: another domain's text costs {_points(of['loss'])}, "
+            f"of which {told}; "
             f"{more or 'which of the two is larger these clips do not tell'}."
         )
     if unheard.empty:

@@ -179,7 +179,7 @@ def test_what_is_said_across_domains_follows_the_numbers():
     )
     said = "\n".join(answers.across(kept, causes, unheard))
     assert "with nothing of the domain, rows keep (%): noise 60 [50, 70]." in said
-    assert "costs +20.0 [+15.0, +25.0]: style +15.0 [+10.0, +20.0] and content +5.0 [+0.0, +10.0]" in said
+    assert "costs +20.0 [+15.0, +25.0], of which style +15.0 [+10.0, +20.0] and content +5.0 [+0.0, +10.0]" in said
     assert "more of it is style." in said and "with one that never did, lower (-20.0 [-30.0, -10.0])." in said
     causes.loc[3, ["low", "high"]] = (-0.2, 0.1)
     said = "\n".join(answers.across(kept[:0], causes, unheard[:0]))
