@@ -104,7 +104,7 @@ def save(fig: Figure, path: str | Path, synthetic: bool = False) -> Path:
                 fig.savefig(temporary, format=suffix[1:], metadata={"CreationDate": None} if suffix == ".pdf" else None)
     if len(numbers := drawn(fig) if numbers is None else numbers):
         frame = numbers.assign(world="synthetic") if synthetic else numbers
-        write_text(path.with_name(path.name + ".csv"), escape.csv_frame(frame, "%.9g"))
+        write_text(path.with_name(path.name + ".csv"), drawable(escape.csv_frame(frame, "%.9g")))
     return path.with_name(path.name + ".png")
 
 

@@ -98,7 +98,7 @@ def test_all_of_them_in_one_run(garden, tmp_path, monkeypatch):
     assert list(table.index) == ["back-halfway", "baseline", "halfway", "halfway+projection"]
     assert list(table.columns) == ["rouge_l", "same_length"] and table.notna().all(axis=None)
     shown = aaclib.tables.main_table(run, "garden", "greedy")
-    assert "Same length" in shown.latex() and "halfway+projection" in shown.latex()
+    assert r"Same\\length" in shown.latex() and "halfway+projection" in shown.latex()
 
 
 def test_what_contributing_names_is_there():
