@@ -154,7 +154,7 @@ def decoding(results: pd.DataFrame, metric: str) -> Figure:
     several = len({target for target, _ in keys}) > 1
     with styled():
         fig, ((ax,),) = figure(SINGLE, 0.9 + 0.3 * max(len(keys), 1))
-        fig.numbers = frame[[(t, s) in keys for t, s in zip(frame.target, frame.strategy, strict=True)]]
+        fig.numbers = frame.loc[[(t, s) in keys for t, s in zip(frame.target, frame.strategy, strict=True)]]
         for number, (kind, color) in enumerate((("greedy", GREY), ("beam", CYCLE[0]))):
             part = frame.loc[frame.decoding == kind].set_index(["target", "strategy"]).reindex(keys)
             value, ends = _percent(part)

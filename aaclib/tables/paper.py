@@ -60,7 +60,7 @@ def bars(run: Run, names: Sequence[str]) -> Named:
 
 def _bars(run: Run, targets: Sequence[str], name: str) -> Figure:
     tidy = facts.labelled(run, _tidy(run))
-    return plots.bars(tidy[tidy.target.isin(targets)], (name,))
+    return plots.bars(tidy.loc[tidy.target.isin(targets)], (name,))
 
 
 def relative(run: Run, names: Sequence[str]) -> Named:
@@ -73,7 +73,7 @@ def relative(run: Run, names: Sequence[str]) -> Named:
 def _relative(run: Run, targets: Sequence[str], names: tuple[str, ...]) -> Figure:
     shares = {target: results.relative(run, target) for target in targets}
     weak = {target: [row.name for row in run.strategies(target) if row.group in WEAK] for target in targets}
-    return plots.relative({t: f[f.strategy.isin(weak[t])] for t, f in shares.items() if f is not None}, names)
+    return plots.relative({t: f.loc[f.strategy.isin(weak[t])] for t, f in shares.items() if f is not None}, names)
 
 
 def seeds(run: Run, names: Sequence[str]) -> Named:
