@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aaclib import escape, plots, tables
+from aaclib import escape, play, plots, tables
 from aaclib.datasets.files import read_table
 from aaclib.metrics import command
 from aaclib.metrics.io import read_predictions
+from aaclib.plots import hands
 from aaclib.suite import cli
 from aaclib.suite.doctor.plan import Plan
 from aaclib.suite.doctor.results import Check, Checks
@@ -114,6 +115,15 @@ def test_all_that_shows_itself_as_html_shows_text(text):
         assert "mathjax_ignore" in page.classes or page.tags == {"pre"}, "MathJax looks into no <pre>"
 
 
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_knobs_say_is_text(text):
+    near = pd.DataFrame({"caption": [text], "cosine": [0.5], "weight": [1.0]})
+    said = play.Said(text, text, np.zeros(2), near, 1.0)
+    page = Page(hands._html(SimpleNamespace(clips=[SimpleNamespace(captions=(text,))]), 0, said))
+    assert page.tags <= {"div", "p", "b", "i", "br", "table", "thead", "tbody", "tr", "th", "td"}
+    assert spaced(page.all).count(spaced(text)) >= 3 and "mathjax_ignore" in page.classes
+
+
 def test_nothing_else_makes_html_or_markdown():
     """Whoever adds a way from data to a notebook takes `tables.text_table` or escapes, tests it above, and names it."""
     makers = {
@@ -122,6 +132,7 @@ def test_nothing_else_makes_html_or_markdown():
         "tables/findings.py",
         "suite/doctor/results.py",
         "suite/doctor/plan.py",
+        "plots/hands.py",
     }
     words = {
         "style",
