@@ -77,7 +77,7 @@ def _write(run: Path, record: dict, folder: Path, without: Sequence[str]) -> Non
         shutil.copyfile(csv, target)
     pictures = {path.relative_to(run / "figures").with_suffix("").as_posix(): path for path in _figures(run)}
     shown = {name: files.add(path.read_bytes(), "pictures", ".png") for name, path in pictures.items()}
-    write_text(folder / "index.html", pages.index(run, record, folder, books, shown, files.words))
+    write_text(folder / "index.html", pages.index(run, record, folder, books, shown, files.shown))
     write_text(folder / "page.css", Path(__file__).with_suffix(".css").read_text(encoding="utf-8"))
 
 

@@ -15,10 +15,11 @@ AUDIO = re.compile(r'src="data:audio/\w+;base64,([A-Za-z0-9+/=\s]+)"')
 
 
 class Files:
-    """Files of a report, each content once. `words`: a picture's path -> what it shows, where a notebook says so."""
+    """Files of a report, each content once. `shown`: a picture's path -> how a page
+    shows it (alt text and width as HTML attributes), where a notebook says so."""
 
     def __init__(self, folder: Path):
-        self.folder, self.words = folder, {}
+        self.folder, self.shown = folder, {}
 
     def add(self, content: bytes, kind: str, suffix: str) -> str:
         """The path of this content in the report, where it is written unless it is there."""
@@ -48,9 +49,9 @@ def _linked(output: Any, files: Files, up: str) -> Any:
     if "image/png" in data:
         about = output.get("metadata", {}).get("image/png", {})
         name = files.add(base64.b64decode("".join(data["image/png"])), "pictures", ".png")
-        files.words[name] = words = str(about.get("alt", "A figure"))
         wide = f' width="{int(about["width"])}"' if str(about.get("width", "")).isdigit() else ""
-        output.data = {"text/html": f'<img src="{up}{name}" alt="{html.escape(words)}"{wide} loading="lazy">'}
+        files.shown[name] = f'alt="{html.escape(str(about.get("alt", "A figure")))}"{wide}'
+        output.data = {"text/html": f'<img src="{up}{name}" {files.shown[name]} loading="lazy">'}
     elif "audio" in (text := "".join(data.get("text/html", ""))):
         text = AUDIO.sub(lambda found: f'src="{up}{_sound(found[1], files)}"', text)
         output.data["text/html"] = text.replace("<audio ", '<audio preload="none" ')

@@ -77,10 +77,10 @@ def index(
     folder: Path,
     books: Mapping[str, str],
     pictures: Mapping[str, str],
-    words: Mapping[str, str],
+    shown: Mapping[str, str],
 ) -> str:
-    """The first page. `books`: place -> title; `pictures`: name of a figure -> its path; `words`: path -> what it
-    shows."""
+    """The first page. `books`: place -> title; `pictures`: name of a figure -> its path; `shown`: path -> HTML
+    attributes of the picture."""
     name = record["run"]
     data = record["config"]["data"]
     synthetic = any(world.startswith("soundscapes") for world in (*data["targets"], data["pretrain"]))
@@ -94,7 +94,9 @@ def index(
         f"<p>{STORY}</p><p class='about'>{escape(about)}</p>",
         _section("What was found", _markdown(run / "tables" / "findings.md")),
         _section("Tables", "".join(f"<div class='table'>{_markdown(path)}</div>" for path in tables)),
-        _section("Figures", "".join(_figure(n, p, folder, words.get(p, n)) for n, p in pictures.items())),
+        _section(
+            "Figures", "".join(_figure(n, p, folder, shown.get(p, f'alt="{escape(n)}"')) for n, p in pictures.items())
+        ),
         _section("Notebooks", _list((f"notebooks/{p}.html", f"{t} ({p})") for p, t in books.items())),
         _section("Numbers", _list((p, p.removeprefix("files/")) for p in _numbers(folder))),
     ]
@@ -114,10 +116,10 @@ def _markdown(path: Path) -> str:
     return f"<div {NO_MATH}>{markdown2html(path.read_text(encoding='utf-8'))}</div>"
 
 
-def _figure(name: str, picture: str, folder: Path, words: str) -> str:
+def _figure(name: str, picture: str, folder: Path, shown: str) -> str:
     csv = f"files/figures/{name}.csv"
     numbers = f' · <a href="{quote(csv)}">numbers</a>' if (folder / csv).is_file() else ""
-    image = f'<a href="{picture}"><img src="{picture}" alt="{escape(words)}" loading="lazy"></a>'
+    image = f'<a href="{picture}"><img src="{picture}" {shown} loading="lazy"></a>'
     return f"<figure>{image}<figcaption>{escape(name)}{numbers}</figcaption></figure>"
 
 
