@@ -97,7 +97,8 @@ def knobs(there: play.Bench, clip: int = 0) -> Any:
     turned["clip"].observe(listen, "value")
     for one in turned.values():
         one.observe(say, "value")
-    listen(), say()
+    listen()
+    say()
     box = widgets.VBox([*turned.values(), widgets.HBox([sound]), picture, said])
     box.knobs, box.said = turned, said
     return box
