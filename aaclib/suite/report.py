@@ -57,6 +57,8 @@ def renew(run: Path) -> None:
 def _write(run: Path, record: dict, folder: Path, without: Sequence[str]) -> None:
     import nbformat
 
+    from aaclib.run import Run  # which takes seconds to import
+
     files = Files(folder)
     books = {}  # place -> title, in the order of the stages
     made = [Path(name) for stage in record["stages"].values() for name in stage["files"]]
@@ -77,7 +79,9 @@ def _write(run: Path, record: dict, folder: Path, without: Sequence[str]) -> Non
         shutil.copyfile(csv, target)
     pictures = {path.relative_to(run / "figures").with_suffix("").as_posix(): path for path in _figures(run)}
     shown = {name: files.add(path.read_bytes(), "pictures", ".png") for name, path in pictures.items()}
-    write_text(folder / "index.html", pages.index(run, record, folder, books, shown, files.shown))
+    write_text(
+        folder / "index.html", pages.index(run, record, folder, books, shown, files.shown, Run.of_run(run).synthetic)
+    )
     write_text(folder / "page.css", Path(__file__).with_suffix(".css").read_text(encoding="utf-8"))
 
 

@@ -78,12 +78,11 @@ def index(
     books: Mapping[str, str],
     pictures: Mapping[str, str],
     shown: Mapping[str, str],
+    synthetic: bool,
 ) -> str:
     """The first page. `books`: place -> title; `pictures`: name of a figure -> its path; `shown`: path -> HTML
     attributes of the picture."""
     name = record["run"]
-    data = record["config"]["data"]
-    synthetic = any(world.startswith("soundscapes") for world in (*data["targets"], data["pretrain"]))
     machine = record["machine"]
     about = f"profile {record['profile']}; seeds {', '.join(map(str, record['seeds']))}; {machine['cores']} cores; "
     about += f"{duration(record['seconds'])} in all"

@@ -12,7 +12,7 @@ import small_project
 import soundfile
 from small_project import STAGES, make
 
-from aaclib import paths
+from aaclib import paths, store
 from aaclib.suite import report
 from aaclib.suite.record import RunError
 
@@ -114,3 +114,11 @@ def test_a_report_that_fails_ends_no_run_and_says_why(tmp_path, capsys):
     assert [page.stem for page in (few / "notebooks").rglob("*.html")] == ["01_data"]
     with pytest.raises(RunError, match="There is no run"):
         report.build(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(("profile", "marked"), [("quick", True), ("laptop", False)])
+def test_the_mark_is_what_the_run_says_of_itself(profile, marked, tmp_path):
+    run = report_run.make(tmp_path / "run")
+    record = store.read_record(run / "run.json")
+    store.write_record(run / "run.json", {**record, "profile": profile})
+    assert ("Synthetic world." in report.build(run).read_text()) == marked
