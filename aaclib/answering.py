@@ -152,7 +152,7 @@ def key(run: Run, target: str, row: str, seed: int) -> dict[str, Any]:
         "answers": _learned(row),
         "decoder": named(decoder),
         "seed": seed,
-        "train": how,
+        "train": train.named(how),
         "examples": [store.digest([array_digest(one.z), one.questions, one.answers]) for one in told],
         "context": {name: array_digest(value) for name, value in vars(seen).items()},
         "half": array_digest(bridge.behaviour(strategy, seen, run.clap(seed).dim)),

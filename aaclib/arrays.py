@@ -29,6 +29,14 @@ class Texts:
     def __repr__(self) -> str:
         return brief(self, captions=self.captions, clip=self.clip, z=self.z)
 
+    @property
+    def by_clip(self) -> list[list[str]]:
+        """The captions of each clip, clip after clip."""
+        found: list[list[str]] = [[] for _ in range(int(self.clip.max()) + 1)]
+        for clip, caption in zip(self.clip, self.captions, strict=True):
+            found[clip].append(caption)
+        return found
+
 
 @dataclass(frozen=True)
 class Audio:

@@ -169,11 +169,7 @@ def _prompts(run: Run, trained: Trained, given: Read) -> list[str] | None:
 
 def _by_clip(run: Run, trained: Trained) -> list[list[str]]:
     """The captions of each clip that the decoder learned from."""
-    texts = run.texts(trained.target, "train", trained.seed)
-    found: list[list[str]] = [[] for _ in range(int(texts.clip.max()) + 1)]
-    for clip, caption in zip(texts.clip, texts.captions, strict=True):
-        found[clip].append(caption)
-    return found
+    return run.texts(trained.target, "train", trained.seed).by_clip
 
 
 def there(run: Run, target: str, row: bridge.Strategy, seed: int, decoder: store.Artefact, decoding: str) -> bool:

@@ -43,9 +43,7 @@ def while_training(run: Run, target: str, part: str, row: bridge.Strategy, seed:
         near, rng = memory.nearest_few(texts.z, rows, NEAREST), seeds.rng(seed, target, part, "labels")
         kept = (rng.random(near.shape) >= LEFT_OUT) | (np.arange(near.shape[1]) == 0)
         return [[known[i] for i in few[stay]] for few, stay in zip(near, kept, strict=True)]
-    own: list[set[str]] = [set() for _ in range(int(texts.clip.max()) + 1)]
-    for clip, caption in zip(texts.clip, texts.captions, strict=True):
-        own[clip].add(caption)
+    own = list(map(set, texts.by_clip))
     near = memory.nearest_few(texts.z, rows, NEAREST + max(map(len, own)))
     return [
         [known[i] for i in few if known[i] not in own[clip]][:NEAREST]
